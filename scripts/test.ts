@@ -1,0 +1,83 @@
+import { Command } from "commander";
+import { join, relative } from "node:path";
+import { CLUSTER_VARIABLE, startCluster } from "../tests/support/cluster.ts";
+import { PROJECT_DIR } from "./stack/migrate.ts";
+
+interface Count {
+  passed: number;
+  failed: number;
+}
+
+const names = new Command("npm test --")
+  .description("Runs the tests, on a PostgreSQL and a local stack started for them.")
+  .argument("[names...]", "run only test files whose path contains one of these")
+  .parse(Deno.args, { from: "user" }).args;
+
+const interrupt = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.addSignalListener(signal, () => interrupt.abort());
+}
+const { passed, failed } = await runTests(names);
+console.log(`${passed} passed, ${failed} failed`);
+Deno.exit(failed === 0 && passed > 0 && !interrupt.signal.aborted ? 0 : 1);
+
+async function runTests(names: string[]): Promise<Count> {
+  const files = await findTests(names);
+  if (files.length === 0) {
+    console.error(`No test file's path contains ${names.join(" or ")}.`);
+    return { passed: 0, failed: 0 };
+  }
+  const dir = await Deno.makeTempDir({ prefix: "dibs-test-" });
+  await using after = new AsyncDisposableStack();
+  after.defer(() => Deno.remove(dir, { recursive: true }));
+  try {
+    const { stop, ...cluster } = await startCluster(dir);
+    after.defer(stop);
+    return await denoTest(files, { [CLUSTER_VARIABLE]: JSON.stringify(cluster) });
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return { passed: 0, failed: 1 };
+  }
+}
+
+/** Every test file below tests/, or those whose path contains one of the names. */
+async function findTests(names: string[], dir = join(PROJECT_DIR, "tests")): Promise<string[]> {
+  const files = [];
+  for await (const { name, isDirectory } of Deno.readDir(dir)) {
+    const path = join(dir, name);
+    if (isDirectory) files.push(...await findTests(names, path));
+    else if (name.endsWith("_test.ts")) files.push(relative(PROJECT_DIR, path));
+  }
+  return files.filter((file) => names.length === 0 || names.some((name) => file.includes(name)))
+    .sort();
+}
+
+/** Runs test files, showing what Deno says; types are `npm run check`'s part. */
+async function denoTest(files: string[], env: Record<string, string>): Promise<Count> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["test", "--allow-all", "--no-lock", "--no-check", "--parallel", ...files],
+    cwd: PROJECT_DIR,
+    env,
+    stdin: "null",
+    stdout: "piped",
+    signal: interrupt.signal,
+  }).spawn();
+  let output = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    await Deno.stdout.write(new TextEncoder().encode(text));
+    output += text;
+  }
+  const { success } = await child.status;
+  const count = readSummary(output);
+  // A test file that does not load is in no count of Deno's.
+  return success || count.failed > 0 ? count : { ...count, failed: 1 };
+}
+
+/** Deno ends with a line such as `FAILED | 3 passed | 1 failed (12ms)`. */
+function readSummary(output: string): Count {
+  const plain = output.replaceAll(/\x1b\[[0-9;]*m/g, "");
+  const [line] = plain.match(/^(ok|FAILED) \| .*$/gm)?.slice(-1) ?? [""];
+  const count = (word: string) => Number(line.match(new RegExp(`(\\d+) ${word}`))?.[1] ?? 0);
+  if (count("ignored") > 0) console.log(`${count("ignored")} skipped`);
+  return { passed: count("passed"), failed: count("failed") };
+}
