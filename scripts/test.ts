@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { join, relative } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { CLUSTER_VARIABLE, startCluster } from "../tests/support/cluster.ts";
 import { PROJECT_DIR } from "./stack/migrate.ts";
 
@@ -75,8 +76,7 @@ async function denoTest(files: string[], env: Record<string, string>): Promise<C
 
 /** Deno ends with a line such as `FAILED | 3 passed | 1 failed (12ms)`. */
 function readSummary(output: string): Count {
-  const plain = output.replaceAll(/\x1b\[[0-9;]*m/g, "");
-  const [line] = plain.match(/^(ok|FAILED) \| .*$/gm)?.slice(-1) ?? [""];
+  const [line] = stripVTControlCharacters(output).match(/^(ok|FAILED) \| .*$/gm)?.slice(-1) ?? [""];
   const count = (word: string) => Number(line.match(new RegExp(`(\\d+) ${word}`))?.[1] ?? 0);
   if (count("ignored") > 0) console.log(`${count("ignored")} skipped`);
   return { passed: count("passed"), failed: count("failed") };
