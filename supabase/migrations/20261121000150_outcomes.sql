@@ -6,16 +6,10 @@ create or replace function dibs.read_outcomes(p_outcomes jsonb)
   language plpgsql immutable set search_path = '' as $$
 begin
   if p_outcomes is null then return; end if;
-  if jsonb_typeof(p_outcomes) <> 'array' then
-    perform dibs.refuse('PT400', 'p_outcomes must be a list of outcomes', 'Send [{"id": …, "status": "succeeded"}, …].');
-  elsif jsonb_array_length(p_outcomes) > 1000 then
-    perform dibs.refuse('PT400', 'p_outcomes has ' || jsonb_array_length(p_outcomes) || ' outcomes, at most 1000 go in one call',
-      'Settle the rest in a second call.');
-  end if;
   perform dibs.check_outcomes(p_outcomes);
   return query
     select (item.ordinality - 1)::int, (item.value ->> 'id')::uuid, item.value ->> 'status',
-      dibs.clean_error(item.value ->> 'error'), item.value -> 'result',
+      left(item.value ->> 'error', 4000), nullif(item.value -> 'result', 'null'),
       nullif(item.value -> 'metadata', 'null'), coalesce((item.value ->> 'permanent')::boolean, false)
     from jsonb_array_elements(p_outcomes) with ordinality item;
 end $$;
@@ -28,19 +22,42 @@ declare
   v_ord bigint;
   v_problem text;
 begin
-  select item.ordinality - 1, problem into v_ord, v_problem
-  from jsonb_array_elements(p_outcomes) with ordinality item,
-    lateral dibs.outcome_problem(item.value) problem
+  if jsonb_typeof(p_outcomes) <> 'array' then
+    perform dibs.refuse('PT400', 'p_outcomes must be a list of outcomes', 'Send [{"id": …, "status": "succeeded"}, …].');
+  elsif jsonb_array_length(p_outcomes) > 1000 then
+    perform dibs.refuse('PT400', 'p_outcomes has ' || jsonb_array_length(p_outcomes) || ' outcomes, at most 1000 go in one call',
+      'Settle the rest in a second call.');
+  end if;
+
+  -- One plain query: a function call for each outcome would cost more than the settlement itself.
+  select ord, problem into v_ord, v_problem
+  from (
+    select ordinality - 1 as ord, case
+      when jsonb_typeof(value) <> 'object' then ' must be an object'
+      when value - '{id,status,error,result,metadata,permanent}'::text[] <> '{}'
+        then ' has a field that outcomes do not have; they have id, status, error, result, metadata, permanent'
+      when coalesce(value ->> 'id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then '.id must be a uuid'
+      when coalesce(value ->> 'status', '') not in ('succeeded', 'failed', 'released')
+        then '.status must be succeeded, failed or released'
+      when jsonb_typeof(value -> 'error') not in ('string', 'null') then '.error must be text'
+      when jsonb_typeof(value -> 'permanent') not in ('boolean', 'null') then '.permanent must be true or false'
+      when jsonb_typeof(value -> 'metadata') not in ('object', 'null') then '.metadata must be an object'
+      -- What would be dropped in silence is refused instead.
+      when value ->> 'status' <> 'succeeded' and value ->> 'metadata' is not null then '.metadata goes with succeeded only'
+      when value ->> 'status' <> 'succeeded' and value ->> 'result' is not null then '.result goes with succeeded only'
+    end as problem
+    from jsonb_array_elements(p_outcomes) with ordinality
+  ) looked_at
   where problem is not null
-  order by 1
+  order by ord
   limit 1;
   if found then
     perform dibs.refuse('PT400', 'p_outcomes[' || v_ord || ']' || v_problem);
   end if;
 
-  select max(item.ordinality) - 1 into v_ord
-  from jsonb_array_elements(p_outcomes) with ordinality item
-  group by lower(item.value ->> 'id')
+  select max(ordinality) - 1 into v_ord
+  from jsonb_array_elements(p_outcomes) with ordinality
+  group by lower(value ->> 'id')
   having count(*) > 1
   limit 1;
   if found then
@@ -48,39 +65,7 @@ begin
   end if;
 end $$;
 comment on function dibs.check_outcomes(jsonb) is
-  'Refuse (PT400) a list with an outcome that is wrong in itself, or with two for the same id.';
-
-create or replace function dibs.outcome_problem(p_outcome jsonb) returns text
-  language plpgsql immutable set search_path = '' as $$
-declare
-  v_status text;
-  v_unknown text;
-begin
-  if jsonb_typeof(p_outcome) <> 'object' then return ' must be an object'; end if;
-  select key into v_unknown from jsonb_object_keys(p_outcome) key
-  where key not in ('id', 'status', 'error', 'result', 'metadata', 'permanent')
-  limit 1;
-  v_status := p_outcome ->> 'status';
-  return case
-    when v_unknown is not null
-      then ' has a field that outcomes do not have; they have id, status, error, result, metadata, permanent'
-    when coalesce(p_outcome ->> 'id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then '.id must be a uuid'
-    when v_status is null or v_status not in ('succeeded', 'failed', 'released')
-      then '.status must be succeeded, failed or released'
-    when coalesce(jsonb_typeof(p_outcome -> 'error'), 'null') not in ('string', 'null') then '.error must be text'
-    when coalesce(jsonb_typeof(p_outcome -> 'permanent'), 'null') not in ('boolean', 'null')
-      then '.permanent must be true or false'
-    when coalesce(jsonb_typeof(p_outcome -> 'metadata'), 'null') not in ('object', 'null')
-      then '.metadata must be an object'
-    -- What would be dropped in silence is refused instead.
-    when v_status <> 'succeeded' and coalesce(jsonb_typeof(p_outcome -> 'metadata'), 'null') <> 'null'
-      then '.metadata goes with status succeeded only'
-    when v_status <> 'succeeded' and coalesce(jsonb_typeof(p_outcome -> 'result'), 'null') <> 'null'
-      then '.result goes with status succeeded only'
-  end;
-end $$;
-comment on function dibs.outcome_problem(jsonb) is
-  'What is wrong with one outcome, as the end of a message that begins with its path; null when nothing is.';
+  'Refuse (PT400) a list with an outcome that is wrong in itself, or with two outcomes for one id.';
 
 create or replace function dibs.check_rest(p_rest text) returns void
   language plpgsql immutable set search_path = '' as $$
