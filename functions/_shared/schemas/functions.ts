@@ -1,0 +1,159 @@
+// The SQL functions that functions/ calls: their named arguments, their results, and whether a call
+// may be repeated when its reply was lost.
+import { z } from "zod";
+import { PlannedDrain } from "./drains.ts";
+import { Outcome } from "./leases.ts";
+import { Status } from "./status.ts";
+import { EnqueueResponse, GrantedTask, TaskGrant } from "./tasks.ts";
+import { GrantedThought, ThoughtGrant } from "./thoughts.ts";
+import { Count, Fence, Id, LeaseMs, Moment } from "./values.ts";
+
+const RequestIdArg = z.string().nullish();
+const Names = z.array(z.string()).nullish();
+const Settled = { settled: Count, lost: z.array(Id).nullable().transform((ids) => ids ?? []) };
+const SettleArgs = {
+  p_fence: z.string(),
+  p_outcomes: z.array(Outcome),
+  p_rest: z.string().nullish(),
+};
+
+/** Repeating it: always safe, safe when it carries a request id, or never. */
+export type Repeat = "always" | "with_request_id" | "never";
+
+export const sqlFunctions = {
+  claim_tasks: {
+    args: z.object({
+      p_worker_id: z.string(),
+      p_types: Names,
+      p_limit: z.int(),
+      p_lease_seconds: z.int(),
+      p_request_id: RequestIdArg,
+    }),
+    result: z.array(GrantedTask.extend({ fence: Fence, lease_expires_at: Moment })),
+    repeat: "with_request_id",
+  },
+  claim_next_thoughts: {
+    args: z.object({
+      p_work_type: z.string(),
+      p_worker_id: z.string(),
+      p_limit: z.int(),
+      p_lease_seconds: z.int(),
+      p_max_attempts: z.int(),
+      p_request_id: RequestIdArg,
+    }),
+    result: z.array(grantedThoughtRow()),
+    repeat: "with_request_id",
+  },
+  claim_named_thoughts: {
+    args: z.object({
+      p_work_type: z.string(),
+      p_worker_id: z.string(),
+      p_thought_ids: z.array(z.string()),
+      p_lease_seconds: z.int(),
+      p_max_attempts: z.int(),
+      p_request_id: RequestIdArg,
+    }),
+    result: z.array(grantedThoughtRow()),
+    repeat: "with_request_id",
+  },
+  settle_lease: {
+    args: z.object({ ...SettleArgs, p_request_id: RequestIdArg }),
+    result: z.array(z.object(Settled)).length(1).transform(([row]) => row),
+    repeat: "with_request_id",
+  },
+  settle_and_claim_tasks: {
+    args: z.object({
+      ...SettleArgs,
+      p_worker_id: z.string(),
+      p_types: Names,
+      p_limit: z.int(),
+      p_lease_seconds: z.int(),
+      p_request_id: RequestIdArg,
+    }),
+    result: TaskGrant.extend({ ...Settled, lease_ms: LeaseMs.nullish() }),
+    repeat: "with_request_id",
+  },
+  settle_and_claim_thoughts: {
+    args: z.object({
+      ...SettleArgs,
+      p_work_type: z.string(),
+      p_worker_id: z.string(),
+      p_limit: z.int(),
+      p_lease_seconds: z.int(),
+      p_max_attempts: z.int(),
+      p_request_id: RequestIdArg,
+    }),
+    result: ThoughtGrant.extend({ ...Settled, lease_ms: LeaseMs.nullish() }),
+    repeat: "with_request_id",
+  },
+  renew_lease: {
+    args: z.object({
+      p_fence: z.string(),
+      p_lease_seconds: z.int(),
+      p_progress: z.record(z.string(), z.unknown()).nullish(),
+    }),
+    result: z.array(Id),
+    repeat: "always",
+  },
+  release_tasks_for_worker: {
+    args: z.object({ p_worker_id: z.string() }),
+    result: Count,
+    repeat: "never",
+  },
+  release_claims_for_worker: {
+    args: z.object({ p_work_type: z.string(), p_worker_id: z.string() }),
+    result: Count,
+    repeat: "never",
+  },
+  enqueue_tasks: {
+    args: z.object({ p_tasks: z.array(z.unknown()), p_request_id: RequestIdArg }),
+    result: EnqueueResponse.shape.tasks,
+    repeat: "with_request_id",
+  },
+  effect_begin: {
+    args: z.object({
+      p_fence: z.string(),
+      p_id: z.string(),
+      p_key: z.string(),
+      p_mode: z.string(),
+    }),
+    result: z.object({
+      state: z.enum(["go", "done", "parked"]),
+      result: z.unknown(),
+      idempotency_key: z.string().nullish(),
+    }),
+    repeat: "never",
+  },
+  effect_done: {
+    args: z.object({
+      p_fence: z.string(),
+      p_id: z.string(),
+      p_key: z.string(),
+      p_result: z.unknown(),
+    }),
+    result: z.boolean(),
+    repeat: "always",
+  },
+  plan_dispatch: {
+    args: z.object({ p_dispatch_id: z.string().nullish() }),
+    result: z.object({
+      dispatch_id: z.coerce.string().nullable(),
+      drains: z.array(PlannedDrain),
+      reason: z.string().nullish(),
+    }),
+    repeat: "never",
+  },
+  dibs_status: { args: z.object({}), result: Status, repeat: "always" },
+} as const satisfies Record<string, { args: z.ZodType; result: z.ZodType; repeat: Repeat }>;
+
+export type SqlFunction = keyof typeof sqlFunctions;
+export type Args<F extends SqlFunction> = z.input<typeof sqlFunctions[F]["args"]>;
+export type Result<F extends SqlFunction> = z.output<typeof sqlFunctions[F]["result"]>;
+
+function grantedThoughtRow() {
+  return GrantedThought.omit({ id: true }).extend({
+    thought_id: Id,
+    fence: Fence,
+    lease_expires_at: Moment,
+  });
+}

@@ -1,0 +1,107 @@
+// The values that requests and rows are made of, each with its bounds, said once.
+import { z } from "zod";
+
+const UNSTORABLE = "must not hold NUL characters or lone surrogates";
+const DEEPEST = 64;
+
+/** JSON as it may be stored: what `z.unknown()` accepts, minus what Postgres or JSON would change. */
+export const Json = z.unknown().superRefine((value, context) => {
+  const problem = storageProblem(value);
+  if (problem) context.addIssue(problem);
+});
+
+/** Text that Postgres can store. */
+export const Text = z.string().refine(isStorable, UNSTORABLE).meta({
+  description: "Text without NUL characters or lone surrogates.",
+});
+
+export const WorkerId = label(200).meta({
+  description:
+    "A name for people, unique to this worker (host, process, random part). It is never what makes a write safe.",
+  examples: ["worker-7f3a"],
+});
+export const WorkType = label(100).meta({
+  description: "A kind of work on thoughts. Claims of different work types are independent.",
+  examples: ["enrichment"],
+});
+export const TaskType = label(100).meta({
+  description: "The handler a task is for.",
+  examples: ["generate_care_plan"],
+});
+export const RequestId = label(200).meta({
+  description: "Makes a repeat of this very request safe: it is answered the same again.",
+  examples: ["7c0e4d52-1f0a-4e0e-9a53-7a4f8f0a5f11"],
+});
+
+export const Id = z.guid().meta({ description: "A uuid.", format: "uuid" });
+export const Ids = z.array(Id).max(1000);
+
+export const Fence = z.string().regex(/^[0-9]{1,18}$/, "must be the fence of a claim, as text")
+  .meta({
+    description:
+      "The token of one grant. Send it back exactly as the claim gave it: text, never a number.",
+    examples: ["4711"],
+  });
+
+export const LeaseSeconds = z.int().min(1).max(86_400).meta({
+  description: "How long the lease lasts unless it is renewed.",
+  examples: [900],
+});
+export const LeaseMs = z.int().min(1).meta({
+  description: "The same in milliseconds. Count it from before the request was sent.",
+});
+export const Limit = z.int().min(1).max(1000).meta({
+  description: "At most this many.",
+  examples: [50],
+});
+export const Attempt = z.int().min(1).meta({ description: "The number of this attempt, from 1." });
+export const MaxAttempts = z.int().min(1).max(100).meta({
+  description: "Failures until it is failed for good.",
+  examples: [5],
+});
+
+/** A moment as RFC 3339; the data API of some stacks writes a space and a short offset. */
+export const Moment = z.string().overwrite((text) =>
+  text.replace(/^(\d{4}-\d\d-\d\d) /, "$1T").replace(/([+-]\d\d)$/, "$1:00")
+).meta({ description: "A moment, RFC 3339 with offset.", format: "date-time" });
+
+export const Count = z.int().min(0);
+
+function label(longest: number) {
+  return z.string().min(1).max(longest)
+    .refine((text) => text.trim() !== "", "must not be blank")
+    .refine((text) => !/\p{Cc}/u.test(text), "must not hold control characters")
+    .refine((text) => text.isWellFormed(), UNSTORABLE);
+}
+
+function isStorable(text: string): boolean {
+  return !text.includes("\0") && text.isWellFormed();
+}
+
+/**
+ * What keeps a value from being stored as it is, or null. It walks with a list of its own, because
+ * a value nested deeply enough would overflow the stack of a recursion.
+ */
+export function storageProblem(value: unknown): string | null {
+  const rest: { value: unknown; depth: number }[] = [{ value, depth: 0 }];
+  for (let next = rest.pop(); next; next = rest.pop()) {
+    const { value, depth } = next;
+    if (typeof value === "string") {
+      if (!isStorable(value)) return UNSTORABLE;
+    } else if (typeof value === "number") {
+      // JSON has one kind of number and JavaScript keeps 53 bits of it: it would be stored changed.
+      if (!Number.isFinite(value) || Number.isInteger(value) && !Number.isSafeInteger(value)) {
+        return "must not hold a number beyond ±(2^53 − 1); send such numbers as text";
+      }
+    } else if (typeof value === "object" && value !== null) {
+      if (depth >= DEEPEST) return `must not be nested more than ${DEEPEST} deep`;
+      for (const [key, inner] of Object.entries(value)) {
+        if (!isStorable(key)) return UNSTORABLE;
+        rest.push({ value: inner, depth: depth + 1 });
+      }
+    } else if (value !== null && typeof value !== "boolean" && value !== undefined) {
+      return "must be JSON";
+    }
+  }
+  return null;
+}

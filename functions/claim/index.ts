@@ -1,0 +1,35 @@
+import type { Rpc } from "../_shared/rpc.ts";
+import { ClaimRequest, type ClaimTasks, type ClaimThoughts } from "../_shared/schemas.ts";
+import { endpoint } from "../_shared/serve.ts";
+import { taskGrant, thoughtGrant } from "../_shared/grants.ts";
+import type { z } from "zod";
+
+export default endpoint({ name: "claim", request: ClaimRequest }, async ({ body, rpc }) => {
+  const grant = "work_type" in body ? await claimThoughts(rpc, body) : await claimTasks(rpc, body);
+  return { body: grant, facts: { fence: grant.fence } };
+});
+
+async function claimTasks(rpc: Rpc, claim: z.output<typeof ClaimTasks>) {
+  const rows = await rpc.call("claim_tasks", {
+    p_worker_id: claim.worker_id,
+    p_types: claim.types ?? null,
+    p_limit: claim.limit,
+    p_lease_seconds: claim.lease_seconds,
+    p_request_id: claim.request_id ?? null,
+  });
+  return taskGrant(rows, claim.lease_seconds);
+}
+
+async function claimThoughts(rpc: Rpc, claim: z.output<typeof ClaimThoughts>) {
+  const terms = {
+    p_work_type: claim.work_type,
+    p_worker_id: claim.worker_id,
+    p_lease_seconds: claim.lease_seconds,
+    p_max_attempts: claim.max_attempts,
+    p_request_id: claim.request_id ?? null,
+  };
+  const rows = claim.thought_ids
+    ? await rpc.call("claim_named_thoughts", { ...terms, p_thought_ids: claim.thought_ids })
+    : await rpc.call("claim_next_thoughts", { ...terms, p_limit: claim.limit ?? 1 });
+  return thoughtGrant(rows, claim.lease_seconds);
+}

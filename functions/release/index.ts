@@ -1,0 +1,54 @@
+import type { z } from "zod";
+import { ApiError } from "../_shared/errors.ts";
+import type { Rpc } from "../_shared/rpc.ts";
+import { ReleaseRequest, type ReleaseWorker, type SettleLease } from "../_shared/schemas.ts";
+import { endpoint } from "../_shared/serve.ts";
+
+export default endpoint({ name: "release", request: ReleaseRequest }, async ({ body, rpc }) => {
+  if (!("fence" in body)) return { body: { released: await releaseWorker(rpc, body) } };
+  const answer = body.claim ? await settleAndClaim(rpc, body, body.claim) : await settle(rpc, body);
+  return {
+    body: answer,
+    facts: { fence: body.fence, settled: answer.settled, lost: answer.lost.length },
+  };
+});
+
+type Settle = z.output<typeof SettleLease>;
+
+function releaseWorker(rpc: Rpc, { worker_id, work_type }: z.output<typeof ReleaseWorker>) {
+  return work_type === undefined
+    ? rpc.call("release_tasks_for_worker", { p_worker_id: worker_id })
+    : rpc.call("release_claims_for_worker", { p_work_type: work_type, p_worker_id: worker_id });
+}
+
+async function settle(rpc: Rpc, body: Settle) {
+  const { settled, lost } = await rpc.call("settle_lease", termsOf(body));
+  if (settled === 0) throw new ApiError("lost", undefined, { details: { settled, lost } });
+  return { settled, lost };
+}
+
+async function settleAndClaim(rpc: Rpc, body: Settle, claim: NonNullable<Settle["claim"]>) {
+  const terms = {
+    ...termsOf(body),
+    p_worker_id: claim.worker_id,
+    p_limit: claim.limit,
+    p_lease_seconds: claim.lease_seconds,
+  };
+  const { settled, lost, ...grant } = "work_type" in claim
+    ? await rpc.call("settle_and_claim_thoughts", {
+      ...terms,
+      p_work_type: claim.work_type,
+      p_max_attempts: claim.max_attempts,
+    })
+    : await rpc.call("settle_and_claim_tasks", { ...terms, p_types: claim.types ?? null });
+  return { settled, lost, claim: { ...grant, lease_ms: claim.lease_seconds * 1000 } };
+}
+
+function termsOf({ fence, outcomes, rest, request_id }: Settle) {
+  return {
+    p_fence: fence,
+    p_outcomes: outcomes,
+    p_rest: rest ?? null,
+    p_request_id: request_id ?? null,
+  };
+}
