@@ -1,0 +1,144 @@
+-- Dibs keeps its internals in one schema that the API does not expose. What other programs may
+-- call stands in `public`; who may call it is said once, in the last migration.
+
+create schema if not exists dibs;
+comment on schema dibs is
+  'Internals of Dibs. Not an interface: call the functions in public instead.';
+
+-- One sequence for both surfaces, so that a fence means one grant and nothing else, anywhere.
+create sequence if not exists dibs.fence;
+comment on sequence dibs.fence is
+  'A number per claim call. Fences only ever grow, so of two grants of the same thing the later has the larger.';
+
+-- Refusals ---------------------------------------------------------------------------------------
+
+create or replace function dibs.refuse(p_sqlstate text, p_message text, p_hint text default null) returns void
+  language plpgsql set search_path = '' as $$
+begin
+  raise exception using errcode = p_sqlstate, message = p_message, hint = coalesce(p_hint, '');
+end $$;
+comment on function dibs.refuse(text, text, text) is
+  'Refuse a call on purpose. PTxyz becomes HTTP status xyz in the data API: PT400 bad input, PT409 the lease is lost.';
+
+create or replace function dibs.check_label(p_argument text, p_value text, p_longest int) returns void
+  language plpgsql immutable set search_path = '' as $$
+begin
+  if p_value is null or p_value !~ '\S' then
+    perform dibs.refuse('PT400', p_argument || ' must not be empty', 'Give a label of 1 to ' || p_longest || ' characters.');
+  elsif length(p_value) > p_longest then
+    perform dibs.refuse('PT400', p_argument || ' has ' || length(p_value) || ' characters',
+      'Give a label of at most ' || p_longest || ' characters.');
+  elsif p_value ~ '[[:cntrl:]]' then
+    perform dibs.refuse('PT400', p_argument || ' has a control character', 'Labels are printable text.');
+  end if;
+end $$;
+comment on function dibs.check_label(text, text, int) is
+  'Refuse (PT400) a worker id, work type or task type that is empty, too long, or would break a log line.';
+
+create or replace function dibs.check_between(p_argument text, p_value bigint, p_least bigint, p_most bigint) returns void
+  language plpgsql immutable set search_path = '' as $$
+begin
+  if p_value is null or p_value not between p_least and p_most then
+    perform dibs.refuse('PT400', p_argument || ' must be between ' || p_least || ' and ' || p_most
+      || ', not ' || coalesce(p_value::text, 'null'));
+  end if;
+end $$;
+comment on function dibs.check_between(text, bigint, bigint, bigint) is
+  'Refuse (PT400) a number outside its bounds, naming them.';
+
+create or replace function dibs.parse_fence(p_fence text) returns bigint
+  language plpgsql immutable set search_path = '' as $$
+begin
+  if p_fence is null or p_fence !~ '^[0-9]{1,18}$' then
+    perform dibs.refuse('PT400', 'p_fence must be the fence of a claim',
+      'Send the text back exactly as the claim gave it.');
+  end if;
+  return p_fence::bigint;
+end $$;
+comment on function dibs.parse_fence(text) is
+  'The number in a fence. Fences travel as text because JSON numbers lose digits. PT400 when it is none.';
+
+create or replace function dibs.clean_error(p_error text) returns text
+  language sql immutable set search_path = '' as $$
+  select left(p_error, 4000)
+$$;
+comment on function dibs.clean_error(text) is
+  'An error message short enough to keep. Reporting a failure must not itself fail.';
+
+-- The clock ----------------------------------------------------------------------------------------
+
+create or replace function dibs.clock() returns timestamptz
+  language plpgsql volatile set search_path = '' as $$
+begin
+  return clock_timestamp();
+end $$;
+comment on function dibs.clock() is
+  'The only clock that decides about leases. Read once per call, after the locks: a transaction''s start may lie long before.';
+
+-- Backoff ------------------------------------------------------------------------------------------
+
+create or replace function dibs.backoff(p_failures int) returns interval
+  language sql volatile set search_path = '' as $$
+  -- The exponent is clamped first: 2 ^ failures would overflow, and the report of a failure fail.
+  select least(2.0 ^ least(greatest(p_failures, 1) - 1, 20), 3600) * (0.75 + random() * 0.5) * interval '1 s'
+$$;
+comment on function dibs.backoff(int) is
+  'How long to wait after the nth failure: 1 s, 2 s, 4 s … at most an hour, give or take a quarter so that retries do not come in step.';
+
+-- Requests -----------------------------------------------------------------------------------------
+
+create table if not exists dibs.request (
+  id text primary key,
+  verb text not null,
+  response jsonb not null,
+  made_at timestamptz not null default now()
+);
+comment on table dibs.request is
+  'What was answered to a request id, so that a caller who lost the reply can ask again and get the same.';
+alter table dibs.request enable row level security;
+create index if not exists request_made_at_for_pruning on dibs.request (made_at);
+
+create or replace function dibs.recall(p_verb text, p_request_id text) returns jsonb
+  language plpgsql set search_path = '' as $$
+declare
+  v_request dibs.request;
+begin
+  if p_request_id is null then return null; end if;
+  perform dibs.check_label('p_request_id', p_request_id, 200);
+  -- Only a repeat of this very request waits here, never another claimer.
+  perform pg_advisory_xact_lock(hashtextextended('dibs.request:' || p_request_id, 0));
+  select * into v_request from dibs.request where id = p_request_id;
+  if v_request.verb <> p_verb then
+    perform dibs.refuse('PT409', 'p_request_id was already used for ' || v_request.verb, 'Make a new request id for each request.');
+  end if;
+  return v_request.response;
+end $$;
+comment on function dibs.recall(text, text) is
+  'The answer given before to this request id, or null. PT409 when the id was used for another verb.';
+
+create or replace function dibs.remember(p_verb text, p_request_id text, p_response jsonb) returns void
+  language plpgsql set search_path = '' as $$
+begin
+  if p_request_id is not null then
+    insert into dibs.request (id, verb, response) values (p_request_id, p_verb, p_response);
+  end if;
+end $$;
+comment on function dibs.remember(text, text, jsonb) is
+  'Keep the answer to a request id, in the transaction that made it true.';
+
+-- Settings -----------------------------------------------------------------------------------------
+
+create table if not exists dibs.settings (
+  only_row boolean primary key default true check (only_row),
+  -- A lost lease is no fault of its tasks, so its cap is larger than that of failures.
+  max_losses int not null default 10 check (max_losses between 1 and 1000),
+  dispatch_interval_seconds int not null default 5 check (dispatch_interval_seconds between 1 and 59),
+  wake_debounce interval not null default '1 second' check (wake_debounce >= '0 s'),
+  tasks_per_drain int not null default 100 check (tasks_per_drain between 1 and 1000000),
+  max_drains int not null default 4 check (max_drains between 1 and 1000),
+  -- Kinds of work on thoughts that dispatch keeps going. Tasks need no list: they were enqueued.
+  dispatch_work_types text[] not null default '{}'
+);
+comment on table dibs.settings is 'One row of settings; change it with an update.';
+alter table dibs.settings enable row level security;
+insert into dibs.settings default values on conflict do nothing;

@@ -1,0 +1,84 @@
+-- Who may do what: the service role, and nobody else. Said once, here.
+--
+-- A new Supabase project grants nothing to the service role, an older one everything to anon, and both
+-- let PUBLIC execute every new function. So each migration ends with dibs.seal(), which first takes
+-- everything from everybody and then grants line by line.
+
+create or replace function dibs.seal() returns void
+  language plpgsql set search_path = '' as $$
+declare
+  v_object regclass;
+  v_grant record;
+begin
+  revoke all on schema dibs from public, anon, authenticated, service_role;
+  grant usage on schema dibs to service_role;
+
+  for v_object in
+    select c.oid from pg_class c
+    where c.relkind in ('r', 'p', 'v', 'S') and (c.relnamespace = 'dibs'::regnamespace
+      or c.oid in (to_regclass('public.thought_work_claims'), to_regclass('public.tasks')))
+  loop
+    execute format('revoke all on %s from public, anon, authenticated, service_role', v_object);
+  end loop;
+
+  for v_grant in
+    select to_regclass(name) as name, privileges
+    from (values
+      -- The contract: clients read, insert and delete claims and tasks by themselves.
+      ('public.thought_work_claims', 'select, insert, update, delete'),
+      ('public.tasks', 'select, insert, update, delete'),
+      -- Locking a row for update asks for the privilege to update it, also where nothing ever is.
+      ('dibs.ready', 'select, insert, update, delete'),
+      ('dibs.lease', 'select, insert, update, delete'),
+      ('dibs.thought_run', 'select, insert, update, delete'),
+      -- Written once, deleted when pruned.
+      ('dibs.log', 'select, insert, delete'),
+      ('dibs.outcome', 'select, insert, delete'),
+      ('dibs.attempt', 'select, insert, delete'),
+      ('dibs.unique_key', 'select, insert, delete'),
+      ('dibs.hint', 'select, insert, delete'),
+      ('dibs.request', 'select, insert, delete'),
+      ('dibs.lane', 'select, insert'),
+      -- The newest value counts.
+      ('dibs.result', 'select, insert, update, delete'),
+      ('dibs.progress', 'select, insert, update, delete'),
+      ('dibs.effect', 'select, insert, update, delete'),
+      ('dibs.dispatch', 'select, insert, update, delete'),
+      ('dibs.thought_attempt', 'select, insert, update, delete'),
+      ('dibs.thought_scan', 'select, insert, update, delete'),
+      ('dibs.settings', 'select, update'),
+      ('dibs.fence', 'usage'),
+      ('dibs.task_number', 'usage'),
+      ('dibs.task_page', 'usage')
+    ) g(name, privileges)
+    where to_regclass(name) is not null
+  loop
+    execute format('grant %s on %s%s to service_role', v_grant.privileges,
+      case when v_grant.privileges = 'usage' then 'sequence ' else '' end, v_grant.name);
+  end loop;
+
+  -- Everything runs as its caller, so the service role may also execute the internals.
+  for v_grant in
+    select p.oid::regprocedure as name from pg_proc p
+    where p.pronamespace = 'dibs'::regnamespace
+      or p.pronamespace = 'public'::regnamespace and p.proname = any (dibs.interface())
+  loop
+    execute format('revoke all on function %s from public, anon, authenticated, service_role', v_grant.name);
+    execute format('grant execute on function %s to service_role', v_grant.name);
+  end loop;
+end $$;
+comment on function dibs.seal() is
+  'Close everything of Dibs to everybody but the service role. Run at the end of each migration; safe to run at any time.';
+
+create or replace function dibs.interface() returns text[]
+  language sql immutable set search_path = '' as $$
+  select array[
+    'claim_thoughts', 'release_thought', 'release_claims_for_worker',
+    'claim_named_thoughts', 'claim_next_thoughts', 'settle_and_claim_thoughts', 'retry_failed_thoughts', 'quarantined_thoughts',
+    'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks', 'release_tasks_for_worker',
+    'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts', 'task_attempts',
+    'renew_lease', 'settle_lease', 'effect_begin', 'effect_done', 'plan_dispatch', 'dibs_status']
+$$;
+comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
+
+select dibs.seal();

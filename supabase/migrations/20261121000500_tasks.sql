@@ -1,0 +1,163 @@
+-- Where tasks are kept.
+--
+-- Every task has a number. Tasks enqueued together have neighbouring numbers, and a range of them is
+-- a run: what waits, what a lease holds and what came of it are runs, so that moving a hundred tasks
+-- writes a row or two. A task is in exactly one place: in `ready`, held by a `lease`, or in `outcome`.
+--
+--   log ── written once ──────────────────────────────────────────── what each task is
+--   ready ── claim ──▶ lease ── settle ──▶ outcome                   where each task is
+--     ▲                  │
+--     └─ failed, lost, released
+--
+-- Nothing hot is updated in place: rows are inserted and deleted, so an old snapshot held open
+-- elsewhere cannot make version chains grow under the workers.
+
+-- Numbers and ids ----------------------------------------------------------------------------------
+-- A run never crosses a page of 128 numbers, so "which run is task n in" is a lookup by page.
+-- A single task takes the next number, so that singles become neighbours when claimed together;
+-- tasks enqueued together take pages of their own, from 2^46 on where single numbers never come.
+
+create sequence if not exists dibs.task_number;
+create sequence if not exists dibs.task_page increment 128 start 70368744177664;
+
+create or replace function dibs.id_of(p_task bigint, p_salt bigint default 0) returns uuid
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return encode(int8send(p_task << 16 | 32768) || int8send(p_salt & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid;
+end $$;
+comment on function dibs.id_of(bigint, bigint) is
+  'The id of a task: a version 8 uuid of 48 bits of number and 62 bits of salt. Ids sort by number, so a run is a range of the log''s key.';
+
+create or replace function dibs.task_of(p_id uuid) returns bigint
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return ('x' || encode(substr(uuid_send(p_id), 1, 6), 'hex'))::bit(48)::bigint;
+end $$;
+comment on function dibs.task_of(uuid) is 'The number in a task''s id.';
+
+create or replace function dibs.runs_of(p_tasks int8multirange) returns setof int8range
+  language sql immutable parallel safe set search_path = '' as $$
+  select r * int8range(page * 128, (page + 1) * 128)
+  from unnest(p_tasks) r, generate_series(lower(r) / 128, (upper(r) - 1) / 128) page
+$$;
+comment on function dibs.runs_of(int8multirange) is 'The runs that make up a set of tasks, cut where a page ends.';
+
+-- What each task is --------------------------------------------------------------------------------
+
+create table if not exists dibs.log (
+  id uuid primary key,
+  run_at timestamptz not null,
+  created_at timestamptz not null default now(),
+  priority smallint not null default 0,
+  max_attempts smallint not null default 5,
+  type text not null,
+  payload jsonb not null default '{}',
+  unique_key text
+);
+comment on table dibs.log is 'Every task as it was enqueued; written once.';
+alter table dibs.log enable row level security;
+
+-- Where each task is -------------------------------------------------------------------------------
+
+create table if not exists dibs.ready (
+  run_at timestamptz not null,
+  run int8range not null,
+  priority smallint not null,
+  type text not null
+);
+comment on table dibs.ready is 'Runs that wait, each in the lane of its type and priority; inserted and deleted only.';
+alter table dibs.ready enable row level security;
+create index if not exists ready_in_claim_order on dibs.ready (type, priority, run_at, lower(run));
+create index if not exists ready_by_page on dibs.ready ((lower(run) >> 7));
+
+create table if not exists dibs.lease (
+  fence bigint primary key default nextval('dibs.fence'),
+  started_at timestamptz not null,
+  expires_at timestamptz not null,
+  held int8multirange not null,
+  worker_id text not null
+);
+comment on table dibs.lease is 'One row per claim call that was granted something: the tasks it still holds, until when.';
+alter table dibs.lease enable row level security;
+
+create table if not exists dibs.outcome (
+  run int8range not null,
+  started_at timestamptz,
+  completed_at timestamptz not null,
+  fence bigint,
+  status text not null constraint status_is_final check (status in ('completed', 'failed', 'cancelled')),
+  worker_id text
+);
+comment on table dibs.outcome is 'Runs that ended alike. No fence: ended by a person or an update of public.tasks.';
+alter table dibs.outcome enable row level security;
+create index if not exists outcome_by_page on dibs.outcome ((lower(run) >> 7));
+create index if not exists outcome_that_went_wrong on dibs.outcome (status, completed_at) where status <> 'completed';
+
+-- What few tasks have ------------------------------------------------------------------------------
+
+create table if not exists dibs.attempt (
+  task bigint not null,
+  n smallint not null,
+  outcome text not null constraint outcome_is_known check (outcome in ('failed', 'lost', 'retried')),
+  started_at timestamptz,
+  ended_at timestamptz not null,
+  fence bigint,
+  worker_id text,
+  error text,
+  primary key (task, n)
+);
+comment on table dibs.attempt is
+  'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried: from here on counting starts anew.';
+alter table dibs.attempt enable row level security;
+
+create table if not exists dibs.result (
+  task bigint primary key,
+  result jsonb not null
+);
+alter table dibs.result enable row level security;
+
+create table if not exists dibs.progress (
+  task bigint primary key,
+  progress jsonb not null,
+  reported_at timestamptz not null
+);
+alter table dibs.progress enable row level security;
+
+create table if not exists dibs.unique_key (
+  type text not null,
+  key text not null,
+  task bigint not null,
+  primary key (type, key)
+);
+comment on table dibs.unique_key is 'Keys of tasks that have not ended; a second task of the same type and key is not enqueued.';
+alter table dibs.unique_key enable row level security;
+create index if not exists unique_key_by_task on dibs.unique_key (task);
+
+-- Where claims begin to look -----------------------------------------------------------------------
+
+create table if not exists dibs.lane (
+  type text,
+  priority smallint,
+  primary key (type, priority)
+);
+comment on table dibs.lane is 'Types and priorities that ever had a task.';
+alter table dibs.lane enable row level security;
+
+create table if not exists dibs.hint (
+  type text not null,
+  priority smallint not null,
+  made_at timestamptz not null,
+  begin_run_at timestamptz not null,
+  begin_task bigint not null,
+  seen_run_at timestamptz not null,
+  seen_task bigint not null,
+  run_length real not null,
+  swept_at timestamptz not null,
+  sweep_took interval not null
+);
+comment on table dibs.hint is
+  'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it. Inserted, never updated; never trusted.';
+alter table dibs.hint enable row level security;
+create index if not exists hint_newest on dibs.hint (type, priority, made_at desc);
+
+select dibs.seal();

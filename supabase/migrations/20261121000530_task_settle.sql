@@ -1,0 +1,193 @@
+-- Settling: what a lease held becomes outcomes, waits again, or goes back untouched.
+
+create or replace function dibs.settle_tasks(p_fence bigint, p_outcomes jsonb, p_rest text, out settled int, out lost uuid[])
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+declare
+  v_now timestamptz;
+  v_lease dibs.lease;
+  v_named int8multirange;
+  v_failed int8multirange;
+  v_released int8multirange;
+  v_settled int8multirange;
+begin
+  select coalesce(range_agg(int8range(task, task + 1)), '{}'),
+      coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'failed'), '{}'),
+      coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'released'), '{}')
+    into v_named, v_failed, v_released
+    from (select dibs.task_of(id) as task, status from dibs.read_outcomes(p_outcomes)) o;
+
+  select * into v_lease from dibs.lease where fence = p_fence for update;
+  if found then
+    v_settled := case when p_rest is null then v_lease.held * v_named else v_lease.held end;
+    if v_settled = v_lease.held then
+      delete from dibs.lease where fence = p_fence;
+    else
+      update dibs.lease set held = held - v_settled where fence = p_fence;
+    end if;
+  else
+    v_settled := '{}';
+  end if;
+  v_failed := v_settled * (v_failed + case when p_rest = 'failed' then v_settled - v_named else '{}' end);
+  v_released := v_settled * (v_released + case when p_rest = 'released' then v_settled - v_named else '{}' end);
+  v_now := dibs.clock();
+
+  perform dibs.end_tasks(v_settled - v_failed - v_released, 'completed', v_lease, v_now);
+  if not isempty(v_failed) then
+    perform dibs.end_attempts('failed', v_lease, array_agg(t.task), array_agg(o.error), array_agg(coalesce(o.permanent, false)))
+      from (select task from unnest(v_failed) r, generate_series(lower(r), upper(r) - 1) task) t
+      left join dibs.read_outcomes(p_outcomes) o on dibs.task_of(o.id) = t.task;
+  end if;
+  if not isempty(v_released) then
+    perform dibs.make_ready(v_released);
+  end if;
+  insert into dibs.result
+    select task, result from (select dibs.task_of(id) as task, result, status from dibs.read_outcomes(p_outcomes) where result is not null) o
+    where status = 'succeeded' and task <@ v_settled
+    on conflict (task) do update set result = excluded.result;  -- a task that was done once before and asked for again
+
+  select coalesce(array_agg(id) filter (where not repeated), '{}'), count(*) filter (where repeated) into lost, settled
+    from (
+      select id, dibs.was_settled(p_fence, dibs.task_of(id), status) as repeated
+      from dibs.read_outcomes(p_outcomes) where not dibs.task_of(id) <@ v_settled
+    ) o;
+  settled := settled + dibs.count_of(v_settled);
+end $$;
+comment on function dibs.settle_tasks(bigint, jsonb, text) is
+  'Settle tasks of one lease, as settle_lease says. A lease that is gone settles nothing: its worker was fenced out.';
+
+-- Where tasks go -----------------------------------------------------------------------------------
+
+create or replace function dibs.end_tasks(p_tasks int8multirange, p_status text, p_lease dibs.lease, p_now timestamptz) returns void
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+begin
+  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
+    select run, p_lease.started_at, p_now, p_lease.fence, p_status, p_lease.worker_id from dibs.runs_of(p_tasks) run;
+  delete from dibs.unique_key where ctid = any (array(
+    select k.at from unnest(p_tasks) r,
+      lateral (select k.ctid as at from dibs.unique_key k where k.task >= lower(r) and k.task < upper(r) offset 0) k));
+end $$;
+comment on function dibs.end_tasks(int8multirange, text, dibs.lease, timestamptz) is
+  'Give tasks that are in no other place their outcome, and free their unique keys.';
+
+create or replace function dibs.make_ready(p_tasks int8multirange, p_run_at timestamptz default null) returns void
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+begin
+  -- A lease knows numbers only: what goes back finds its lane in the log.
+  insert into dibs.ready (type, priority, run_at, run)
+  select type, priority, coalesce(p_run_at, dibs.clock()), dibs.runs_of(range_agg(int8range(task, task + 1)))
+  from (
+    select l.type, l.priority, dibs.task_of(l.id) as task
+    from unnest(p_tasks) r, lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
+  ) t
+  group by type, priority;
+end $$;
+comment on function dibs.make_ready(int8multirange, timestamptz) is
+  'Let tasks that are in no other place wait for their next claim, from p_run_at on (null: from now on).';
+
+create or replace function dibs.end_attempts(p_outcome text, p_lease dibs.lease, p_tasks bigint[], p_errors text[], p_permanent boolean[]) returns void
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+declare
+  v_now timestamptz := dibs.clock();
+  v_alike record;
+begin
+  for v_alike in
+    with ended as (
+      insert into dibs.attempt (task, n, outcome, started_at, ended_at, fence, worker_id, error)
+      select t.task, h.last + 1, p_outcome, p_lease.started_at, v_now, p_lease.fence, p_lease.worker_id, dibs.clean_error(t.error)
+      from unnest(p_tasks, p_errors) t(task, error), lateral dibs.history_of(t.task) h
+    ), judged as (
+      select l.type, l.priority, l.max_attempts, t.task, t.permanent,
+        h.failures + (p_outcome = 'failed')::int as failures, h.losses + (p_outcome = 'lost')::int as losses
+      from unnest(p_tasks, p_permanent) t(task, permanent),
+        lateral dibs.history_of(t.task) h,
+        lateral (select * from dibs.log l where l.id >= dibs.id_of(t.task) and l.id < dibs.id_of(t.task + 1) offset 0) l
+    )
+    -- Tasks whose attempts end alike stay together as runs: the backoff is theirs in common.
+    select final, failures, range_agg(int8range(task, task + 1)) as tasks
+    from (
+      select task, failures, case p_outcome
+        when 'failed' then permanent or failures >= max_attempts
+        else losses >= (select max_losses from dibs.settings) end as final
+      from judged
+    ) j
+    group by final, failures
+  loop
+    if v_alike.final then
+      perform dibs.end_tasks(v_alike.tasks, 'failed', p_lease, v_now);
+    elsif p_outcome = 'failed' then
+      perform dibs.make_ready(v_alike.tasks, v_now + dibs.backoff(v_alike.failures));
+    else
+      perform dibs.make_ready(v_alike.tasks, v_now);
+    end if;
+  end loop;
+end $$;
+comment on function dibs.end_attempts(text, dibs.lease, bigint[], text[], boolean[]) is
+  'An attempt of each of these tasks failed or was lost: they wait for the next one, failed ones after a backoff, or fail for good when that
+was the last. A lost attempt has its own cap (settings.max_losses), since most of a lost batch had not begun.';
+
+create or replace function dibs.history_of(p_task bigint, out last int, out failures int, out losses int)
+  language sql stable set search_path = '' as $$
+  select coalesce(max(n), 0),
+    count(*) filter (where outcome = 'failed' and n > counted_from)::int, count(*) filter (where outcome = 'lost' and n > counted_from)::int
+  from (
+    select n, outcome, coalesce(max(n) filter (where outcome = 'retried') over (), 0) as counted_from
+    from dibs.attempt where task = p_task
+  ) a
+$$;
+comment on function dibs.history_of(bigint) is
+  'The number of a task''s last noted attempt, and how many failed and were lost since somebody last asked to try it again.';
+
+-- Reaping ------------------------------------------------------------------------------------------
+
+create or replace function dibs.reap_leases() returns int
+  language plpgsql set search_path = '' as $$
+declare
+  v_lease dibs.lease;
+  v_reaped int := 0;
+begin
+  for v_lease in
+    delete from dibs.lease where fence = any (array(
+      select l.fence from dibs.lease l where l.expires_at < dibs.clock() order by l.fence for update skip locked))
+    returning *
+  loop
+    perform dibs.end_attempts('lost', v_lease, array_agg(task), array_fill('the lease ended before the task was settled'::text, array[count(*)::int]),
+        array_fill(false, array[count(*)::int]))
+      from unnest(v_lease.held) r, generate_series(lower(r), upper(r) - 1) task;
+    v_reaped := v_reaped + dibs.count_of(v_lease.held);
+  end loop;
+  return v_reaped;
+end $$;
+comment on function dibs.reap_leases() is
+  'Take back what expired leases hold. Their workers are fenced out from here on. Returns the number of tasks; waits for nobody.';
+
+create or replace function public.reap_tasks() returns int
+  language sql set search_path = '' as $$
+  select dibs.reap_leases()
+$$;
+comment on function public.reap_tasks() is
+  'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many tasks came back.';
+
+-- Small questions ----------------------------------------------------------------------------------
+
+create or replace function dibs.count_of(p_tasks int8multirange) returns int
+  language sql immutable set search_path = '' as $$
+  select coalesce(sum(upper(r) - lower(r)), 0)::int from unnest(p_tasks) r
+$$;
+comment on function dibs.count_of(int8multirange) is 'How many tasks are in a set.';
+
+create or replace function dibs.was_settled(p_fence bigint, p_task bigint, p_status text) returns boolean
+  language sql stable set search_path = '' as $$
+  select case p_status
+    when 'succeeded' then exists (select from dibs.outcome o
+      where lower(o.run) >> 7 = p_task >> 7 and o.run @> p_task and o.fence = p_fence and o.status = 'completed')
+    when 'failed' then exists (select from dibs.attempt a where a.task = p_task and a.fence = p_fence and a.outcome = 'failed')
+    else false end
+$$;
+comment on function dibs.was_settled(bigint, bigint, text) is
+  'Whether this very grant already reported this outcome of a task: then saying it again is no loss.';
+
+select dibs.seal();

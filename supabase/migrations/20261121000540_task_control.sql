@@ -1,0 +1,200 @@
+-- What people do to tasks: cancel, try again, hand back, look, prune.
+
+create or replace function public.cancel_tasks(p_ids uuid[]) returns setof uuid
+  language plpgsql set search_path = '' as $$
+declare
+  v_cancelled int8multirange := dibs.withdraw(dibs.tasks_of(p_ids));
+begin
+  perform dibs.end_tasks(v_cancelled, 'cancelled', null, dibs.clock());
+  return query select id from unnest(p_ids) id where dibs.task_of(id) <@ v_cancelled;
+end $$;
+comment on function public.cancel_tasks(uuid[]) is
+  'Cancel tasks that have not ended. One that is being worked on is taken out of its lease: the worker learns so at its next renewal, and what
+it settles is refused as lost. Returns the ids that were cancelled. Errors: PT400 for more than 1000 ids.';
+
+create or replace function public.retry_tasks(p_ids uuid[]) returns setof uuid
+  language plpgsql set search_path = '' as $$
+declare
+  v_again int8multirange;
+begin
+  -- One whose unique key another task has by now stays as it is.
+  v_again := dibs.tasks_of(array(
+    select l.id from unnest(p_ids) wanted join dibs.log l on l.id = wanted
+    where l.unique_key is null or not exists (
+      select from dibs.unique_key k where k.type = l.type and k.key = l.unique_key)));
+  v_again := dibs.unfinish(v_again, array['failed', 'cancelled']);
+  insert into dibs.unique_key
+    select l.type, l.unique_key, dibs.task_of(l.id) from unnest(p_ids) wanted join dibs.log l on l.id = wanted
+    where l.unique_key is not null and dibs.task_of(l.id) <@ v_again order by 1, 2;
+  insert into dibs.attempt (task, n, outcome, ended_at)
+    select task, h.last + 1, 'retried', dibs.clock()
+    from unnest(v_again) r, generate_series(lower(r), upper(r) - 1) task, lateral dibs.history_of(task) h;
+  perform dibs.make_ready(v_again);
+  perform dibs.wake(null);
+  return query select id from unnest(p_ids) id where dibs.task_of(id) <@ v_again;
+end $$;
+comment on function public.retry_tasks(uuid[]) is
+  'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history stays.
+Returns the ids that wait again. Errors: PT400 for more than 1000 ids.';
+
+create or replace function public.release_tasks_for_worker(p_worker_id text) returns int
+  language plpgsql set search_path = '' as $$
+declare
+  v_released int8multirange;
+begin
+  perform dibs.check_label('p_worker_id', p_worker_id, 200);
+  with mine as materialized (
+    select fence from dibs.lease where worker_id = p_worker_id order by fence for update
+  ), deleted as (
+    delete from dibs.lease where fence = any (array(select fence from mine)) returning held
+  )
+  select coalesce(range_agg(r), '{}') into v_released from deleted, unnest(held) r;
+  perform dibs.make_ready(v_released);
+  return dibs.count_of(v_released);
+end $$;
+comment on function public.release_tasks_for_worker(text) is
+  'Hand back everything a worker holds, so that others get it at once; no attempt is burned. Returns how many tasks came back.';
+
+create or replace function public.prune_tasks(p_keep interval) returns bigint
+  language plpgsql set search_path = '' as $$
+declare
+  v_tasks int8multirange;
+begin
+  if p_keep is null or p_keep < interval '0' then
+    perform dibs.refuse('PT400', 'p_keep must be an interval of time, not negative');
+  end if;
+  with old as (
+    delete from dibs.outcome where completed_at < dibs.clock() - p_keep returning run
+  )
+  select coalesce(range_agg(run), '{}') into v_tasks from old;
+  perform dibs.forget(v_tasks);
+  delete from dibs.request where made_at < dibs.clock() - greatest(p_keep, interval '1 day');
+  return dibs.count_of(v_tasks);
+end $$;
+comment on function public.prune_tasks(interval) is
+  'Delete tasks that ended longer ago than p_keep, with their history. Returns how many. Errors: PT400 for a negative interval.';
+
+create or replace function public.task_counts() returns table (status text, tasks bigint)
+  language sql stable set search_path = '' as $$
+  select s.status, coalesce(sum(n.tasks), 0)::bigint
+  from unnest(array['pending', 'processing', 'completed', 'failed', 'cancelled']) with ordinality s(status, place)
+  left join (
+    select 'pending' as status, upper(run) - lower(run) as tasks from dibs.ready
+    union all select 'processing', upper(r) - lower(r) from dibs.lease, unnest(held) r
+    union all select o.status, upper(run) - lower(run) from dibs.outcome o
+  ) n on n.status = s.status
+  group by s.status, s.place
+  order by s.place
+$$;
+comment on function public.task_counts() is
+  'How many tasks there are of each status, counted by runs: cheaper than grouping public.tasks.';
+
+create or replace function public.task_attempts(p_id uuid)
+  returns table (attempt int, outcome text, worker_id text, started_at timestamptz, ended_at timestamptz, error text)
+  language sql stable set search_path = '' as $$
+  select a.n::int, a.outcome, a.worker_id, a.started_at, a.ended_at, a.error
+    from dibs.attempt a where a.task = dibs.task_of(p_id)
+  union all
+  select (select coalesce(max(n), 0) + 1 from dibs.attempt where task = dibs.task_of(p_id))::int, o.status, o.worker_id,
+      o.started_at, o.completed_at, null
+    from dibs.outcome o
+    where lower(o.run) >> 7 = dibs.task_of(p_id) >> 7 and o.run @> dibs.task_of(p_id) and o.status <> 'failed'
+  order by 1
+$$;
+comment on function public.task_attempts(uuid) is
+  'The history of a task: failed and lost attempts with their errors, retried when somebody let it run again, completed or cancelled at the end.';
+
+-- Out of one place, into another -------------------------------------------------------------------
+
+create or replace function dibs.tasks_of(p_ids uuid[]) returns int8multirange
+  language plpgsql stable set search_path = '' as $$
+begin
+  perform dibs.check_between('the number of p_ids', coalesce(cardinality(p_ids), 0), 0, 1000);
+  return (
+    select coalesce(range_agg(int8range(dibs.task_of(l.id), dibs.task_of(l.id) + 1)), '{}')
+    from unnest(p_ids) wanted join dibs.log l on l.id = wanted);
+end $$;
+comment on function dibs.tasks_of(uuid[]) is 'The set of tasks with these ids; unknown ids are left out.';
+
+create or replace function dibs.withdraw(p_tasks int8multirange) returns int8multirange
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+declare
+  v_withdrawn int8multirange := '{}';
+  v_found int8multirange;
+begin
+  -- One at a time: two of them could otherwise wait for each other, having begun in different places.
+  perform pg_advisory_xact_lock(hashtextextended('dibs.withdraw', 0));
+  -- More than one look, since a task may move meanwhile, from ready to a lease or back.
+  for v_look in 1..3 loop
+    with found as materialized (
+      select r.ctid as at, r.* from dibs.ready r
+      where lower(r.run) >> 7 = any (array(select distinct lower(run) >> 7 from dibs.runs_of(p_tasks) run))
+        and r.run && p_tasks
+      order by lower(r.run) for update
+    ), deleted as (
+      delete from dibs.ready where ctid = any (array(select at from found))
+    ), put_back as (
+      insert into dibs.ready (type, priority, run_at, run)
+      select f.type, f.priority, f.run_at, unnest(int8multirange(f.run) - p_tasks) from found f
+    )
+    select coalesce(range_agg(run), '{}') * p_tasks into v_found from found;
+
+    with found as materialized (
+      select fence, held from dibs.lease where held && p_tasks order by fence for update
+    ), emptied as (
+      delete from dibs.lease where fence = any (array(select fence from found where held <@ p_tasks))
+    ), shrunk as (
+      update dibs.lease set held = held - p_tasks where fence = any (array(select fence from found where not held <@ p_tasks))
+    )
+    select v_found + coalesce(range_agg(r), '{}') * p_tasks into v_found from found, unnest(held) r;
+
+    v_withdrawn := v_withdrawn + v_found;
+    p_tasks := p_tasks - v_found;
+    exit when isempty(p_tasks);
+  end loop;
+  return v_withdrawn;
+end $$;
+comment on function dibs.withdraw(int8multirange) is
+  'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts them somewhere else.';
+
+create or replace function dibs.unfinish(p_tasks int8multirange, p_statuses text[]) returns int8multirange
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+declare
+  v_found int8multirange;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('dibs.withdraw', 0));
+  with deleted as (
+    delete from dibs.outcome o
+    where lower(o.run) >> 7 = any (array(select distinct lower(run) >> 7 from dibs.runs_of(p_tasks) run))
+      and o.run && p_tasks and o.status = any (p_statuses)
+    returning *
+  ), put_back as (
+    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
+    select unnest(int8multirange(run) - p_tasks), started_at, completed_at, fence, status, worker_id from deleted
+  )
+  select coalesce(range_agg(run), '{}') * p_tasks into v_found from deleted;
+  return v_found;
+end $$;
+comment on function dibs.unfinish(int8multirange, text[]) is
+  'Take back the outcome of tasks that ended in one of these ways. Returns those found; the caller puts them somewhere else.';
+
+create or replace function dibs.forget(p_tasks int8multirange) returns void
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+declare
+  r int8range;
+begin
+  foreach r in array array(select unnest(p_tasks)) loop
+    delete from dibs.log where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
+    delete from dibs.attempt where task >= lower(r) and task < upper(r);
+    delete from dibs.result where task >= lower(r) and task < upper(r);
+    delete from dibs.progress where task >= lower(r) and task < upper(r);
+    delete from dibs.unique_key where task >= lower(r) and task < upper(r);
+    delete from dibs.effect where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
+  end loop;
+end $$;
+comment on function dibs.forget(int8multirange) is 'Delete what is kept of tasks that are in no place any more.';
+
+select dibs.seal();

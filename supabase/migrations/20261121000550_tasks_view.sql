@@ -1,0 +1,119 @@
+-- public.tasks: one row per task, to read and to write as if it were a table.
+
+create or replace view public.tasks with (security_invoker = true) as
+select l.id, l.type, l.payload, place.status, l.created_at, place.started_at, place.completed_at,
+  (select a.error from dibs.attempt a where a.task = dibs.task_of(l.id) order by a.n desc limit 1) as error,
+  l.priority, coalesce(place.run_at, l.run_at) as run_at,
+  dibs.attempts_of(dibs.task_of(l.id)) + place.running as attempts, l.max_attempts, l.unique_key,
+  (select r.result from dibs.result r where r.task = dibs.task_of(l.id)) as result,
+  (select p.progress from dibs.progress p where p.task = dibs.task_of(l.id)) as progress,
+  place.worker_id, place.lease_expires_at
+from (
+    select run, 'pending'::text as status, run_at, null::timestamptz as started_at, null::timestamptz as completed_at,
+      null::text as worker_id, null::timestamptz as lease_expires_at, 0 as running
+    from dibs.ready
+    union all
+    select run, 'processing', null, started_at, null, worker_id, expires_at, 1
+    from dibs.lease, dibs.runs_of(held) run
+    union all
+    select run, status, null, started_at, completed_at, worker_id, null, (status = 'completed')::int
+    from dibs.outcome
+  ) place
+  -- Joined in two ways at once: by the range of ids for whoever comes from the runs, by page for whoever comes with an id.
+  -- The page is dibs.task_of(id) >> 7, written out so that the planner can see into it.
+  join dibs.log l on l.id >= dibs.id_of(lower(place.run)) and l.id < dibs.id_of(upper(place.run))
+    and lower(place.run) >> 7 = ('x' || encode(substr(uuid_send(l.id), 1, 6), 'hex'))::bit(48)::bigint >> 7;
+comment on view public.tasks is
+  'Every task with its status: pending, processing, completed, failed or cancelled. Insert type and payload to enqueue; update status to settle
+or reset by hand; delete to forget. Workers claim with claim_tasks and settle with settle_lease, which fence out late writers; an update does not.';
+
+create or replace function dibs.insert_task() returns trigger
+  language plpgsql set search_path = '' as $$
+begin
+  if new.id is not null then
+    perform dibs.refuse('PT400', 'id is given by Dibs', 'Leave id out; unique_key makes a task unique.');
+  elsif new.status <> 'pending' then
+    perform dibs.refuse('PT400', 'status of a new task is pending', 'Leave status out.');
+  end if;
+  new.id := public.create_task(new.type, coalesce(new.payload, '{}'), coalesce(new.priority, 0::smallint), new.run_at,
+    coalesce(new.max_attempts, 5::smallint), new.unique_key);
+  select * into new from public.tasks where id = new.id;
+  return new;
+end $$;
+comment on function dibs.insert_task() is 'An insert into public.tasks enqueues.';
+
+create or replace function dibs.update_task() returns trigger
+  language plpgsql set search_path = '' as $$
+declare
+  v_task int8multirange := int8multirange(int8range(dibs.task_of(old.id), dibs.task_of(old.id) + 1));
+  v_now timestamptz := dibs.clock();
+  v_last dibs.lease;
+begin
+  if (new.id, new.type, new.payload, new.priority, new.max_attempts) is distinct from (old.id, old.type, old.payload, old.priority, old.max_attempts)
+    or new.unique_key is distinct from old.unique_key then
+    perform dibs.refuse('PT400', 'what a task is cannot be changed once it is enqueued',
+      'Update status, error, started_at and completed_at; to change the rest, cancel the task and enqueue another.');
+  elsif new.status is null or new.status not in ('pending', 'completed', 'failed', 'cancelled') and new.status <> old.status then
+    perform dibs.refuse('PT400', 'status must be pending, completed, failed or cancelled', 'To start work on a task, call claim_task().');
+  elsif new.status = old.status and new.status <> 'pending' then
+    return new;
+  end if;
+
+  if old.status in ('pending', 'processing') then
+    v_task := dibs.withdraw(v_task);
+  else
+    v_task := dibs.unfinish(v_task, array[old.status]);
+  end if;
+  -- Somebody else was faster: the row is no longer what this update saw.
+  if isempty(v_task) then return null; end if;
+
+  v_last.started_at := coalesce(old.started_at, new.started_at);
+  v_last.worker_id := old.worker_id;
+  if old.status = 'processing' and new.status <> 'completed' or new.status = 'failed' then
+    insert into dibs.attempt (task, n, outcome, started_at, ended_at, worker_id, error)
+      select dibs.task_of(old.id), h.last + 1, case new.status when 'failed' then 'failed' else 'lost' end, v_last.started_at, v_now,
+        old.worker_id, coalesce(dibs.clean_error(new.error), 'set to ' || new.status || ' by an update')
+      from dibs.history_of(dibs.task_of(old.id)) h;
+  elsif old.status in ('completed', 'failed', 'cancelled') and new.status = 'pending' then
+    insert into dibs.attempt (task, n, outcome, ended_at)
+      select dibs.task_of(old.id), h.last + 1, 'retried', v_now from dibs.history_of(dibs.task_of(old.id)) h;
+  end if;
+  if new.status = 'pending' then
+    perform dibs.make_ready(v_task, greatest(nullif(new.run_at, old.run_at), v_now));
+    perform dibs.wake(new.run_at);
+  else
+    perform dibs.end_tasks(v_task, new.status, v_last, coalesce(new.completed_at, v_now));
+  end if;
+  return new;
+end $$;
+comment on function dibs.update_task() is
+  'An update of public.tasks settles or resets a task by hand, whoever holds it: what its worker reports later is refused as lost.';
+
+create or replace function dibs.delete_task() returns trigger
+  language plpgsql set search_path = '' as $$
+declare
+  v_task int8multirange := int8multirange(int8range(dibs.task_of(old.id), dibs.task_of(old.id) + 1));
+begin
+  v_task := dibs.withdraw(v_task) + dibs.unfinish(v_task, array['completed', 'failed', 'cancelled']);
+  if isempty(v_task) then return null; end if;
+  perform dibs.forget(v_task);
+  return old;
+end $$;
+comment on function dibs.delete_task() is 'A delete from public.tasks forgets a task, its history included.';
+
+create or replace trigger insert_task instead of insert on public.tasks for each row execute function dibs.insert_task();
+create or replace trigger update_task instead of update on public.tasks for each row execute function dibs.update_task();
+create or replace trigger delete_task instead of delete on public.tasks for each row execute function dibs.delete_task();
+
+create or replace function public.claim_task() returns setof public.tasks
+  language plpgsql set search_path = '' as $$
+declare
+  v_fence bigint := dibs.lease_tasks('claim_task', null, 1, 900);
+begin
+  return query select t.* from dibs.held_tasks(v_fence) h join public.tasks t on t.id = h.id;
+end $$;
+comment on function public.claim_task() is
+  'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it, update its status in public.tasks.
+claim_tasks with settle_lease does more: batches, renewal, retries, and no late write of a worker that lost its lease.';
+
+select dibs.seal();

@@ -1,0 +1,167 @@
+-- Dispatch: when there is work and nobody at it, call the dispatch function, which starts drains.
+--
+-- A call may be lost, late or doubled. Nothing depends on it: every tick looks at the tables anew.
+
+create table if not exists dibs.dispatch (
+  id bigint generated always as identity primary key,
+  reason text not null constraint reason_is_known check (reason in ('tick', 'wake', 'call')),
+  made_at timestamptz not null,
+  http_request bigint,
+  problem text,
+  planned_at timestamptz,
+  types text[],
+  drains int
+);
+comment on table dibs.dispatch is
+  'Every call to the dispatch function: why it was made, what became of it, how many drains it planned. planned_at null: no answer came yet.';
+alter table dibs.dispatch enable row level security;
+create index if not exists dispatch_made_at on dibs.dispatch (made_at desc);
+
+-- What cron runs -----------------------------------------------------------------------------------
+
+create or replace function dibs.tick() returns bigint
+  language plpgsql set search_path = '' as $$
+begin
+  perform dibs.reap_leases(), dibs.reap_thoughts(null);
+  perform dibs.tidy();
+  -- An idle project makes no call at all.
+  if not dibs.work_waits() then return null; end if;
+  return dibs.call_dispatch('tick');
+end $$;
+comment on function dibs.tick() is
+  'What pg_cron runs every few seconds: take back expired leases and, when work waits, call dispatch. Returns the dispatch, or null for none.';
+
+create or replace function dibs.wake(p_run_at timestamptz) returns void
+  language plpgsql set search_path = '' as $$
+declare
+  v_now timestamptz := dibs.clock();
+begin
+  if p_run_at > v_now or to_regproc('net.http_post') is null then return; end if;
+  -- One call for a burst. Whoever comes while another is at it need not call either.
+  if exists (select from dibs.dispatch where made_at > v_now - (select wake_debounce from dibs.settings)) then return; end if;
+  if pg_try_advisory_xact_lock(hashtextextended('dibs.wake', 0)) then
+    perform dibs.call_dispatch('wake');
+  end if;
+end $$;
+comment on function dibs.wake(timestamptz) is
+  'Work due at this moment (null: now) was enqueued: call dispatch at once rather than at the next tick. The call leaves with the commit.';
+
+create or replace function dibs.work_waits() returns boolean
+  language plpgsql set search_path = '' as $$
+declare
+  -- Types without a handler here are other workers'' business; the last plan said which there are.
+  v_types text[] := (select types from dibs.dispatch where types is not null order by id desc limit 1);
+begin
+  return exists (select from dibs.due_lanes(v_types, dibs.clock(), true))
+    or exists (select from dibs.settings, unnest(dispatch_work_types) work_type where dibs.thoughts_wait(work_type));
+end $$;
+comment on function dibs.work_waits() is 'Whether a drain would find something to do.';
+
+create or replace function dibs.call_dispatch(p_reason text) returns bigint
+  language plpgsql set search_path = '' as $$
+declare
+  v_id bigint;
+  v_url text;
+  v_secret text;
+begin
+  insert into dibs.dispatch (reason, made_at) values (p_reason, dibs.clock()) returning id into v_id;
+  begin
+    v_url := (select decrypted_secret from vault.decrypted_secrets where name = 'dibs_project_url');
+    v_secret := (select decrypted_secret from vault.decrypted_secrets where name = 'dibs_dispatch_secret');
+    if v_url is null or v_secret is null then
+      raise 'the Vault has no secret dibs_project_url or dibs_dispatch_secret';
+    end if;
+    update dibs.dispatch set http_request = net.http_post(
+        url := v_url || '/functions/v1/dispatch',
+        body := jsonb_build_object('dispatch_id', v_id::text),
+        headers := jsonb_build_object('Content-Type', 'application/json', 'x-dispatch-secret', v_secret),
+        timeout_milliseconds := 5000)
+      where id = v_id;
+  exception when others then
+    -- An enqueue must not fail because nobody can be woken.
+    update dibs.dispatch set problem = sqlerrm where id = v_id;
+  end;
+  return v_id;
+end $$;
+comment on function dibs.call_dispatch(text) is
+  'Post to the dispatch function through pg_net, with URL and secret from the Vault. Returns the dispatch; why it could not be sent stands in its row.';
+
+create or replace function dibs.tidy() returns void
+  language plpgsql set search_path = '' as $$
+begin
+  delete from dibs.hint h where h.made_at < dibs.clock() - interval '1 minute' and exists (
+    select from dibs.hint newer where newer.type = h.type and newer.priority = h.priority and newer.made_at > h.made_at);
+  delete from dibs.dispatch where made_at < dibs.clock() - interval '7 days';
+  delete from dibs.request where made_at < dibs.clock() - interval '1 day';
+end $$;
+comment on function dibs.tidy() is 'Delete hints nobody reads, and records nobody asks for any more.';
+
+-- What the dispatch function asks ------------------------------------------------------------------
+
+create or replace function public.plan_dispatch(p_dispatch_id text default null, p_types text[] default null) returns jsonb
+  language plpgsql set search_path = '' as $$
+declare
+  v_now timestamptz := dibs.clock();
+  v_settings dibs.settings := (select s from dibs.settings s);
+  v_id bigint;
+  v_due bigint;
+  v_busy int;
+  v_drains jsonb := '[]';
+begin
+  if p_dispatch_id is not null then v_id := dibs.parse_fence(p_dispatch_id); end if;
+  -- Two plans at once would both start drains for the same backlog.
+  perform pg_advisory_xact_lock(hashtextextended('dibs.plan', 0));
+
+  -- Counted only as far as it matters: past the cap more backlog means no more drains.
+  select coalesce(sum(length), 0) into v_due from (
+    select upper(r.run) - lower(r.run) as length
+    from dibs.due_lanes(p_types, v_now, true) l join dibs.ready r on r.type = l.type and r.priority = l.priority and r.run_at <= v_now
+    limit v_settings.max_drains * v_settings.tasks_per_drain
+  ) r;
+  select count(distinct worker_id) into v_busy from dibs.lease where expires_at > v_now and worker_id <> 'claim_task';
+  v_drains := (
+    select coalesce(jsonb_agg(jsonb_build_object('types', p_types)), '[]')
+    from generate_series(1, least(v_settings.max_drains, ceil(v_due / v_settings.tasks_per_drain::real)) - v_busy));
+
+  v_drains := v_drains || (
+    select coalesce(jsonb_agg(jsonb_build_object('work_type', work_type)), '[]')
+    from unnest(v_settings.dispatch_work_types) work_type
+    where dibs.thoughts_wait(work_type) and not exists (
+      select from public.thought_work_claims c where c.work_type = work_type and c.status = 'claimed' and c.ttl_expires_at > v_now));
+
+  update dibs.dispatch set planned_at = v_now, types = p_types, drains = jsonb_array_length(v_drains) where id = v_id and planned_at is null;
+  if not found then
+    insert into dibs.dispatch (reason, made_at, planned_at, types, drains)
+      values ('call', v_now, v_now, p_types, jsonb_array_length(v_drains)) returning id into v_id;
+  end if;
+  return jsonb_build_object('dispatch_id', v_id::text, 'drains', v_drains);
+end $$;
+comment on function public.plan_dispatch(text, text[]) is
+  'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at it, at most settings.max_drains;
+and one for each of settings.dispatch_work_types that has thoughts waiting and no worker.
+p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
+Returns {dispatch_id, drains: [{types} or {work_type}]}. Errors: PT400 for bad input.';
+
+-- The schedule -------------------------------------------------------------------------------------
+
+do $$
+begin
+  if exists (select from pg_available_extensions where name = 'pg_net') then
+    create extension if not exists pg_net with schema extensions;
+  end if;
+  if exists (select from pg_available_extensions where name = 'pg_cron') then
+    create extension if not exists pg_cron;
+  end if;
+  if to_regprocedure('cron.schedule(text, text, text)') is null then
+    raise notice 'Dibs: pg_cron is not here, so nothing ticks. Run "select dibs.tick()" every few seconds, or POST to the dispatch function.';
+    return;
+  end if;
+  begin
+    perform cron.schedule('dibs-tick', (select dispatch_interval_seconds from dibs.settings) || ' seconds', 'select dibs.tick()');
+  exception when others then
+    -- pg_cron before 1.5 knows minutes only.
+    perform cron.schedule('dibs-tick', '* * * * *', 'select dibs.tick()');
+  end;
+end $$;
+
+select dibs.seal();
