@@ -1,0 +1,216 @@
+-- The next thoughts that nobody has claimed, without looking at those that somebody has. Looking for
+-- unclaimed thoughts costs more the more are claimed; so it is done rarely and in bulk, in a pass
+-- over all thoughts, and what it finds waits in a pool, from which claims take.
+--
+-- The pool is only a guess. Whatever is taken from it goes through grant_thoughts, so a thought that
+-- stands in it twice, or is long claimed, or gone, does no harm. What is missing, the next pass finds.
+
+create table if not exists dibs.thought_run (
+  work_type text not null,
+  -- Random, so that claimers start in different places, and rows taken a moment ago lie scattered
+  -- instead of in front of everyone.
+  place uuid not null default gen_random_uuid(),
+  ids uuid[] not null,
+  primary key (work_type, place)
+);
+alter table dibs.thought_run enable row level security;
+comment on table dibs.thought_run is
+  'The pool: up to 100 thoughts a row that had no claim when they were put in. Rows are inserted and deleted, never updated.';
+
+create table if not exists dibs.thought_pass (
+  work_type text primary key,
+  -- Null: at the beginning.
+  position uuid,
+  began_at timestamptz not null default '-infinity',
+  cost interval not null default '0'
+);
+alter table dibs.thought_pass enable row level security;
+comment on table dibs.thought_pass is
+  'How far the search for unclaimed thoughts has come, in the order of their ids; a row for each work type that uses the pool.';
+
+-- Claiming -----------------------------------------------------------------------------------------
+
+create or replace function dibs.grant_next_thoughts(
+  p_limit int, p_work_type text, p_worker_id text, p_ttl_seconds int, p_max_attempts int, p_fence bigint
+) returns void
+  language plpgsql set search_path = '' as $$
+declare
+  v_began timestamptz := clock_timestamp();
+  v_missing int := p_limit;
+  v_searching boolean := false;
+  v_ids uuid[];
+begin
+  perform dibs.reap_thoughts(p_work_type);
+  loop
+    v_ids := dibs.take_from_pool(p_work_type, v_missing);
+    if v_ids = '{}' then
+      if not v_searching then
+        v_searching := pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0));
+        if v_searching then continue; end if;  -- the one who searched before may have filled it
+        -- Somebody is searching for all. Rather than wait, look around a little.
+        v_ids := dibs.look_around(p_work_type, v_missing);
+        perform dibs.grant_thoughts(v_ids, p_work_type, p_worker_id, p_ttl_seconds, p_max_attempts, p_fence);
+        return;
+      end if;
+      if not dibs.fill_pool(p_work_type, v_began) then return; end if;
+      continue;
+    end if;
+    v_missing := v_missing - cardinality(
+      dibs.grant_thoughts(v_ids, p_work_type, p_worker_id, p_ttl_seconds, p_max_attempts, p_fence));
+    if v_missing = 0 then return; end if;
+  end loop;
+end $$;
+comment on function dibs.grant_next_thoughts(int, text, text, int, int, bigint) is
+  'Grant up to so many thoughts that have no claim. Fewer only when a whole pass found no more, or while another caller searches.';
+
+create or replace function dibs.take_from_pool(p_work_type text, p_wanted int) returns uuid[]
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+  v_from uuid := gen_random_uuid();
+  v_ids uuid[];
+begin
+  loop
+    with run as materialized (
+      select r.place, r.ids
+      from dibs.thought_run r
+      where r.work_type = p_work_type and r.place >= v_from
+      order by r.place
+      limit ceil(p_wanted / 100.0)
+      for update skip locked
+    ), taken as (
+      delete from dibs.thought_run r
+      where r.work_type = p_work_type and r.place = any (array(select run.place from run))
+    )
+    select coalesce(array_agg(id), '{}') into v_ids from run, unnest(run.ids) id;
+    exit when v_ids <> '{}' or v_from = '00000000-0000-0000-0000-000000000000';
+    v_from := '00000000-0000-0000-0000-000000000000';
+  end loop;
+
+  if cardinality(v_ids) > p_wanted then
+    insert into dibs.thought_run (work_type, ids) values (p_work_type, v_ids[p_wanted + 1:]);
+  end if;
+  return array(select distinct id from unnest(v_ids[:p_wanted]) id order by id);
+end $$;
+comment on function dibs.take_from_pool(text, int) is
+  'Take up to so many thoughts out of the pool that no other caller is taking; none when there are none.';
+
+-- Searching ----------------------------------------------------------------------------------------
+
+create or replace function dibs.fill_pool(p_work_type text, p_call_began timestamptz) returns boolean
+  language plpgsql set search_path = '' as $$
+declare
+  -- Cheaper passes need no rest.
+  c_cheap constant interval := '50 ms';
+  v_until timestamptz := clock_timestamp() + interval '2 s';
+  v_before dibs.thought_pass;
+  v_pass dibs.thought_pass;
+  v_went_on timestamptz;
+  v_ids uuid[] := '{}';
+begin
+  insert into dibs.thought_pass (work_type) values (p_work_type) on conflict do nothing;
+  select * into v_before from dibs.thought_pass where work_type = p_work_type;
+  v_pass := v_before;
+  loop
+    v_went_on := clock_timestamp();
+    if v_pass.position is null then
+      -- One pass a call is enough. One after the other over very many thoughts would keep the
+      -- database busy with nothing to do, so passes may take a twentieth of the time.
+      exit when v_pass.began_at >= p_call_began
+        or v_pass.cost > c_cheap and v_went_on < v_pass.began_at + 20 * v_pass.cost;
+      v_pass.began_at := v_went_on;
+      v_pass.cost := '0';
+    end if;
+    select s.ids, s.reached into v_ids, v_pass.position
+    from dibs.search_unclaimed(p_work_type, v_pass.position, 10000, v_until) s;
+    v_pass.cost := v_pass.cost + (clock_timestamp() - v_went_on);
+    exit when v_ids <> '{}' or clock_timestamp() > v_until;
+  end loop;
+
+  perform dibs.put_in_pool(p_work_type, v_ids);
+  -- Asking in vain about a few thoughts, again and again, writes nothing.
+  if v_ids <> '{}' or v_pass.cost > c_cheap or v_pass.position is distinct from v_before.position then
+    update dibs.thought_pass
+    set position = v_pass.position, began_at = v_pass.began_at, cost = v_pass.cost
+    where work_type = p_work_type;
+  end if;
+  return v_ids <> '{}';
+end $$;
+comment on function dibs.fill_pool(text, timestamptz) is
+  'Go on with the pass over all thoughts until some have no claim, and put those in the pool. False when a whole pass found none, when it is too early for another, or after 2 seconds. One caller at a time.';
+
+create or replace function dibs.search_unclaimed(
+  p_work_type text, p_from uuid, p_wanted int, p_until timestamptz, out ids uuid[], out reached uuid
+)
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+  v_last uuid;
+begin
+  ids := '{}';
+  reached := coalesce(p_from, '00000000-0000-0000-0000-000000000000');
+  loop
+    p_from := reached;
+    select t.id into reached from public.thoughts t where t.id >= p_from order by t.id offset 10000 limit 1;
+    v_last := coalesce(reached, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    ids := ids || array(
+      select t.id
+      from public.thoughts t
+      where t.id >= p_from and t.id <= v_last and t.id is distinct from reached
+        and not exists (
+          select from public.thought_work_claims c where c.thought_id = t.id and c.work_type = p_work_type)
+      order by t.id);
+    exit when reached is null or cardinality(ids) >= p_wanted or clock_timestamp() > p_until;
+  end loop;
+end $$;
+comment on function dibs.search_unclaimed(text, uuid, int, timestamptz) is
+  'Thoughts without a claim from an id (null: the first) on, in steps of 10000 thoughts, until enough are found, the last thought (reached is null then), or a moment.';
+
+create or replace function dibs.look_around(p_work_type text, p_wanted int) returns uuid[]
+  language plpgsql set search_path = '' as $$
+declare
+  v_from uuid := (select position from dibs.thought_pass where work_type = p_work_type);
+  v_until timestamptz := clock_timestamp() + interval '50 ms';
+  v_ids uuid[];
+begin
+  v_ids := (select s.ids from dibs.search_unclaimed(p_work_type, v_from, p_wanted, v_until) s);
+  if v_ids = '{}' and v_from is not null then
+    v_ids := (select s.ids from dibs.search_unclaimed(p_work_type, null, p_wanted, v_until) s);
+  end if;
+  -- Others are looking at the same ones.
+  return array(
+    select id from (select id from unnest(v_ids) id order by random() limit p_wanted) shuffled order by id);
+end $$;
+comment on function dibs.look_around(text, int) is
+  'A few thoughts without a claim near to where the pass is, for those who cannot wait for it.';
+
+-- Filling ------------------------------------------------------------------------------------------
+
+create or replace function dibs.put_in_pool(p_work_type text, p_ids uuid[]) returns void
+  language plpgsql set search_path = '' as $$
+begin
+  insert into dibs.thought_run (work_type, ids)
+  select p_work_type, array_agg(id)
+  from unnest(p_ids) with ordinality pooled (id, n)
+  group by (n - 1) / 100;
+end $$;
+comment on function dibs.put_in_pool(text, uuid[]) is
+  'Add thoughts to the pool of a work type.';
+
+create or replace function dibs.pool_freed_thoughts() returns trigger
+  language plpgsql security definer set search_path = '' as $$
+begin
+  if exists (select from dibs.thought_pass) then
+    perform dibs.put_in_pool(f.work_type, array_agg(f.thought_id))
+    from freed f
+    join dibs.thought_pass p on p.work_type = f.work_type
+    join public.thoughts t on t.id = f.thought_id
+    group by f.work_type;
+  end if;
+  return null;
+end $$;
+comment on function dibs.pool_freed_thoughts() is
+  'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because deleting a thought deletes its claims, and who may do that need not have rights in Dibs.';
+
+create or replace trigger pool_freed_thoughts
+  after delete on public.thought_work_claims
+  referencing old table as freed
+  for each statement execute function dibs.pool_freed_thoughts();

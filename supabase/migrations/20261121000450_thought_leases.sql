@@ -1,0 +1,266 @@
+-- Claims with a fence: what a claim call grants is one lease, renewed and settled by its fence.
+
+-- Claiming -----------------------------------------------------------------------------------------
+
+create or replace function public.claim_named_thoughts(
+  p_work_type text, p_worker_id text, p_thought_ids uuid[], p_lease_seconds int default 900,
+  p_max_attempts int default 5, p_request_id text default null
+) returns table (thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb)
+  language plpgsql set search_path = '' as $$
+declare
+  v_ids uuid[];
+  v_fence bigint;
+begin
+  perform dibs.check_claim(p_work_type, p_worker_id, 'p_lease_seconds', p_lease_seconds);
+  perform dibs.check_between('p_max_attempts', p_max_attempts, 1, 1000);
+  v_ids := dibs.distinct_ids('p_thought_ids', p_thought_ids);
+  v_fence := dibs.recall('claim_named_thoughts', p_request_id)::bigint;
+  if v_fence is null then
+    v_fence := nextval('dibs.fence');
+    perform dibs.grant_thoughts(v_ids, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts, v_fence);
+    perform dibs.reap_thoughts(p_work_type);
+    perform dibs.remember('claim_named_thoughts', p_request_id, to_jsonb(v_fence));
+  end if;
+  return query select * from dibs.granted_thoughts(v_fence);
+end $$;
+comment on function public.claim_named_thoughts(text, text, uuid[], int, int, text) is
+  'Claim thoughts by id, like claim_thoughts, and get the fence to renew and settle them by. A repeated request id returns what its grant still holds. PT400 bad input, PT503 too many claims at once.';
+
+create or replace function public.claim_next_thoughts(
+  p_work_type text, p_worker_id text, p_limit int default 1, p_lease_seconds int default 900,
+  p_max_attempts int default 5, p_request_id text default null
+) returns table (thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb)
+  language plpgsql set search_path = '' as $$
+declare
+  v_fence bigint;
+begin
+  perform dibs.check_claim_next(p_work_type, p_worker_id, p_limit, p_lease_seconds, p_max_attempts);
+  v_fence := dibs.recall('claim_next_thoughts', p_request_id)::bigint;
+  if v_fence is null then
+    v_fence := nextval('dibs.fence');
+    perform dibs.grant_next_thoughts(p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts, v_fence);
+    perform dibs.remember('claim_next_thoughts', p_request_id, to_jsonb(v_fence));
+  end if;
+  return query select * from dibs.granted_thoughts(v_fence);
+end $$;
+comment on function public.claim_next_thoughts(text, text, int, int, int, text) is
+  'Claim up to p_limit thoughts that have no claim of this work type. Fewer than asked for may also mean that another caller is searching: ask again. Over very many thoughts new ones may take a while to be found, see dibs.fill_pool. A repeated request id returns what its grant still holds. PT400 bad input, PT503 too many claims at once.';
+
+create or replace function dibs.check_claim_next(
+  p_work_type text, p_worker_id text, p_limit int, p_lease_seconds int, p_max_attempts int
+) returns void
+  language plpgsql immutable set search_path = '' as $$
+begin
+  perform dibs.check_claim(p_work_type, p_worker_id, 'p_lease_seconds', p_lease_seconds);
+  perform dibs.check_between('p_limit', p_limit, 1, 1000);
+  perform dibs.check_between('p_max_attempts', p_max_attempts, 1, 1000);
+end $$;
+comment on function dibs.check_claim_next(text, text, int, int, int) is
+  'Refuse (PT400) what no claim of the next thoughts can have.';
+
+create or replace function dibs.granted_thoughts(p_fence bigint)
+  returns table (thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb)
+  language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+begin
+  return query
+    select c.thought_id, c.fence::text, c.attempt_count, c.ttl_expires_at, t.content, t.metadata
+    from public.thought_work_claims c
+    join public.thoughts t on t.id = c.thought_id
+    where c.fence = p_fence and c.status = 'claimed'
+    order by c.thought_id;
+end $$;
+comment on function dibs.granted_thoughts(bigint) is
+  'What a grant still holds, with what a worker needs of it.';
+
+-- Renewing and settling ----------------------------------------------------------------------------
+
+create or replace function dibs.renew_thoughts(p_fence bigint, p_lease_seconds int) returns setof uuid
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+  v_held uuid[] := dibs.lock_held_thoughts(p_fence);
+  v_now timestamptz := dibs.clock();
+begin
+  update public.thought_work_claims c
+  set ttl_expires_at = v_now + make_interval(secs => p_lease_seconds)
+  where c.fence = p_fence and c.status = 'claimed';
+  return query select unnest(v_held);
+end $$;
+comment on function dibs.renew_thoughts(bigint, int) is
+  'Hold what is still held for so many seconds more. Returns those ids. A lease that ran out and that nobody took away counts as held.';
+
+create or replace function dibs.lock_held_thoughts(p_fence bigint) returns uuid[]
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+begin
+  return array(
+    select c.thought_id
+    from public.thought_work_claims c
+    where c.fence = p_fence and c.status = 'claimed'
+    order by c.thought_id
+    for update);
+end $$;
+comment on function dibs.lock_held_thoughts(bigint) is
+  'What a grant still holds, locked, so that it stays held until the end of the transaction.';
+
+create or replace function dibs.settle_thoughts(
+  p_fence bigint, p_outcomes jsonb, p_rest text, out settled int, out lost uuid[]
+)
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+  v_ids uuid[];
+  v_statuses text[];
+  v_errors text[];
+  v_metadata jsonb[];
+  v_permanent boolean[];
+  v_rest uuid[] := '{}';
+  v_held uuid[];
+begin
+  perform dibs.check_rest(p_rest);
+  select coalesce(array_agg(id order by id), '{}'), array_agg(status order by id), array_agg(error order by id),
+      array_agg(metadata order by id), array_agg(permanent order by id)
+    into v_ids, v_statuses, v_errors, v_metadata, v_permanent
+    from dibs.read_outcomes(p_outcomes);
+
+  -- Thoughts before their claims, each in the order of ids: whoever deletes a thought goes the same way.
+  perform from public.thoughts t
+    where t.id in (select o.id from unnest(v_ids, v_metadata) o (id, metadata) where o.metadata is not null)
+    order by t.id
+    for no key update;
+  v_held := dibs.lock_held_thoughts(p_fence);
+  if p_rest is not null then
+    v_rest := array(select unnest(v_held) except select unnest(v_ids));
+    v_statuses := v_statuses || array_fill(p_rest, array[cardinality(v_rest)]);
+  end if;
+
+  update public.thoughts t
+  set metadata = coalesce(t.metadata, '{}') || o.metadata
+  from unnest(v_ids, v_metadata) o (id, metadata)
+  join public.thought_work_claims c on c.thought_id = o.id and c.fence = p_fence and c.status = 'claimed'
+  where t.id = o.id and o.metadata is not null;
+
+  lost := dibs.end_claims(p_fence, v_ids || v_rest, v_statuses, v_errors, v_permanent);
+  settled := cardinality(v_ids) + cardinality(v_rest) - cardinality(lost);
+end $$;
+comment on function dibs.settle_thoughts(bigint, jsonb, text) is
+  'Settle thoughts of one lease, as settle_lease says: all that is named and still held, and with p_rest all else it holds.';
+
+create or replace function dibs.end_claims(
+  p_fence bigint, p_ids uuid[], p_statuses text[], p_errors text[], p_permanent boolean[]
+) returns uuid[]
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+  v_now timestamptz := dibs.clock();
+  v_work_type text;
+  v_ended uuid[];
+  v_released uuid[];
+begin
+  with ended as (
+    update public.thought_work_claims c
+    set status = o.status, finished_at = v_now, last_error = o.error,
+      retry_at = case when o.status = 'failed' and o.permanent is not true
+          and (c.max_attempts is null or c.attempt_count < c.max_attempts)
+        then v_now + dibs.backoff(c.attempt_count) end
+    from unnest(p_ids, p_statuses, p_errors, p_permanent) o (id, status, error, permanent)
+    where c.thought_id = o.id and c.fence = p_fence and c.status = 'claimed' and o.status <> 'released'
+    returning c.thought_id, c.work_type
+  )
+  select min(work_type), array_agg(thought_id) into v_work_type, v_ended from ended;
+  perform dibs.forget_attempts(v_work_type, v_ended);
+
+  with released as (
+    delete from public.thought_work_claims c
+    using unnest(p_ids, p_statuses) o (id, status)
+    where c.thought_id = o.id and c.fence = p_fence and c.status = 'claimed' and o.status = 'released'
+    returning c.thought_id
+  )
+  select array_agg(thought_id) into v_released from released;
+
+  -- What ended under this fence as it is told to end now may have done so in an earlier call.
+  return array(
+    select o.id
+    from unnest(p_ids, p_statuses) o (id, status)
+    where not exists (
+      select from public.thought_work_claims c
+      where c.thought_id = o.id and c.fence = p_fence and c.status = o.status)
+    except select unnest(v_released)
+    order by 1);
+end $$;
+comment on function dibs.end_claims(bigint, uuid[], text[], text[], boolean[]) is
+  'Give the locked claims of a lease their outcomes. Returns the ids that this fence does not hold, nor has ended in the same way.';
+
+create or replace function public.settle_and_claim_thoughts(
+  p_fence text, p_outcomes jsonb, p_rest text, p_work_type text, p_worker_id text, p_limit int,
+  p_lease_seconds int default 900, p_max_attempts int default 5, p_request_id text default null
+) returns jsonb
+  language plpgsql set search_path = '' as $$
+declare
+  v_answer jsonb;
+  v_settled record;
+  v_fence bigint;
+begin
+  perform dibs.check_claim_next(p_work_type, p_worker_id, p_limit, p_lease_seconds, p_max_attempts);
+  v_fence := dibs.parse_fence(p_fence);
+  v_answer := dibs.recall('settle_and_claim_thoughts', p_request_id);
+  if v_answer is null then
+    v_settled := dibs.settle_thoughts(v_fence, p_outcomes, p_rest);
+    v_fence := nextval('dibs.fence');
+    perform dibs.grant_next_thoughts(p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts, v_fence);
+    v_answer := jsonb_build_object('settled', v_settled.settled, 'lost', v_settled.lost, 'fence', v_fence);
+    perform dibs.remember('settle_and_claim_thoughts', p_request_id, v_answer);
+  end if;
+  return v_answer || dibs.lease_of_thoughts((v_answer ->> 'fence')::bigint);
+end $$;
+comment on function public.settle_and_claim_thoughts(text, jsonb, text, text, text, int, int, int, text) is
+  'settle_lease and claim_next_thoughts in one round trip and one transaction. Returns {settled, lost, fence, lease_expires_at, lease_ms, thoughts: [{id, attempt, content, metadata}]}; nothing to claim: fence null, thoughts empty. A repeated request id settles nothing again and returns what its grant still holds. PT400 bad input, PT503 too many claims at once.';
+
+create or replace function dibs.lease_of_thoughts(p_fence bigint) returns jsonb
+  language plpgsql set search_path = '' as $$
+begin
+  return (
+    select jsonb_build_object(
+      'fence', min(g.fence),
+      'lease_expires_at', min(g.lease_expires_at),
+      'lease_ms', coalesce(greatest(floor(extract(epoch from min(g.lease_expires_at) - dibs.clock()) * 1000), 0), 0)::int,
+      'thoughts', coalesce(jsonb_agg(jsonb_build_object(
+        'id', g.thought_id, 'attempt', g.attempt, 'content', g.content, 'metadata', g.metadata)), '[]'))
+    from dibs.granted_thoughts(p_fence) g);
+end $$;
+comment on function dibs.lease_of_thoughts(bigint) is
+  'A grant as one JSON object. lease_ms is what is left of it, for workers whose clocks are not to be trusted.';
+
+-- Failed ones --------------------------------------------------------------------------------------
+
+create or replace function public.retry_failed_thoughts(p_work_type text, p_thought_ids uuid[] default null) returns int
+  language plpgsql set search_path = '' set enable_seqscan = off as $$
+declare
+  v_ids uuid[] := dibs.distinct_ids('p_thought_ids', p_thought_ids);
+  v_retried int;
+begin
+  perform dibs.check_label('p_work_type', p_work_type, 100);
+  with failed as materialized (
+    select c.thought_id
+    from public.thought_work_claims c
+    where c.work_type = p_work_type and c.status = 'failed' and (p_thought_ids is null or c.thought_id = any (v_ids))
+    order by c.thought_id
+    for update
+  )
+  delete from public.thought_work_claims c
+  using failed
+  where c.thought_id = failed.thought_id and c.work_type = p_work_type;
+  get diagnostics v_retried = row_count;
+  return v_retried;
+end $$;
+comment on function public.retry_failed_thoughts(text, uuid[]) is
+  'Make failed thoughts, quarantined ones too, claimable now, as if never tried: those named, or (null) all of the work type. Returns how many. PT400 bad input.';
+
+create or replace function public.quarantined_thoughts(p_work_type text)
+  returns table (thought_id uuid, attempt_count int, last_error text, finished_at timestamptz)
+  language plpgsql stable set search_path = '' as $$
+begin
+  return query
+    select c.thought_id, c.attempt_count, c.last_error, c.finished_at
+    from public.thought_work_claims c
+    where c.work_type = p_work_type and c.status = 'failed' and c.retry_at is null and c.attempt_count >= c.max_attempts
+    order by c.finished_at, c.thought_id;
+end $$;
+comment on function public.quarantined_thoughts(text) is
+  'Thoughts whose attempts are used up; nobody gets them until retry_failed_thoughts.';
