@@ -1,6 +1,8 @@
+import { delay } from "@std/async/delay";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import type { Process } from "./processes.ts";
 import { asServerUser, giveToServerUser } from "./server_user.ts";
 
 /** Where a PostgreSQL server keeps its data, and how it is reached. */
@@ -12,15 +14,6 @@ export interface PostgresOptions {
   password: string;
   /** Settings beyond those in this file, as in postgresql.conf. */
   settings?: Record<string, string | number>;
-}
-
-/** A running PostgreSQL server. */
-export interface Postgres {
-  port: number;
-  pid: number;
-  /** Settles when the server has ended, whoever ended it. */
-  exited: Promise<unknown>;
-  stop(): Promise<void>;
 }
 
 const SUPERUSER = "supabase_admin";
@@ -42,12 +35,12 @@ const SETTINGS = {
  * The package's own class is not used: it installs exit hooks, which would compete with the
  * stack for the shutdown, and it cannot work as root below a directory only root can enter.
  */
-export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
+export async function startPostgres(options: PostgresOptions): Promise<Process> {
   const binaries = await findBinaries();
   const data = join(options.dir, "data");
   await giveToServerUser(options.dir);
   if (!await exists(join(data, "PG_VERSION"))) await initialise(binaries.initdb, data, options);
-  await endLeftover(data);
+  await endLeftoverServer(options.dir);
 
   const log = join(options.dir, "postgres.log");
   const flags = Object.entries({ ...SETTINGS, ...options.settings, port: options.port })
@@ -74,7 +67,20 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     throw error;
   });
   const exited = guard.status.then(stop);
-  return { port: options.port, pid, exited, stop };
+  return { pid, exited, stop };
+}
+
+/** Ends a server that a killed stack left running on the data in `dir`. */
+export async function endLeftoverServer(dir: string): Promise<void> {
+  const data = join(dir, "data");
+  const pidFile = join(data, "postmaster.pid");
+  if (!await exists(pidFile)) return;
+  const pid = Number((await Deno.readTextFile(pidFile)).split("\n")[0]);
+  if ((await commandLine(pid)).includes(data)) {
+    Deno.kill(pid, "SIGINT");
+    while ((await commandLine(pid)).includes(data)) await delay(20);
+  }
+  await Deno.remove(pidFile).catch(() => {});
 }
 
 /** The address of a database on this machine. */
@@ -136,18 +142,6 @@ async function initialise(initdb: string, data: string, options: PostgresOptions
   }
 }
 
-/** Ends a server that a killed stack left on this data directory. */
-async function endLeftover(data: string) {
-  const pidFile = join(data, "postmaster.pid");
-  if (!await exists(pidFile)) return;
-  const pid = Number((await Deno.readTextFile(pidFile)).split("\n")[0]);
-  if ((await commandLine(pid)).includes(data)) {
-    Deno.kill(pid, "SIGINT");
-    while ((await commandLine(pid)).includes(data)) await pause(20);
-  }
-  await Deno.remove(pidFile).catch(() => {});
-}
-
 /** The command line of a process, or "" when there is none: a pid may have been used again. */
 async function commandLine(pid: number): Promise<string> {
   const ps = Deno.build.os === "linux"
@@ -164,7 +158,7 @@ async function untilReady(data: string, exit: Promise<unknown>, log: string): Pr
     const file = await Deno.readTextFile(join(data, "postmaster.pid")).catch(() => "");
     const lines = file.split("\n");
     if (lines[7]?.trim() === "ready") return Number(lines[0]);
-    await pause(20);
+    await delay(20);
   }
   const said = (await Deno.readTextFile(log)).trimEnd().split("\n").slice(-5).join("\n");
   throw new Error(`PostgreSQL did not start. The end of ${log}:\n${said}`);
@@ -179,8 +173,4 @@ async function run([command, ...args]: string[], cwd: string): Promise<string> {
 
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

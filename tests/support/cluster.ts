@@ -7,7 +7,8 @@ import {
 } from "../../scripts/stack/bootstrap.ts";
 import { migrate } from "../../scripts/stack/migrate.ts";
 import { choosePort } from "../../scripts/stack/ports.ts";
-import { databaseAddress, type Postgres, startPostgres } from "../../scripts/stack/postgres.ts";
+import { databaseAddress, startPostgres } from "../../scripts/stack/postgres.ts";
+import type { Process } from "../../scripts/stack/processes.ts";
 
 /** How tests reach the cluster that `npm test` started for them. */
 export interface Cluster {
@@ -22,7 +23,7 @@ export const CLUSTER_VARIABLE = "DIBS_TEST_CLUSTER";
 export const TEMPLATES = ["hidden", "exposed"] as const;
 
 /** Starts a throw-away PostgreSQL with a migrated template database per regime. */
-export async function startCluster(dir: string): Promise<Cluster & Pick<Postgres, "stop">> {
+export async function startCluster(dir: string): Promise<Cluster & Pick<Process, "stop">> {
   const cluster = { port: choosePort(), password: crypto.randomUUID() };
   const server = await startPostgres({ ...cluster, dir: join(dir, "postgres"), settings: FAST });
   try {
