@@ -45,7 +45,7 @@ begin
       ('dibs.effect', 'select, insert, update, delete'),
       ('dibs.dispatch', 'select, insert, update, delete'),
       ('dibs.thought_attempt', 'select, insert, update, delete'),
-      ('dibs.thought_scan', 'select, insert, update, delete'),
+      ('dibs.thought_pass', 'select, insert, update, delete'),
       ('dibs.settings', 'select, update'),
       ('dibs.fence', 'usage'),
       ('dibs.task_number', 'usage'),
