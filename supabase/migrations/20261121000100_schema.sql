@@ -8,7 +8,7 @@ comment on schema dibs is
 -- One sequence for both surfaces, so that a fence means one grant and nothing else, anywhere.
 create sequence if not exists dibs.fence;
 comment on sequence dibs.fence is
-  'A number per claim call. Fences only ever grow, so of two grants of the same thing the later has the larger.';
+  'A number per claim call. They only ever grow, so of two grants of the same thing the later has the larger.';
 
 -- Refusals ---------------------------------------------------------------------------------------
 
@@ -18,13 +18,14 @@ begin
   raise exception using errcode = p_sqlstate, message = p_message, hint = coalesce(p_hint, '');
 end $$;
 comment on function dibs.refuse(text, text, text) is
-  'Refuse a call on purpose. PTxyz becomes HTTP status xyz in the data API: PT400 bad input, PT409 the lease is lost.';
+  'Refuse a call on purpose. PTxyz becomes HTTP status xyz in the data API: PT400 bad input, PT409 conflict.';
 
 create or replace function dibs.check_label(p_argument text, p_value text, p_longest int) returns void
   language plpgsql immutable set search_path = '' as $$
 begin
   if p_value is null or p_value !~ '\S' then
-    perform dibs.refuse('PT400', p_argument || ' must not be empty', 'Give a label of 1 to ' || p_longest || ' characters.');
+    perform dibs.refuse('PT400', p_argument || ' must not be empty',
+      'Give a label of 1 to ' || p_longest || ' characters.');
   elsif length(p_value) > p_longest then
     perform dibs.refuse('PT400', p_argument || ' has ' || length(p_value) || ' characters',
       'Give a label of at most ' || p_longest || ' characters.');
@@ -35,7 +36,8 @@ end $$;
 comment on function dibs.check_label(text, text, int) is
   'Refuse (PT400) a worker id, work type or task type that is empty, too long, or would break a log line.';
 
-create or replace function dibs.check_between(p_argument text, p_value bigint, p_least bigint, p_most bigint) returns void
+create or replace function dibs.check_between(p_argument text, p_value bigint, p_least bigint, p_most bigint)
+  returns void
   language plpgsql immutable set search_path = '' as $$
 begin
   if p_value is null or p_value not between p_least and p_most then
@@ -73,7 +75,8 @@ begin
   return clock_timestamp();
 end $$;
 comment on function dibs.clock() is
-  'The only clock that decides about leases. Read once per call, after the locks: a transaction''s start may lie long before.';
+  'The only clock that decides about leases. Read once a call, after the locks: a transaction may have begun long
+before.';
 
 -- Backoff ------------------------------------------------------------------------------------------
 
@@ -83,7 +86,8 @@ create or replace function dibs.backoff(p_failures int) returns interval
   select least(2.0 ^ least(greatest(p_failures, 1) - 1, 20), 3600) * (0.75 + random() * 0.5) * interval '1 s'
 $$;
 comment on function dibs.backoff(int) is
-  'How long to wait after the nth failure: 1 s, 2 s, 4 s … at most an hour, give or take a quarter so that retries do not come in step.';
+  'How long to wait after the nth failure: 1 s, 2 s, 4 s … at most an hour, give or take a quarter, so that retries
+do not come in step.';
 
 -- Requests -----------------------------------------------------------------------------------------
 
@@ -109,7 +113,8 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('dibs.request:' || p_request_id, 0));
   select * into v_request from dibs.request where id = p_request_id;
   if v_request.verb <> p_verb then
-    perform dibs.refuse('PT409', 'p_request_id was already used for ' || v_request.verb, 'Make a new request id for each request.');
+    perform dibs.refuse('PT409', 'p_request_id was already used for ' || v_request.verb,
+      'Make a new request id for each request.');
   end if;
   return v_request.response;
 end $$;

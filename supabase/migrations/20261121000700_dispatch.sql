@@ -13,7 +13,8 @@ create table if not exists dibs.dispatch (
   drains int
 );
 comment on table dibs.dispatch is
-  'Every call to the dispatch function: why it was made, what became of it, how many drains it planned. planned_at null: no answer came yet.';
+  'Every call to the dispatch function: why it was made, what became of it, how many drains it planned.
+planned_at null: no answer came yet.';
 alter table dibs.dispatch enable row level security;
 create index if not exists dispatch_made_at on dibs.dispatch (made_at desc);
 
@@ -29,7 +30,8 @@ begin
   return dibs.call_dispatch('tick');
 end $$;
 comment on function dibs.tick() is
-  'What pg_cron runs every few seconds: take back expired leases and, when work waits, call dispatch. Returns the dispatch, or null for none.';
+  'What pg_cron runs every few seconds: take back expired leases and, when work waits, call dispatch.
+Returns the dispatch, or null for none.';
 
 create or replace function dibs.wake(p_run_at timestamptz) returns void
   language plpgsql set search_path = '' as $$
@@ -38,18 +40,21 @@ declare
 begin
   if p_run_at > v_now or to_regproc('net.http_post') is null then return; end if;
   -- One call for a burst. Whoever comes while another is at it need not call either.
-  if exists (select from dibs.dispatch where made_at > v_now - (select wake_debounce from dibs.settings)) then return; end if;
+  if exists (select from dibs.dispatch where made_at > v_now - (select wake_debounce from dibs.settings)) then
+    return;
+  end if;
   if pg_try_advisory_xact_lock(hashtextextended('dibs.wake', 0)) then
     perform dibs.call_dispatch('wake');
   end if;
 end $$;
 comment on function dibs.wake(timestamptz) is
-  'Work due at this moment (null: now) was enqueued: call dispatch at once rather than at the next tick. The call leaves with the commit.';
+  'Work due at this moment (null: now) was enqueued: call dispatch at once rather than at the next tick.
+The call leaves with the commit.';
 
 create or replace function dibs.work_waits() returns boolean
   language plpgsql set search_path = '' as $$
 declare
-  -- Types without a handler here are other workers'' business; the last plan said which there are.
+  -- Types without a handler here are other workers' business; the last plan said which there are.
   v_types text[] := (select types from dibs.dispatch where types is not null order by id desc limit 1);
 begin
   return exists (select from dibs.due_lanes(v_types, dibs.clock(), true))
@@ -84,7 +89,8 @@ begin
   return v_id;
 end $$;
 comment on function dibs.call_dispatch(text) is
-  'Post to the dispatch function through pg_net, with URL and secret from the Vault. Returns the dispatch; why it could not be sent stands in its row.';
+  'Post to the dispatch function through pg_net, with URL and secret from the Vault.
+Returns the dispatch; why it could not be sent stands in its row.';
 
 create or replace function dibs.tidy() returns void
   language plpgsql set search_path = '' as $$
@@ -98,7 +104,8 @@ comment on function dibs.tidy() is 'Delete hints nobody reads, and records nobod
 
 -- What the dispatch function asks ------------------------------------------------------------------
 
-create or replace function public.plan_dispatch(p_dispatch_id text default null, p_types text[] default null) returns jsonb
+create or replace function public.plan_dispatch(p_dispatch_id text default null, p_types text[] default null)
+  returns jsonb
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
@@ -115,21 +122,25 @@ begin
   -- Counted only as far as it matters: past the cap more backlog means no more drains.
   select coalesce(sum(length), 0) into v_due from (
     select upper(r.run) - lower(r.run) as length
-    from dibs.due_lanes(p_types, v_now, true) l join dibs.ready r on r.type = l.type and r.priority = l.priority and r.run_at <= v_now
+    from dibs.due_lanes(p_types, v_now, true) l
+    join dibs.ready r on r.type = l.type and r.priority = l.priority and r.run_at <= v_now
     limit v_settings.max_drains * v_settings.tasks_per_drain
   ) r;
-  select count(distinct worker_id) into v_busy from dibs.lease where expires_at > v_now and worker_id <> 'claim_task';
+  select count(distinct worker_id) into v_busy
+    from dibs.lease where expires_at > v_now and worker_id <> 'claim_task';
   v_drains := (
     select coalesce(jsonb_agg(jsonb_build_object('types', p_types)), '[]')
-    from generate_series(1, least(v_settings.max_drains, ceil(v_due / v_settings.tasks_per_drain::real)) - v_busy));
+    from generate_series(1, least(v_settings.max_drains, ceil(v_due / v_settings.tasks_per_drain::real))::int - v_busy));
 
   v_drains := v_drains || (
     select coalesce(jsonb_agg(jsonb_build_object('work_type', work_type)), '[]')
-    from unnest(v_settings.dispatch_work_types) work_type
+    from unnest(v_settings.dispatch_work_types) wanted (work_type)
     where dibs.thoughts_wait(work_type) and not exists (
-      select from public.thought_work_claims c where c.work_type = work_type and c.status = 'claimed' and c.ttl_expires_at > v_now));
+      select from public.thought_work_claims c
+      where c.work_type = wanted.work_type and c.status = 'claimed' and c.ttl_expires_at > v_now));
 
-  update dibs.dispatch set planned_at = v_now, types = p_types, drains = jsonb_array_length(v_drains) where id = v_id and planned_at is null;
+  update dibs.dispatch set planned_at = v_now, types = p_types, drains = jsonb_array_length(v_drains)
+    where id = v_id and planned_at is null;
   if not found then
     insert into dibs.dispatch (reason, made_at, planned_at, types, drains)
       values ('call', v_now, v_now, p_types, jsonb_array_length(v_drains)) returning id into v_id;
@@ -137,8 +148,8 @@ begin
   return jsonb_build_object('dispatch_id', v_id::text, 'drains', v_drains);
 end $$;
 comment on function public.plan_dispatch(text, text[]) is
-  'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at it, at most settings.max_drains;
-and one for each of settings.dispatch_work_types that has thoughts waiting and no worker.
+  'How many drains the backlog needs: due tasks by settings.tasks_per_drain, at most settings.max_drains, minus the
+workers that are at it; and one for each of settings.dispatch_work_types that has thoughts waiting and no worker.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
 Returns {dispatch_id, drains: [{types} or {work_type}]}. Errors: PT400 for bad input.';
 
@@ -153,11 +164,12 @@ begin
     create extension if not exists pg_cron;
   end if;
   if to_regprocedure('cron.schedule(text, text, text)') is null then
-    raise notice 'Dibs: pg_cron is not here, so nothing ticks. Run "select dibs.tick()" every few seconds, or POST to the dispatch function.';
+    raise notice 'Dibs: without pg_cron nothing ticks. Run "select dibs.tick()" every few seconds, or POST to dispatch.';
     return;
   end if;
   begin
-    perform cron.schedule('dibs-tick', (select dispatch_interval_seconds from dibs.settings) || ' seconds', 'select dibs.tick()');
+    perform cron.schedule(
+      'dibs-tick', (select dispatch_interval_seconds from dibs.settings) || ' seconds', 'select dibs.tick()');
   exception when others then
     -- pg_cron before 1.5 knows minutes only.
     perform cron.schedule('dibs-tick', '* * * * *', 'select dibs.tick()');

@@ -12,14 +12,16 @@ begin
     'thoughts', (
       select coalesce(jsonb_agg(to_jsonb(c) order by c.work_type), '[]')
       from (
-        select work_type, count(*) filter (where status = 'claimed') as claimed, count(*) filter (where status = 'succeeded') as succeeded,
+        select work_type, count(*) filter (where status = 'claimed') as claimed,
+          count(*) filter (where status = 'succeeded') as succeeded,
           count(*) filter (where status = 'failed') as failed
         from public.thought_work_claims group by work_type
       ) c),
     'workers', (
       select coalesce(jsonb_agg(to_jsonb(w) order by w.worker_id), '[]')
       from (
-        select worker_id, sum(tasks)::int as tasks, sum(thoughts)::int as thoughts, min(lease_expires_at) as lease_expires_at
+        select worker_id, sum(tasks)::int as tasks, sum(thoughts)::int as thoughts,
+          min(lease_expires_at) as lease_expires_at
         from (
           select worker_id, dibs.count_of(held) as tasks, 0 as thoughts, expires_at as lease_expires_at from dibs.lease
           union all
@@ -30,16 +32,19 @@ begin
     'expired', (
       select jsonb_build_object(
         'tasks', (select coalesce(sum(dibs.count_of(held)), 0) from dibs.lease where expires_at < v_now),
-        'thoughts', (select count(*) from public.thought_work_claims where status = 'claimed' and ttl_expires_at < v_now))),
+        'thoughts', (
+          select count(*) from public.thought_work_claims where status = 'claimed' and ttl_expires_at < v_now))),
     'parked_effects', (select count(*) from dibs.effect where state = 'parked'),
     'schedule', jsonb_build_object(
       'cron', to_regproc('cron.schedule') is not null, 'net', to_regproc('net.http_post') is not null),
     'dispatches', (
-      select coalesce(jsonb_agg(to_jsonb(d) - 'http_request' || jsonb_build_object('id', d.id::text) order by d.id desc), '[]')
+      select coalesce(
+        jsonb_agg(to_jsonb(d) - 'http_request' || jsonb_build_object('id', d.id::text) order by d.id desc), '[]')
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $$;
 comment on function public.dibs_status() is
-  'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, what each worker holds, what has expired
-and was not taken back yet, effects somebody must decide about, and the last ten dispatches. One JSON object.';
+  'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, what each
+worker holds, what has expired and was not taken back yet, effects somebody must decide about, and the last ten
+dispatches. One JSON object.';
 
 select dibs.seal();
