@@ -1,6 +1,6 @@
 // Drains and what starts them.
 import { z } from "zod";
-import { Count, Id, LeaseSeconds, Limit, RequestId, TaskType, WorkType } from "./values.ts";
+import { Count, Id, LeaseSeconds, Limit, TaskType, WorkType } from "./values.ts";
 
 export const DrainRequest = z.strictObject({
   types: z.array(TaskType).min(1).max(100).optional().meta({
@@ -45,13 +45,13 @@ export type Summary = z.infer<typeof Summary>;
 export const DrainSummary = Summary.extend({ run_id: Id }).meta({ id: "DrainSummary" });
 
 export const DispatchRequest = z.strictObject({
-  dispatch_id: RequestId.optional().meta({
+  dispatch_id: z.string().regex(/^[0-9]{1,18}$/, "must be the id of a dispatch").optional().meta({
     description: "The record of this dispatch in the database.",
   }),
 }).meta({ id: "DispatchRequest", examples: [{}] });
 
 export const DispatchResponse = z.object({
-  dispatch_id: z.string().nullable(),
+  dispatch_id: z.string(),
   drains: Count.meta({ description: "How many drains were started." }),
 }).meta({ id: "DispatchResponse" });
 

@@ -120,7 +120,7 @@ export const sqlFunctions = {
     result: z.object({
       state: z.enum(["go", "done", "parked"]),
       result: z.unknown(),
-      idempotency_key: z.string().nullish(),
+      idempotency_key: z.string(),
     }),
     repeat: "never",
   },
@@ -135,11 +135,10 @@ export const sqlFunctions = {
     repeat: "always",
   },
   plan_dispatch: {
-    args: z.object({ p_dispatch_id: z.string().nullish() }),
+    args: z.object({ p_dispatch_id: z.string().nullish(), p_types: Names }),
     result: z.object({
-      dispatch_id: z.coerce.string().nullable(),
+      dispatch_id: z.string(),
       drains: z.array(PlannedDrain),
-      reason: z.string().nullish(),
     }),
     repeat: "never",
   },

@@ -1,7 +1,35 @@
 // The state of the whole: what an operator looks at first.
 import { z } from "zod";
+import { Count, Moment } from "./values.ts";
 
-export const Status = z.record(z.string(), z.unknown()).meta({
-  id: "Status",
-  description: "Counts and ages of the backlog, live leases and the last dispatches.",
-});
+export const Status = z.object({
+  now: Moment,
+  tasks: z.record(z.string(), Count).nullable().meta({
+    description: "How many tasks have which status.",
+  }),
+  oldest_due_seconds: z.number().nullable().meta({
+    description: "For how long the oldest due task has waited; null when none does.",
+  }),
+  thoughts: z.array(z.object({
+    work_type: z.string(),
+    claimed: Count,
+    succeeded: Count,
+    failed: Count,
+  })),
+  workers: z.array(z.object({
+    worker_id: z.string(),
+    tasks: Count,
+    thoughts: Count,
+    lease_expires_at: Moment,
+  })).meta({ description: "Who holds how much, and when the first of it expires." }),
+  expired: z.object({ tasks: Count, thoughts: Count }).meta({
+    description: "Leased by workers that are gone; the next tick takes it back.",
+  }),
+  parked_effects: Count.meta({
+    description: "Effects of which nobody knows whether they happened.",
+  }),
+  schedule: z.object({ cron: z.boolean(), net: z.boolean() }).meta({
+    description: "Whether the database ticks by itself and can call dispatch.",
+  }),
+  dispatches: z.array(z.record(z.string(), z.unknown())).meta({ description: "The last ten." }),
+}).meta({ id: "Status" });

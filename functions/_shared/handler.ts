@@ -1,0 +1,111 @@
+import type { SupabaseClient } from "@supabase/supabase-js";
+import type { z } from "zod";
+import { issuesOf } from "./issues.ts";
+import type { Log } from "./log.ts";
+import type { GrantedThought } from "./schemas.ts";
+import type { OnceOptions } from "./once.ts";
+import { PermanentError } from "./worker/failure.ts";
+
+/** What a handler is given besides its work. */
+export interface HandlerContext {
+  /** 1 the first time. */
+  attempt: number;
+  /** Aborted when the work must end: pass it to whatever waits. */
+  signal: AbortSignal;
+  /** How far it is, any JSON; shown in `public.tasks`. */
+  progress(value: unknown): void;
+  log: Log;
+  supabase: SupabaseClient;
+  /** An effect outside the database, done once however often this work is tried. */
+  once<T>(
+    key: string,
+    effect: (effect: { idempotencyKey: string }) => Promise<T>,
+    options?: OnceOptions,
+  ): Promise<T>;
+}
+
+export interface TaskHandler {
+  type: string;
+  timeoutSeconds: number;
+  run(payload: unknown, context: HandlerContext): Promise<unknown>;
+}
+
+export interface ThoughtHandler {
+  workType: string;
+  timeoutSeconds: number;
+  run(thought: GrantedThought, context: HandlerContext): Promise<ThoughtFinding | void>;
+}
+
+/** Merged into the thought's metadata, in the transaction that settles it. */
+export interface ThoughtFinding {
+  metadata: Record<string, unknown>;
+}
+
+const TIMEOUT_SECONDS = 120;
+
+/**
+ * A handler of tasks. What `run` returns is kept as the task's result; throwing fails the attempt.
+ *
+ * @example
+ * ```ts
+ * export const greet = defineTask({
+ *   type: "greet",
+ *   payload: z.object({ name: z.string() }),
+ *   run: ({ name }) => Promise.resolve({ greeting: `Hello ${name}` }),
+ * });
+ * ```
+ */
+export function defineTask<Payload extends z.ZodType>(definition: {
+  type: string;
+  payload: Payload;
+  run(payload: z.output<Payload>, context: HandlerContext): Promise<unknown>;
+  /** 120 s unless given. */
+  timeoutSeconds?: number;
+}): TaskHandler {
+  const { type, payload: schema, timeoutSeconds = TIMEOUT_SECONDS } = definition;
+  return {
+    type,
+    timeoutSeconds,
+    async run(payload, context) {
+      const parsed = schema.safeParse(payload);
+      if (!parsed.success) {
+        throw new PermanentError(`payload does not fit ${type}: ${misfit(parsed.error)}`);
+      }
+      return await definition.run(parsed.data, context);
+    },
+  };
+}
+
+/** A handler of thoughts, for one work type. */
+export function defineThoughtWork(definition: {
+  workType: string;
+  run: ThoughtHandler["run"];
+  timeoutSeconds?: number;
+}): ThoughtHandler {
+  return { timeoutSeconds: TIMEOUT_SECONDS, ...definition };
+}
+
+export interface Registry {
+  tasks: Map<string, TaskHandler>;
+  thoughts: Map<string, ThoughtHandler>;
+}
+
+/** What handlers/index.ts exports, by the name each answers to. */
+export function registryOf(handlers: Record<string, TaskHandler | ThoughtHandler>): Registry {
+  const registry: Registry = { tasks: new Map(), thoughts: new Map() };
+  for (const handler of Object.values(handlers)) {
+    if ("type" in handler) add(registry.tasks, handler.type, handler);
+    else add(registry.thoughts, handler.workType, handler);
+  }
+  return registry;
+}
+
+function add<H>(handlers: Map<string, H>, name: string, handler: H): void {
+  if (handlers.has(name)) throw new Error(`Two handlers are named ${name}.`);
+  handlers.set(name, handler);
+}
+
+/** Names the fields, never what is in them. */
+function misfit(error: z.ZodError): string {
+  return issuesOf(error).map(({ path, message }) => `${path || "payload"}: ${message}`).join("; ");
+}

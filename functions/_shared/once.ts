@@ -1,0 +1,30 @@
+import type { Rpc } from "./rpc.ts";
+import { PermanentError } from "./worker/failure.ts";
+
+export interface OnceOptions {
+  /**
+   * `provider_key`: the other side drops repeats of an idempotency key, so it may be tried again.
+   * `at_most_once`: it does not; an attempt that was cut off in between parks the effect for a person.
+   */
+  mode?: "provider_key" | "at_most_once";
+}
+
+/** Does an effect under the ledger's eyes: its key belongs to the work, not to the attempt. */
+export async function once<T>(
+  rpc: Rpc,
+  work: { fence: string; id: string; key: string },
+  effect: (effect: { idempotencyKey: string }) => Promise<T>,
+  { mode = "at_most_once" }: OnceOptions = {},
+): Promise<T> {
+  const named = { p_fence: work.fence, p_id: work.id, p_key: work.key };
+  const begun = await rpc.call("effect_begin", { ...named, p_mode: mode });
+  if (begun.state === "done") return begun.result as T;
+  if (begun.state === "parked") {
+    throw new PermanentError(
+      `the effect ${work.key} is parked: an earlier attempt was cut off, so it may have happened; look at the other side`,
+    );
+  }
+  const result = await effect({ idempotencyKey: begun.idempotency_key });
+  await rpc.call("effect_done", { ...named, p_result: result ?? null });
+  return result;
+}

@@ -1,0 +1,29 @@
+import type { HandlerContext } from "../handler.ts";
+import type { Log } from "../log.ts";
+import { once } from "../once.ts";
+import type { Rpc } from "../rpc.ts";
+import { storageProblem } from "../schemas.ts";
+import { PermanentError } from "./failure.ts";
+import type { Item, RunContext } from "./work.ts";
+
+/** What a handler sees, made of what the loop and the database offer. */
+export function handlerContext(
+  { id, attempt }: Item,
+  { fence, signal, progress }: RunContext,
+  { rpc, log }: { rpc: Rpc; log: Log },
+): HandlerContext {
+  return {
+    attempt,
+    signal,
+    progress,
+    log: log.with({ id, attempt }),
+    supabase: rpc.supabase,
+    once: (key, effect, options) => once(rpc, { fence, id, key }, effect, options),
+  };
+}
+
+/** A result that cannot be stored must fail its own item, not the settlement of its neighbours. */
+export function mustBeStorable(name: string, value: unknown): void {
+  const problem = storageProblem(value);
+  if (problem) throw new PermanentError(`the ${name} the handler returned ${problem}`);
+}
