@@ -35,8 +35,12 @@ begin
         'thoughts', (
           select count(*) from public.thought_work_claims where status = 'claimed' and ttl_expires_at < v_now))),
     'parked_effects', (select count(*) from dibs.effect where state = 'parked'),
-    'schedule', jsonb_build_object(
-      'cron', to_regproc('cron.schedule') is not null, 'net', to_regproc('net.http_post') is not null),
+    -- From the catalogue: to_regproc would fail for whoever may not use the schema.
+    'schedule', (
+      select jsonb_build_object(
+        'cron', bool_or(n.nspname = 'cron' and p.proname = 'schedule'),
+        'net', bool_or(n.nspname = 'net' and p.proname = 'http_post'))
+      from pg_proc p join pg_namespace n on n.oid = p.pronamespace),
     'dispatches', (
       select coalesce(
         jsonb_agg(to_jsonb(d) - 'http_request' || jsonb_build_object('id', d.id::text) order by d.id desc), '[]')
