@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import type { Sql } from "postgres";
+import { PROJECT_DIR } from "../stack/migrate.ts";
+import { databaseTypes } from "./database_types.ts";
+import { withMigratedDatabase } from "./migrated_database.ts";
+import { openApiJson } from "./openapi_json.ts";
+import { schemaSql } from "./schema_sql.ts";
+
+/** A file that is made from the migrations or the schemas, never by hand. */
+export interface GeneratedFile {
+  /** From the root of the repository. */
+  path: string;
+  /** What it must hold. */
+  text: string;
+  /** Whether it holds that already. */
+  isFresh: boolean;
+}
+
+const GENERATORS: Record<string, (sql: Sql) => string | Promise<string>> = {
+  "supabase/schema.sql": schemaSql,
+  "functions/_shared/database.types.ts": databaseTypes,
+  "functions/openapi.json": openApiJson,
+};
+
+/** Generates every file, without writing any. */
+export async function generateFiles(): Promise<GeneratedFile[]> {
+  return await withMigratedDatabase((sql) =>
+    Promise.all(
+      Object.entries(GENERATORS).map(async ([path, generate]) => {
+        const text = await generate(sql);
+        const found = await Deno.readTextFile(join(PROJECT_DIR, path)).catch(() => "");
+        return { path, text, isFresh: text === found };
+      }),
+    )
+  );
+}
