@@ -129,7 +129,8 @@ comment on function dibs.distinct_ids(text, uuid[]) is
 create or replace function dibs.grant_thoughts(
   p_ids uuid[], p_work_type text, p_worker_id text, p_ttl_seconds int, p_max_attempts int, p_fence bigint
 ) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 declare
   v_ids uuid[];
   v_now timestamptz := dibs.clock();
@@ -182,7 +183,8 @@ comment on function dibs.lock_claiming(text, uuid[]) is
   'Those ids that nobody else is claiming this moment, for the rest of the transaction. PT503 when the lock table is full.';
 
 create or replace function dibs.lock_thoughts(p_ids uuid[]) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 begin
   return array(select t.id from public.thoughts t where t.id = any (p_ids) order by t.id for key share skip locked);
 end $$;
@@ -190,17 +192,18 @@ comment on function dibs.lock_thoughts(uuid[]) is
   'Those ids that are thoughts and not being deleted, kept from deletion for the rest of the transaction.';
 
 create or replace function dibs.lock_unclaimed(p_work_type text, p_ids uuid[], p_now timestamptz) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 declare
   v_expired uuid[];
 begin
   v_expired := array(
     select c.thought_id
-    from public.thought_work_claims c
-    where c.thought_id = any (p_ids) and c.work_type = p_work_type and c.status = 'claimed' and c.ttl_expires_at <= p_now
+    from unnest(p_ids) wanted (id)
+    join public.thought_work_claims c on c.thought_id = wanted.id and c.work_type = p_work_type
+    where c.status = 'claimed' and c.ttl_expires_at <= p_now
       and (c.max_attempts is null or c.attempt_count < c.max_attempts)
-    order by c.thought_id
-    for update skip locked);
+    for update of c skip locked);
   -- A claim that is there but was not locked is being renewed, released or reaped, or has no attempt left.
   return array(
     select wanted.id
@@ -234,7 +237,8 @@ comment on function dibs.reap_thoughts(text) is
   'Make claimable again what expired and what is due for a retry, of one work type or (null) of all. Returns how many claims that were. Leaves what another transaction is working on.';
 
 create or replace function dibs.reap_work_type(p_work_type text) returns int
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 declare
   v_now timestamptz := dibs.clock();
   v_due uuid[];
@@ -268,14 +272,16 @@ comment on function dibs.reap_work_type(text) is
   'What reap_thoughts does, for one work type. In batches, and never waiting.';
 
 create or replace function dibs.quarantine_lost(p_work_type text, p_ids uuid[], p_now timestamptz) returns void
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 declare
   v_quarantined uuid[];
 begin
   with quarantined as (
     update public.thought_work_claims c
     set status = 'failed', finished_at = p_now, last_error = dibs.lost_error(c.worker_id, c.attempt_count, c.max_attempts)
-    where c.thought_id = any (p_ids) and c.work_type = p_work_type
+    from unnest(p_ids) due (id)
+    where c.thought_id = due.id and c.work_type = p_work_type
       and c.status = 'claimed' and c.attempt_count >= c.max_attempts
     returning c.thought_id
   )
@@ -286,11 +292,13 @@ comment on function dibs.quarantine_lost(text, uuid[], timestamptz) is
   'Of the expired claims, fail for good those without an attempt left: a thought that keeps losing its worker must not loop forever.';
 
 create or replace function dibs.take_away(p_work_type text, p_ids uuid[]) returns void
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 begin
   with gone as (
     delete from public.thought_work_claims c
-    where c.thought_id = any (p_ids) and c.work_type = p_work_type
+    using unnest(p_ids) due (id)
+    where c.thought_id = due.id and c.work_type = p_work_type
       and (c.status = 'claimed' or c.retry_at is not null)
     returning c.*
   )
@@ -312,15 +320,19 @@ comment on function dibs.lost_error(text, int, int) is
   'What is written down about an attempt whose worker was not heard of again.';
 
 create or replace function dibs.forget_attempts(p_work_type text, p_ids uuid[]) returns void
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 begin
   -- A memory that is locked is going away with its thought.
+  with forgotten as materialized (
+    select m.thought_id
+    from unnest(p_ids) ended (id)
+    join dibs.thought_attempt m on m.thought_id = ended.id and m.work_type = p_work_type
+    for update of m skip locked
+  )
   delete from dibs.thought_attempt m
-  where m.work_type = p_work_type and m.thought_id = any (array(
-    select f.thought_id
-    from dibs.thought_attempt f
-    where f.thought_id = any (p_ids) and f.work_type = p_work_type
-    for update skip locked));
+  using forgotten
+  where m.thought_id = forgotten.thought_id and m.work_type = p_work_type;
 end $$;
 comment on function dibs.forget_attempts(text, uuid[]) is
   'Forget the attempts of thoughts whose claim has ended: from then on the claim itself tells them.';

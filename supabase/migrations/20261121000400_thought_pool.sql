@@ -64,7 +64,8 @@ comment on function dibs.grant_next_thoughts(int, text, text, int, int, bigint) 
   'Grant up to so many thoughts that have no claim. Fewer only when a whole pass found no more, or while another caller searches.';
 
 create or replace function dibs.take_from_pool(p_work_type text, p_wanted int) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 declare
   v_from uuid := gen_random_uuid();
   v_ids uuid[];
@@ -141,23 +142,23 @@ comment on function dibs.fill_pool(text, timestamptz) is
 create or replace function dibs.search_unclaimed(
   p_work_type text, p_from uuid, p_wanted int, p_until timestamptz, out ids uuid[], out reached uuid
 )
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_bitmapscan = off as $$
 declare
-  v_last uuid;
+  v_step uuid[];
 begin
   ids := '{}';
   reached := coalesce(p_from, '00000000-0000-0000-0000-000000000000');
   loop
-    p_from := reached;
-    select t.id into reached from public.thoughts t where t.id >= p_from order by t.id offset 10000 limit 1;
-    v_last := coalesce(reached, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    v_step := array(select t.id from public.thoughts t where t.id >= reached order by t.id limit 10001);
+    -- The work type is spelt so that no index on it fits: this has to be one stretch of the primary key.
     ids := ids || array(
-      select t.id
-      from public.thoughts t
-      where t.id >= p_from and t.id <= v_last and t.id is distinct from reached
-        and not exists (
-          select from public.thought_work_claims c where c.thought_id = t.id and c.work_type = p_work_type)
-      order by t.id);
+      select id from unnest(v_step[:10000]) id
+      except
+      select c.thought_id
+      from public.thought_work_claims c
+      where c.thought_id >= v_step[1] and c.thought_id <= v_step[cardinality(v_step)] and c.work_type || '' = p_work_type);
+    reached := v_step[10001];
     exit when reached is null or cardinality(ids) >= p_wanted or clock_timestamp() > p_until;
   end loop;
 end $$;

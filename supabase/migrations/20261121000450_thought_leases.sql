@@ -60,7 +60,8 @@ comment on function dibs.check_claim_next(text, text, int, int, int) is
 
 create or replace function dibs.granted_thoughts(p_fence bigint)
   returns table (thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb)
-  language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 begin
   return query
     select c.thought_id, c.fence::text, c.attempt_count, c.ttl_expires_at, t.content, t.metadata
@@ -75,7 +76,8 @@ comment on function dibs.granted_thoughts(bigint) is
 -- Renewing and settling ----------------------------------------------------------------------------
 
 create or replace function dibs.renew_thoughts(p_fence bigint, p_lease_seconds int) returns setof uuid
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 declare
   v_held uuid[] := dibs.lock_held_thoughts(p_fence);
   v_now timestamptz := dibs.clock();
@@ -89,7 +91,8 @@ comment on function dibs.renew_thoughts(bigint, int) is
   'Hold what is still held for so many seconds more. Returns those ids. A lease that ran out and that nobody took away counts as held.';
 
 create or replace function dibs.lock_held_thoughts(p_fence bigint) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 begin
   return array(
     select c.thought_id
@@ -104,7 +107,8 @@ comment on function dibs.lock_held_thoughts(bigint) is
 create or replace function dibs.settle_thoughts(
   p_fence bigint, p_outcomes jsonb, p_rest text, out settled int, out lost uuid[]
 )
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 declare
   v_ids uuid[];
   v_statuses text[];
@@ -146,7 +150,8 @@ comment on function dibs.settle_thoughts(bigint, jsonb, text) is
 create or replace function dibs.end_claims(
   p_fence bigint, p_ids uuid[], p_statuses text[], p_errors text[], p_permanent boolean[]
 ) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 declare
   v_now timestamptz := dibs.clock();
   v_work_type text;
