@@ -140,7 +140,7 @@ class Worker<I extends Item> {
   }
 
   #beginStop({ reason, cut, graceMs }: Stop, now: number): void {
-    const cutAt = now + graceMs;
+    const cutAt = this.#executions.size > 0 ? now + graceMs : now;
     this.#stop = { reason, cut, cutAt, endAt: cutAt + ABORT_GRACE_MS + LAST_WORDS_MS };
     for (const lease of this.#leases) lease.handBack(now);
   }

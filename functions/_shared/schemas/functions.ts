@@ -6,11 +6,11 @@ import { Outcome } from "./leases.ts";
 import { Status } from "./status.ts";
 import { EnqueueResponse, GrantedTask, TaskGrant } from "./tasks.ts";
 import { GrantedThought, ThoughtGrant } from "./thoughts.ts";
-import { Count, Fence, Id, LeaseMs, Moment } from "./values.ts";
+import { Count, Fence, Id, Moment } from "./values.ts";
 
 const RequestIdArg = z.string().nullish();
 const Names = z.array(z.string()).nullish();
-const Settled = { settled: Count, lost: z.array(Id).nullable().transform((ids) => ids ?? []) };
+const Settled = { settled: Count, lost: z.array(Id) };
 const SettleArgs = {
   p_fence: z.string(),
   p_outcomes: z.array(Outcome),
@@ -58,7 +58,7 @@ export const sqlFunctions = {
   },
   settle_lease: {
     args: z.object({ ...SettleArgs, p_request_id: RequestIdArg }),
-    result: z.array(z.object(Settled)).length(1).transform(([row]) => row),
+    result: z.object(Settled),
     repeat: "with_request_id",
   },
   settle_and_claim_tasks: {
@@ -70,7 +70,7 @@ export const sqlFunctions = {
       p_lease_seconds: z.int(),
       p_request_id: RequestIdArg,
     }),
-    result: TaskGrant.extend({ ...Settled, lease_ms: LeaseMs.nullish() }),
+    result: TaskGrant.omit({ lease_ms: true }).extend(Settled),
     repeat: "with_request_id",
   },
   settle_and_claim_thoughts: {
@@ -83,7 +83,7 @@ export const sqlFunctions = {
       p_max_attempts: z.int(),
       p_request_id: RequestIdArg,
     }),
-    result: ThoughtGrant.extend({ ...Settled, lease_ms: LeaseMs.nullish() }),
+    result: ThoughtGrant.omit({ lease_ms: true }).extend(Settled),
     repeat: "with_request_id",
   },
   renew_lease: {

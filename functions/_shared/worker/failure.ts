@@ -24,6 +24,7 @@ export function errorText(thrown: unknown): string {
 
 function textOf(thrown: unknown): string {
   try {
+    if (thrown instanceof PermanentError) return thrown.message;
     return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   } catch {
     return "";
