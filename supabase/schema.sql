@@ -214,7 +214,8 @@ create table dibs.thought_attempt (
   constraint thought_attempt_thought_id_fkey FOREIGN KEY (thought_id) REFERENCES public.thoughts(id) ON DELETE CASCADE
 );
 alter table dibs.thought_attempt enable row level security;
-comment on table dibs.thought_attempt is 'Attempts whose claims were taken away again. Kept apart because an expired claim has to leave its table, or clients that look for unclaimed thoughts themselves would never see it again.';
+comment on table dibs.thought_attempt is 'Attempts whose claims were taken away again. Kept apart because an expired claim has to leave its table,
+or clients that look for unclaimed thoughts themselves would never see it again.';
 
 create table dibs.thought_pass (
   work_type text not null,
@@ -224,7 +225,8 @@ create table dibs.thought_pass (
   constraint thought_pass_pkey PRIMARY KEY (work_type)
 );
 alter table dibs.thought_pass enable row level security;
-comment on table dibs.thought_pass is 'How far the search for unclaimed thoughts has come, in the order of their ids; a row for each work type that uses the pool.';
+comment on table dibs.thought_pass is 'How far the search for unclaimed thoughts has come, in the order of their ids; a row for each work type
+that uses the pool.';
 
 create table dibs.thought_run (
   work_type text not null,
@@ -233,7 +235,8 @@ create table dibs.thought_run (
   constraint thought_run_pkey PRIMARY KEY (work_type, place)
 );
 alter table dibs.thought_run enable row level security;
-comment on table dibs.thought_run is 'The pool: up to 100 thoughts a row that had no claim when they were put in. Rows are inserted and deleted, never updated.';
+comment on table dibs.thought_run is 'The pool: up to 100 thoughts a row that had no claim when they were put in. Rows are inserted and deleted,
+never updated.';
 
 create table dibs.unique_key (
   type text not null,
@@ -263,11 +266,12 @@ create table public.thought_work_claims (
   constraint thought_work_claims_status_check CHECK ((status = ANY (ARRAY['claimed'::text, 'succeeded'::text, 'failed'::text])))
 );
 alter table public.thought_work_claims enable row level security;
-CREATE INDEX idx_twc_fence ON public.thought_work_claims USING btree (fence) WHERE (status = 'claimed'::text);
+CREATE INDEX idx_twc_fence ON public.thought_work_claims USING btree (fence);
 CREATE INDEX idx_twc_retry ON public.thought_work_claims USING btree (work_type, retry_at) WHERE (retry_at IS NOT NULL);
 CREATE INDEX idx_twc_status_ttl ON public.thought_work_claims USING btree (work_type, status, ttl_expires_at);
 CREATE INDEX idx_twc_worker ON public.thought_work_claims USING btree (worker_id) WHERE (status = 'claimed'::text);
-comment on table public.thought_work_claims is 'A row: a worker holds a thought for one kind of work (claimed), or is done with it (succeeded, failed). A finished row keeps the thought from being claimed again until it is deleted.';
+comment on table public.thought_work_claims is 'A row: a worker holds a thought for one kind of work (claimed), or is done with it (succeeded, failed). A
+finished row keeps the thought from being claimed again until it is deleted.';
 comment on column public.thought_work_claims.fence is 'The grant this row comes from. A write with another fence comes too late.';
 comment on column public.thought_work_claims.retry_at is 'When a failed row goes away by itself, so that the thought is claimed again.';
 comment on column public.thought_work_claims.max_attempts is 'After how many attempts the thought is quarantined. Null: never.';
@@ -509,7 +513,7 @@ begin
       when key = 'type' then jsonb_typeof(value) = 'string'
       when key = 'payload' or key in ('unique_key', 'run_at', 'priority', 'max_attempts') and jsonb_typeof(value) = 'null' then true
       when key = 'unique_key' then jsonb_typeof(value) = 'string'
-      when key = 'run_at' then jsonb_typeof(value) = 'string' and value #>> '{}' ~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d'
+      when key = 'run_at' then jsonb_typeof(value) = 'string' and dibs.is_moment(value #>> '{}')
       when key in ('priority', 'max_attempts') then value::text ~ '^-?\d{1,9}$'
       else false end
     order by place limit 1;
@@ -709,7 +713,8 @@ begin
     except select unnest(v_released)
     order by 1);
 end $function$;
-comment on function dibs.end_claims(bigint,uuid[],text[],text[],boolean[]) is 'Give the locked claims of a lease their outcomes. Returns the ids that this fence does not hold, nor has ended in the same way.';
+comment on function dibs.end_claims(bigint,uuid[],text[],text[],boolean[]) is 'Give the locked claims of a lease their outcomes.
+Returns the ids that this fence does not hold, nor has ended in the same way.';
 
 CREATE OR REPLACE FUNCTION dibs.end_tasks(p_tasks int8multirange, p_status text, p_lease dibs.lease, p_now timestamp with time zone)
  RETURNS void
@@ -772,7 +777,8 @@ begin
   end if;
   return v_ids <> '{}';
 end $function$;
-comment on function dibs.fill_pool(text,timestamp with time zone) is 'Go on with the pass over all thoughts until some have no claim, and put those in the pool. False when a whole pass found none, when it is too early for another, or after 2 seconds. One caller at a time.';
+comment on function dibs.fill_pool(text,timestamp with time zone) is 'Go on with the pass over all thoughts until some have no claim, and put those in the pool. False when a
+whole pass found none, when it is too early for another, or after 2 seconds. One caller at a time.';
 
 CREATE OR REPLACE FUNCTION dibs.forget(p_tasks int8multirange)
  RETURNS void
@@ -853,7 +859,8 @@ begin
     if v_missing = 0 then return; end if;
   end loop;
 end $function$;
-comment on function dibs.grant_next_thoughts(integer,text,text,integer,integer,bigint) is 'Grant up to so many thoughts that have no claim. Fewer only when a whole pass found no more, or while another caller searches.';
+comment on function dibs.grant_next_thoughts(integer,text,text,integer,integer,bigint) is 'Grant up to so many thoughts that have no claim. Fewer only when a whole pass found no more, or while
+another caller searches.';
 
 CREATE OR REPLACE FUNCTION dibs.grant_thoughts(p_ids uuid[], p_work_type text, p_worker_id text, p_ttl_seconds integer, p_max_attempts integer, p_fence bigint)
  RETURNS uuid[]
@@ -900,7 +907,8 @@ begin
   select coalesce(array_agg(thought_id), '{}') into v_ids from granted;
   return v_ids;
 end $function$;
-comment on function dibs.grant_thoughts(uuid[],text,text,integer,integer,bigint) is 'Grant those of the thoughts that can be had; ids distinct and in order. Returns them. Never waits for another claimer.';
+comment on function dibs.grant_thoughts(uuid[],text,text,integer,integer,bigint) is 'Grant those of the thoughts that can be had; ids distinct and in order.
+Returns them. Never waits for another claimer.';
 
 CREATE OR REPLACE FUNCTION dibs.granted_thoughts(p_fence bigint)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, content text, metadata jsonb)
@@ -1013,6 +1021,19 @@ AS $function$
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
 
+CREATE OR REPLACE FUNCTION dibs.is_moment(p_text text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return p_text ~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d' and p_text::timestamptz is not null;
+exception when data_exception then
+  return false;
+end $function$;
+comment on function dibs.is_moment(text) is 'Whether a text is a timestamp, such as 2027-01-31T09:30:00Z.';
+
 CREATE OR REPLACE FUNCTION dibs.lease_of_thoughts(p_fence bigint)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1023,12 +1044,13 @@ begin
     select jsonb_build_object(
       'fence', min(g.fence),
       'lease_expires_at', min(g.lease_expires_at),
-      'lease_ms', coalesce(greatest(floor(extract(epoch from min(g.lease_expires_at) - dibs.clock()) * 1000), 0), 0)::int,
+      'lease_ms', dibs.ms_until(min(g.lease_expires_at)),
       'thoughts', coalesce(jsonb_agg(jsonb_build_object(
         'id', g.thought_id, 'attempt', g.attempt, 'content', g.content, 'metadata', g.metadata)), '[]'))
     from dibs.granted_thoughts(p_fence) g);
 end $function$;
-comment on function dibs.lease_of_thoughts(bigint) is 'A grant as one JSON object. lease_ms is what is left of it, for workers whose clocks are not to be trusted.';
+comment on function dibs.lease_of_thoughts(bigint) is 'A grant as one JSON object. lease_ms is what is left of it, for workers whose clocks are not to be
+trusted.';
 
 CREATE OR REPLACE FUNCTION dibs.lease_tasks(p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer)
  RETURNS bigint
@@ -1081,7 +1103,8 @@ exception when out_of_memory then
   perform dibs.refuse('PT503', 'too many claims at once for the lock table of this database',
     'Ask for fewer thoughts in one call, or raise max_locks_per_transaction.');
 end $function$;
-comment on function dibs.lock_claiming(text,uuid[]) is 'Those ids that nobody else is claiming this moment, for the rest of the transaction. PT503 when the lock table is full.';
+comment on function dibs.lock_claiming(text,uuid[]) is 'Those ids that nobody else is claiming this moment, for the rest of the transaction. PT503 when the lock
+table is full.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_held_thoughts(p_fence bigint)
  RETURNS uuid[]
@@ -1264,7 +1287,8 @@ begin
   end if;
   return null;
 end $function$;
-comment on function dibs.pool_freed_thoughts() is 'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because deleting a thought deletes its claims, and who may do that need not have rights in Dibs.';
+comment on function dibs.pool_freed_thoughts() is 'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because
+deleting a thought deletes its claims, and who may do that need not have rights in Dibs.';
 
 CREATE OR REPLACE FUNCTION dibs.put_in_pool(p_work_type text, p_ids uuid[])
  RETURNS void
@@ -1289,6 +1313,8 @@ declare
   v_run_at timestamptz := greatest(p_run_at, dibs.clock());
   v_task bigint := nextval('dibs.task_number');
 begin
+  -- Lanes before keys, as put_tasks does: who waits for both must wait in the same order.
+  insert into dibs.lane values (p_type, p_priority) on conflict do nothing;
   if p_unique_key is not null then
     id := dibs.take_key(p_type, p_unique_key, v_task);
     deduplicated := id is not null;
@@ -1296,7 +1322,6 @@ begin
   end if;
   id := dibs.id_of(v_task, (random() * 4e18)::bigint);
   deduplicated := false;
-  insert into dibs.lane values (p_type, p_priority) on conflict do nothing;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
   insert into dibs.ready (type, priority, run_at, run) values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1));
@@ -1313,6 +1338,9 @@ declare
   v_salt bigint := (random() * 4e18)::bigint;
   v_written jsonb;
 begin
+  insert into dibs.lane
+    select distinct t ->> 'type', coalesce((t ->> 'priority')::smallint, 0::smallint) from jsonb_array_elements(p_tasks) t
+    order by 1, 2 on conflict do nothing;
   with item as materialized (
     select place, t ->> 'type' as type, t -> 'payload' as payload, coalesce((t ->> 'priority')::smallint, 0::smallint) as priority,
       (t ->> 'run_at')::timestamptz as run_at, coalesce((t ->> 'max_attempts')::smallint, 5::smallint) as max_attempts,
@@ -1329,14 +1357,14 @@ begin
     from item where unique_key is null
     window alike as (partition by type, priority, greatest(run_at, v_now) order by place)
   ), run as materialized (
-    select type, priority, run_at, at / 100 as nth, count(*) as length,
-      case when min(size) = 1 then nextval('dibs.task_number') else nextval('dibs.task_page') end as first
-    from placed group by type, priority, run_at, at / 100
+    select *, case when size = 1 then nextval('dibs.task_number') else nextval('dibs.task_page') end as first
+    from (
+      select type, priority, run_at, at / 100 as nth, count(*) as length, min(size) as size
+      from placed group by type, priority, run_at, at / 100 order by min(place)
+    ) r
   ), numbered as materialized (
     select p.*, dibs.id_of(r.first + p.at % 100, v_salt) as id
     from placed p join run r on r.type = p.type and r.priority = p.priority and r.run_at = p.run_at and r.nth = p.at / 100
-  ), laned as (
-    insert into dibs.lane select distinct type, priority from run order by type, priority on conflict do nothing
   ), waiting as (
     insert into dibs.ready (type, priority, run_at, run) select type, priority, run_at, int8range(first, first + length) from run
   ), logged as (
@@ -1373,7 +1401,8 @@ begin
   select array_agg(thought_id) into v_quarantined from quarantined;
   perform dibs.forget_attempts(p_work_type, v_quarantined);
 end $function$;
-comment on function dibs.quarantine_lost(text,uuid[],timestamp with time zone) is 'Of the expired claims, fail for good those without an attempt left: a thought that keeps losing its worker must not loop forever.';
+comment on function dibs.quarantine_lost(text,uuid[],timestamp with time zone) is 'Of the expired claims, fail for good those without an attempt left: a thought that keeps losing its worker
+must not loop forever.';
 
 CREATE OR REPLACE FUNCTION dibs.read_outcomes(p_outcomes jsonb)
  RETURNS TABLE(ord integer, id uuid, status text, error text, result jsonb, metadata jsonb, permanent boolean)
@@ -1390,7 +1419,8 @@ begin
       nullif(item.value -> 'metadata', 'null'), coalesce((item.value ->> 'permanent')::boolean, false)
     from jsonb_array_elements(p_outcomes) with ordinality item;
 end $function$;
-comment on function dibs.read_outcomes(jsonb) is 'The outcomes of a settlement as rows, ord counting from 0. All or nothing: PT400 with the path of the first bad field.';
+comment on function dibs.read_outcomes(jsonb) is 'The outcomes of a settlement as rows, ord counting from 0. All or nothing:
+PT400 with the path of the first bad field.';
 
 CREATE OR REPLACE FUNCTION dibs.reap_leases()
  RETURNS integer
@@ -1434,7 +1464,8 @@ begin
   end loop;
   return v_reaped;
 end $function$;
-comment on function dibs.reap_thoughts(text) is 'Make claimable again what expired and what is due for a retry, of one work type or (null) of all. Returns how many claims that were. Leaves what another transaction is working on.';
+comment on function dibs.reap_thoughts(text) is 'Make claimable again what expired and what is due for a retry, of one work type or (null) of all.
+Returns how many claims that were. Leaves what another transaction is working on.';
 
 CREATE OR REPLACE FUNCTION dibs.reap_work_type(p_work_type text)
  RETURNS integer
@@ -1564,7 +1595,8 @@ begin
   where c.fence = p_fence and c.status = 'claimed';
   return query select unnest(v_held);
 end $function$;
-comment on function dibs.renew_thoughts(bigint,integer) is 'Hold what is still held for so many seconds more. Returns those ids. A lease that ran out and that nobody took away counts as held.';
+comment on function dibs.renew_thoughts(bigint,integer) is 'Hold what is still held for so many seconds more.
+Returns those ids. A lease that ran out and that nobody took away counts as held.';
 
 CREATE OR REPLACE FUNCTION dibs.runs_of(p_tasks int8multirange)
  RETURNS SETOF int8range
@@ -1651,30 +1683,28 @@ CREATE OR REPLACE FUNCTION dibs.search_unclaimed(p_work_type text, p_from uuid, 
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
  SET enable_bitmapscan TO 'off'
 AS $function$
 declare
-  v_last uuid;
+  v_step uuid[];
 begin
   ids := '{}';
   reached := coalesce(p_from, '00000000-0000-0000-0000-000000000000');
   loop
-    p_from := reached;
-    select t.id into reached from public.thoughts t where t.id >= p_from order by t.id offset 10000 limit 1;
-    v_last := coalesce(reached, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    v_step := array(select t.id from public.thoughts t where t.id >= reached order by t.id limit 10001);
+    -- The work type is spelt so that no index on it fits: this has to be one stretch of the primary key.
     ids := ids || array(
-      select t.id
-      from public.thoughts t
-      where t.id >= p_from and t.id <= v_last and t.id is distinct from reached
-        and not exists (
-          select from public.thought_work_claims c where c.thought_id = t.id and c.work_type = p_work_type)
-      order by t.id);
+      select id from unnest(v_step[:10000]) id
+      except
+      select c.thought_id
+      from public.thought_work_claims c
+      where c.thought_id >= v_step[1] and c.thought_id <= v_step[cardinality(v_step)] and c.work_type || '' = p_work_type);
+    reached := v_step[10001];
     exit when reached is null or cardinality(ids) >= p_wanted or clock_timestamp() > p_until;
   end loop;
 end $function$;
-comment on function dibs.search_unclaimed(text,uuid,integer,timestamp with time zone) is 'Thoughts without a claim from an id (null: the first) on, in steps of 10000 thoughts, until enough are found, the last thought (reached is null then), or a moment.';
+comment on function dibs.search_unclaimed(text,uuid,integer,timestamp with time zone) is 'Thoughts without a claim from an id (null: the first) on, in steps of 10000 thoughts, until enough are
+found, the last thought (reached is null then), or a moment.';
 
 CREATE OR REPLACE FUNCTION dibs.settle(p_fence text, p_outcomes jsonb, p_rest text, OUT settled integer, OUT lost uuid[])
  RETURNS record
@@ -1802,7 +1832,8 @@ begin
   lost := dibs.end_claims(p_fence, v_ids || v_rest, v_statuses, v_errors, v_permanent);
   settled := cardinality(v_ids) + cardinality(v_rest) - cardinality(lost);
 end $function$;
-comment on function dibs.settle_thoughts(bigint,jsonb,text) is 'Settle thoughts of one lease, as settle_lease says: all that is named and still held, and with p_rest all else it holds.';
+comment on function dibs.settle_thoughts(bigint,jsonb,text) is 'Settle thoughts of one lease, as settle_lease says: all that is named and still held, and with p_rest all
+else it holds.';
 
 CREATE OR REPLACE FUNCTION dibs.take_away(p_work_type text, p_ids uuid[])
  RETURNS void
@@ -2296,7 +2327,9 @@ begin
   end if;
   return query select * from dibs.granted_thoughts(v_fence);
 end $function$;
-comment on function public.claim_named_thoughts(text,text,uuid[],integer,integer,text) is 'Claim thoughts by id, like claim_thoughts, and get the fence to renew and settle them by. A repeated request id returns what its grant still holds. PT400 bad input, PT503 too many claims at once.';
+comment on function public.claim_named_thoughts(text,text,uuid[],integer,integer,text) is 'Claim thoughts by id, like claim_thoughts, and get the fence to renew and settle them by. A repeated
+request id returns what its grant still holds.
+PT400 bad input, PT503 too many claims at once.';
 
 CREATE OR REPLACE FUNCTION public.claim_next_thoughts(p_work_type text, p_worker_id text, p_limit integer DEFAULT 1, p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, content text, metadata jsonb)
@@ -2315,7 +2348,10 @@ begin
   end if;
   return query select * from dibs.granted_thoughts(v_fence);
 end $function$;
-comment on function public.claim_next_thoughts(text,text,integer,integer,integer,text) is 'Claim up to p_limit thoughts that have no claim of this work type. Fewer than asked for may also mean that another caller is searching: ask again. Over very many thoughts new ones may take a while to be found, see dibs.fill_pool. A repeated request id returns what its grant still holds. PT400 bad input, PT503 too many claims at once.';
+comment on function public.claim_next_thoughts(text,text,integer,integer,integer,text) is 'Claim up to p_limit thoughts that have no claim of this work type. Fewer than asked for may also mean that
+another caller is searching: ask again. Over very many thoughts new ones may take a while to be found, see
+dibs.fill_pool. A repeated request id returns what its grant still holds.
+PT400 bad input, PT503 too many claims at once.';
 
 CREATE OR REPLACE FUNCTION public.claim_task()
  RETURNS SETOF public.tasks
@@ -2365,7 +2401,10 @@ begin
   perform dibs.reap_thoughts(p_work_type);
   return query select unnest(v_granted);
 end $function$;
-comment on function public.claim_thoughts(uuid[],text,text,integer) is 'Claim thoughts by id for one kind of work. Returns the ids this worker won; the others are done, held, gone, or somebody is trying this moment: ask again later. Takes expired claims of the work type away, also when no id is given. PT400 bad input (at most 1000 ids), PT503 too many claims at once.';
+comment on function public.claim_thoughts(uuid[],text,text,integer) is 'Claim thoughts by id for one kind of work.
+Returns the ids this worker won; the others are done, held, gone, or somebody is trying this moment: ask again
+later. Takes expired claims of the work type away, also when no id is given.
+PT400 bad input (at most 1000 ids), PT503 too many claims at once.';
 
 CREATE OR REPLACE FUNCTION public.create_task(p_type text, p_payload jsonb DEFAULT '{}'::jsonb, p_priority integer DEFAULT 0, p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_max_attempts integer DEFAULT 5, p_unique_key text DEFAULT NULL::text)
  RETURNS uuid
@@ -2629,7 +2668,9 @@ begin
   get diagnostics v_released = row_count;
   return v_released;
 end $function$;
-comment on function public.release_claims_for_worker(text,text) is 'Hand back every open claim of a worker, so that others get the thoughts at once; burns no attempt. Null work type: all of them. Returns how many.';
+comment on function public.release_claims_for_worker(text,text) is 'Hand back every open claim of a worker, so that others get the thoughts at once; burns no attempt. Null
+work type: all of them.
+Returns how many.';
 
 CREATE OR REPLACE FUNCTION public.release_tasks_for_worker(p_worker_id text)
  RETURNS integer
@@ -2668,7 +2709,9 @@ begin
   perform dibs.forget_attempts(p_work_type, array[p_thought_id]);
   return true;
 end $function$;
-comment on function public.release_thought(uuid,text,text,text,text) is 'Finish a claim: status succeeded or failed, for good. True when this worker held it; false when not, or not any more. PT400 for another status.';
+comment on function public.release_thought(uuid,text,text,text,text) is 'Finish a claim: status succeeded or failed, for good. True when this worker held it; false when not, or
+not any more.
+PT400 for another status.';
 
 CREATE OR REPLACE FUNCTION public.renew_lease(p_fence text, p_lease_seconds integer DEFAULT 900, p_progress jsonb DEFAULT NULL::jsonb)
  RETURNS SETOF uuid
@@ -2716,7 +2759,10 @@ begin
   get diagnostics v_retried = row_count;
   return v_retried;
 end $function$;
-comment on function public.retry_failed_thoughts(text,uuid[]) is 'Make failed thoughts, quarantined ones too, claimable now, as if never tried: those named, or (null) all of the work type. Returns how many. PT400 bad input.';
+comment on function public.retry_failed_thoughts(text,uuid[]) is 'Make failed thoughts, quarantined ones too, claimable now, as if never tried: those named, or (null) all
+of the work type.
+Returns how many.
+PT400 bad input.';
 
 CREATE OR REPLACE FUNCTION public.retry_tasks(p_ids uuid[])
  RETURNS SETOF uuid
@@ -2795,7 +2841,11 @@ begin
   end if;
   return v_answer || dibs.lease_of_thoughts((v_answer ->> 'fence')::bigint);
 end $function$;
-comment on function public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text) is 'settle_lease and claim_next_thoughts in one round trip and one transaction. Returns {settled, lost, fence, lease_expires_at, lease_ms, thoughts: [{id, attempt, content, metadata}]}; nothing to claim: fence null, thoughts empty. A repeated request id settles nothing again and returns what its grant still holds. PT400 bad input, PT503 too many claims at once.';
+comment on function public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text) is 'settle_lease and claim_next_thoughts in one round trip and one transaction.
+Returns {settled, lost, fence, lease_expires_at, lease_ms, thoughts: [{id, attempt, content, metadata}]};
+nothing to claim: fence null, thoughts empty. A repeated request id settles nothing again and returns what its
+grant still holds.
+PT400 bad input, PT503 too many claims at once.';
 
 CREATE OR REPLACE FUNCTION public.settle_lease(p_fence text, p_outcomes jsonb DEFAULT '[]'::jsonb, p_rest text DEFAULT NULL::text, p_request_id text DEFAULT NULL::text, OUT settled integer, OUT lost uuid[])
  RETURNS record
@@ -2972,6 +3022,7 @@ grant execute on function
   dibs.id_of(bigint,bigint),
   dibs.insert_task(),
   dibs.interface(),
+  dibs.is_moment(text),
   dibs.lease_of_thoughts(bigint),
   dibs.lease_tasks(text,text[],integer,integer),
   dibs.lock_claiming(text,uuid[]),
