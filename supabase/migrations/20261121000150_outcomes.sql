@@ -14,7 +14,8 @@ begin
     from jsonb_array_elements(p_outcomes) with ordinality item;
 end $$;
 comment on function dibs.read_outcomes(jsonb) is
-  'The outcomes of a settlement as rows, ord counting from 0. All or nothing: PT400 with the path of the first bad field.';
+  'The outcomes of a settlement as rows, ord counting from 0. All or nothing:
+PT400 with the path of the first bad field.';
 
 create or replace function dibs.check_outcomes(p_outcomes jsonb) returns void
   language plpgsql immutable set search_path = '' as $$
@@ -23,9 +24,11 @@ declare
   v_problem text;
 begin
   if jsonb_typeof(p_outcomes) <> 'array' then
-    perform dibs.refuse('PT400', 'p_outcomes must be a list of outcomes', 'Send [{"id": …, "status": "succeeded"}, …].');
+    perform dibs.refuse('PT400', 'p_outcomes must be a list of outcomes',
+      'Send [{"id": …, "status": "succeeded"}, …].');
   elsif jsonb_array_length(p_outcomes) > 1000 then
-    perform dibs.refuse('PT400', 'p_outcomes has ' || jsonb_array_length(p_outcomes) || ' outcomes, at most 1000 go in one call',
+    perform dibs.refuse('PT400',
+      'p_outcomes has ' || jsonb_array_length(p_outcomes) || ' outcomes, at most 1000 go in one call',
       'Settle the rest in a second call.');
   end if;
 
@@ -35,16 +38,20 @@ begin
     select ordinality - 1 as ord, case
       when jsonb_typeof(value) <> 'object' then ' must be an object'
       when value - '{id,status,error,result,metadata,permanent}'::text[] <> '{}'
-        then ' has a field that outcomes do not have; they have id, status, error, result, metadata, permanent'
-      when coalesce(value ->> 'id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then '.id must be a uuid'
+        then ' must have no other fields than id, status, error, result, metadata, permanent'
+      when coalesce(value ->> 'id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        then '.id must be a uuid'
       when coalesce(value ->> 'status', '') not in ('succeeded', 'failed', 'released')
         then '.status must be succeeded, failed or released'
       when jsonb_typeof(value -> 'error') not in ('string', 'null') then '.error must be text'
-      when jsonb_typeof(value -> 'permanent') not in ('boolean', 'null') then '.permanent must be true or false'
+      when jsonb_typeof(value -> 'permanent') not in ('boolean', 'null')
+        then '.permanent must be true or false'
       when jsonb_typeof(value -> 'metadata') not in ('object', 'null') then '.metadata must be an object'
       -- What would be dropped in silence is refused instead.
-      when value ->> 'status' <> 'succeeded' and value ->> 'metadata' is not null then '.metadata goes with succeeded only'
-      when value ->> 'status' <> 'succeeded' and value ->> 'result' is not null then '.result goes with succeeded only'
+      when value ->> 'status' <> 'succeeded' and value ->> 'metadata' is not null
+        then '.metadata goes with succeeded only'
+      when value ->> 'status' <> 'succeeded' and value ->> 'result' is not null
+        then '.result goes with succeeded only'
     end as problem
     from jsonb_array_elements(p_outcomes) with ordinality
   ) looked_at
@@ -61,7 +68,8 @@ begin
   having count(*) > 1
   limit 1;
   if found then
-    perform dibs.refuse('PT400', 'p_outcomes[' || v_ord || '].id is named twice', 'Report one outcome for each id.');
+    perform dibs.refuse('PT400', 'p_outcomes[' || v_ord || '].id is named twice',
+      'Report one outcome for each id.');
   end if;
 end $$;
 comment on function dibs.check_outcomes(jsonb) is
@@ -71,8 +79,11 @@ create or replace function dibs.check_rest(p_rest text) returns void
   language plpgsql immutable set search_path = '' as $$
 begin
   if p_rest not in ('succeeded', 'failed', 'released') then
-    perform dibs.refuse('PT400', 'p_rest must be succeeded, failed or released', 'Leave it out to keep the rest leased.');
+    perform dibs.refuse('PT400', 'p_rest must be succeeded, failed or released',
+      'Leave it out to keep the rest leased.');
   end if;
 end $$;
 comment on function dibs.check_rest(text) is
   'Refuse (PT400) an outcome for the rest of a lease that is none. Null is fine: the rest stays leased.';
+
+select dibs.seal();

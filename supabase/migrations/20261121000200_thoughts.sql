@@ -35,3 +35,5 @@ end $$;
 
 -- A claim locks the thoughts it grants, lest one be deleted under it; a lock asks for update.
 grant select, update on public.thoughts to service_role;
+
+select dibs.seal();

@@ -20,28 +20,26 @@ alter table public.thought_work_claims
   add column if not exists retry_at timestamptz;
 alter table public.thought_work_claims enable row level security;
 
-create index if not exists idx_twc_status_ttl on public.thought_work_claims (work_type, status, ttl_expires_at);
-create index if not exists idx_twc_worker on public.thought_work_claims (worker_id) where status = 'claimed';
-create index if not exists idx_twc_fence on public.thought_work_claims (fence) where status = 'claimed';
-create index if not exists idx_twc_retry on public.thought_work_claims (work_type, retry_at) where retry_at is not null;
+create index if not exists idx_twc_status_ttl
+  on public.thought_work_claims (work_type, status, ttl_expires_at);
+create index if not exists idx_twc_worker
+  on public.thought_work_claims (worker_id) where status = 'claimed';
+create index if not exists idx_twc_fence
+  on public.thought_work_claims (fence);
+create index if not exists idx_twc_retry
+  on public.thought_work_claims (work_type, retry_at) where retry_at is not null;
 
 comment on table public.thought_work_claims is
-  'A row: a worker holds a thought for one kind of work (claimed), or is done with it (succeeded, failed). A finished row keeps the thought from being claimed again until it is deleted.';
-comment on column public.thought_work_claims.fence is 'The grant this row comes from. A write with another fence comes too late.';
-comment on column public.thought_work_claims.attempt_count is 'Which attempt this is, counting those whose rows are gone.';
-comment on column public.thought_work_claims.max_attempts is 'After how many attempts the thought is quarantined. Null: never.';
-comment on column public.thought_work_claims.retry_at is 'When a failed row goes away by itself, so that the thought is claimed again.';
-
-create table if not exists dibs.thought_attempt (
-  thought_id uuid not null references public.thoughts (id) on delete cascade,
-  work_type text not null,
-  attempts int not null,
-  last_error text,
-  primary key (thought_id, work_type)
-);
-alter table dibs.thought_attempt enable row level security;
-comment on table dibs.thought_attempt is
-  'Attempts whose claims were taken away again. Kept apart because an expired claim has to leave its table, or clients that look for unclaimed thoughts themselves would never see it again.';
+  'A row: a worker holds a thought for one kind of work (claimed), or is done with it (succeeded, failed). A
+finished row keeps the thought from being claimed again until it is deleted.';
+comment on column public.thought_work_claims.fence is
+  'The grant this row comes from. A write with another fence comes too late.';
+comment on column public.thought_work_claims.attempt_count is
+  'Which attempt this is, counting those whose rows are gone.';
+comment on column public.thought_work_claims.max_attempts is
+  'After how many attempts the thought is quarantined. Null: never.';
+comment on column public.thought_work_claims.retry_at is
+  'When a failed row goes away by itself, so that the thought is claimed again.';
 
 -- The contract -------------------------------------------------------------------------------------
 
@@ -54,12 +52,16 @@ declare
 begin
   perform dibs.check_claim(p_work_type, p_worker_id, 'p_ttl_seconds', p_ttl_seconds);
   v_granted := dibs.grant_thoughts(
-    dibs.distinct_ids('p_thought_ids', p_thought_ids), p_work_type, p_worker_id, p_ttl_seconds, null, nextval('dibs.fence'));
+    dibs.distinct_ids('p_thought_ids', p_thought_ids),
+    p_work_type, p_worker_id, p_ttl_seconds, null, nextval('dibs.fence'));
   perform dibs.reap_thoughts(p_work_type);
   return query select unnest(v_granted);
 end $$;
 comment on function public.claim_thoughts(uuid[], text, text, int) is
-  'Claim thoughts by id for one kind of work. Returns the ids this worker won; the others are done, held, gone, or somebody is trying this moment: ask again later. Takes expired claims of the work type away, also when no id is given. PT400 bad input (at most 1000 ids), PT503 too many claims at once.';
+  'Claim thoughts by id for one kind of work.
+Returns the ids this worker won; the others are done, held, gone, or somebody is trying this moment: ask again
+later. Takes expired claims of the work type away, also when no id is given.
+PT400 bad input (at most 1000 ids), PT503 too many claims at once.';
 
 create or replace function public.release_thought(
   p_thought_id uuid, p_work_type text, p_worker_id text, p_status text, p_error text default null
@@ -72,13 +74,16 @@ begin
   end if;
   update public.thought_work_claims
   set status = p_status, finished_at = dibs.clock(), last_error = dibs.clean_error(p_error), retry_at = null
-  where thought_id = p_thought_id and work_type = p_work_type and worker_id = p_worker_id and status = 'claimed';
+  where thought_id = p_thought_id and work_type = p_work_type
+    and worker_id = p_worker_id and status = 'claimed';
   if not found then return false; end if;
   perform dibs.forget_attempts(p_work_type, array[p_thought_id]);
   return true;
 end $$;
 comment on function public.release_thought(uuid, text, text, text, text) is
-  'Finish a claim: status succeeded or failed, for good. True when this worker held it; false when not, or not any more. PT400 for another status.';
+  'Finish a claim: status succeeded or failed, for good. True when this worker held it; false when not, or
+not any more.
+PT400 for another status.';
 
 create or replace function public.release_claims_for_worker(p_work_type text, p_worker_id text) returns int
   language plpgsql set search_path = '' as $$
@@ -88,7 +93,8 @@ begin
   with held as materialized (
     select c.thought_id, c.work_type
     from public.thought_work_claims c
-    where c.worker_id = p_worker_id and c.status = 'claimed' and (p_work_type is null or c.work_type = p_work_type)
+    where c.worker_id = p_worker_id and c.status = 'claimed'
+      and (p_work_type is null or c.work_type = p_work_type)
     order by c.thought_id, c.work_type
     for update
   )
@@ -99,12 +105,15 @@ begin
   return v_released;
 end $$;
 comment on function public.release_claims_for_worker(text, text) is
-  'Hand back every open claim of a worker, so that others get the thoughts at once; burns no attempt. Null work type: all of them. Returns how many.';
+  'Hand back every open claim of a worker, so that others get the thoughts at once; burns no attempt. Null
+work type: all of them.
+Returns how many.';
 
 -- Granting -----------------------------------------------------------------------------------------
 
-create or replace function dibs.check_claim(p_work_type text, p_worker_id text, p_seconds_argument text, p_seconds int)
-  returns void
+create or replace function dibs.check_claim(
+  p_work_type text, p_worker_id text, p_seconds_argument text, p_seconds int
+) returns void
   language plpgsql immutable set search_path = '' as $$
 begin
   perform dibs.check_label('p_work_type', p_work_type, 100);
@@ -118,7 +127,8 @@ create or replace function dibs.distinct_ids(p_argument text, p_ids uuid[]) retu
   language plpgsql immutable set search_path = '' as $$
 begin
   if cardinality(p_ids) > 1000 then
-    perform dibs.refuse('PT400', p_argument || ' has ' || cardinality(p_ids) || ' ids, at most 1000 go in one call',
+    perform dibs.refuse('PT400',
+      p_argument || ' has ' || cardinality(p_ids) || ' ids, at most 1000 go in one call',
       'Split them over several calls.');
   end if;
   return array(select distinct id from unnest(p_ids) id where id is not null order by id);
@@ -146,20 +156,24 @@ begin
   if v_ids = '{}' then return v_ids; end if;
 
   -- Nothing from here on waits for another claimer: whatever somebody else is at is left to them.
-  v_ids := dibs.lock_unclaimed(p_work_type, dibs.lock_thoughts(dibs.lock_claiming(p_work_type, v_ids)), v_now);
+  v_ids := dibs.lock_claiming(p_work_type, v_ids);
+  v_ids := dibs.lock_thoughts(v_ids);
+  v_ids := dibs.lock_unclaimed(p_work_type, v_ids, v_now);
   v_now := dibs.clock();
 
   with granted as (
     insert into public.thought_work_claims as c
-      (thought_id, work_type, worker_id, claimed_at, ttl_expires_at, attempt_count, last_error, fence, max_attempts)
+      (thought_id, work_type, worker_id, claimed_at, ttl_expires_at,
+        attempt_count, last_error, fence, max_attempts)
     select wanted.id, p_work_type, p_worker_id, v_now, v_now + make_interval(secs => p_ttl_seconds),
       coalesce(m.attempts, 0) + 1, m.last_error, p_fence, p_max_attempts
     from unnest(v_ids) wanted (id)
     left join dibs.thought_attempt m on m.thought_id = wanted.id and m.work_type = p_work_type
     order by wanted.id
     on conflict (thought_id, work_type) do update
-    set worker_id = excluded.worker_id, claimed_at = excluded.claimed_at, ttl_expires_at = excluded.ttl_expires_at,
-      attempt_count = c.attempt_count + 1, fence = excluded.fence, max_attempts = excluded.max_attempts
+    set worker_id = excluded.worker_id, claimed_at = excluded.claimed_at,
+      ttl_expires_at = excluded.ttl_expires_at, attempt_count = c.attempt_count + 1,
+      fence = excluded.fence, max_attempts = excluded.max_attempts
     where c.status = 'claimed' and c.ttl_expires_at <= v_now
     returning c.thought_id
   )
@@ -167,7 +181,8 @@ begin
   return v_ids;
 end $$;
 comment on function dibs.grant_thoughts(uuid[], text, text, int, int, bigint) is
-  'Grant those of the thoughts that can be had; ids distinct and in order. Returns them. Never waits for another claimer.';
+  'Grant those of the thoughts that can be had; ids distinct and in order.
+Returns them. Never waits for another claimer.';
 
 create or replace function dibs.lock_claiming(p_work_type text, p_ids uuid[]) returns uuid[]
   language plpgsql set search_path = '' as $$
@@ -180,18 +195,21 @@ exception when out_of_memory then
     'Ask for fewer thoughts in one call, or raise max_locks_per_transaction.');
 end $$;
 comment on function dibs.lock_claiming(text, uuid[]) is
-  'Those ids that nobody else is claiming this moment, for the rest of the transaction. PT503 when the lock table is full.';
+  'Those ids that nobody else is claiming this moment, for the rest of the transaction. PT503 when the lock
+table is full.';
 
 create or replace function dibs.lock_thoughts(p_ids uuid[]) returns uuid[]
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
   set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 begin
-  return array(select t.id from public.thoughts t where t.id = any (p_ids) order by t.id for key share skip locked);
+  return array(
+    select t.id from public.thoughts t where t.id = any (p_ids) order by t.id for key share skip locked);
 end $$;
 comment on function dibs.lock_thoughts(uuid[]) is
   'Those ids that are thoughts and not being deleted, kept from deletion for the rest of the transaction.';
 
-create or replace function dibs.lock_unclaimed(p_work_type text, p_ids uuid[], p_now timestamptz) returns uuid[]
+create or replace function dibs.lock_unclaimed(p_work_type text, p_ids uuid[], p_now timestamptz)
+  returns uuid[]
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
   set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 declare
@@ -216,123 +234,4 @@ end $$;
 comment on function dibs.lock_unclaimed(text, uuid[], timestamptz) is
   'Those ids that have no claim, or an expired one that nobody else is working on; the expired ones locked.';
 
--- Reaping ------------------------------------------------------------------------------------------
-
-create or replace function dibs.reap_thoughts(p_work_type text default null) returns int
-  language plpgsql set search_path = '' set enable_seqscan = off as $$
-declare
-  v_reaped int := 0;
-  v_work_type text := '';
-begin
-  if p_work_type is not null then return dibs.reap_work_type(p_work_type); end if;
-  -- One look into the index for each work type; distinct would read the whole of it.
-  loop
-    select min(c.work_type) into v_work_type from public.thought_work_claims c where c.work_type > v_work_type;
-    exit when v_work_type is null;
-    v_reaped := v_reaped + dibs.reap_work_type(v_work_type);
-  end loop;
-  return v_reaped;
-end $$;
-comment on function dibs.reap_thoughts(text) is
-  'Make claimable again what expired and what is due for a retry, of one work type or (null) of all. Returns how many claims that were. Leaves what another transaction is working on.';
-
-create or replace function dibs.reap_work_type(p_work_type text) returns int
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
-declare
-  v_now timestamptz := dibs.clock();
-  v_due uuid[];
-  v_reaped int := 0;
-begin
-  loop
-    -- Thoughts are locked too: the memory of attempts points at them and must not wait for a deletion.
-    v_due := array(
-      select c.thought_id
-      from public.thought_work_claims c join public.thoughts t on t.id = c.thought_id
-      where c.work_type = p_work_type and c.status = 'claimed' and c.ttl_expires_at <= v_now
-      order by c.ttl_expires_at
-      limit 5000
-      for update of c skip locked for key share of t skip locked
-    ) || array(
-      select c.thought_id
-      from public.thought_work_claims c join public.thoughts t on t.id = c.thought_id
-      where c.work_type = p_work_type and c.status = 'failed' and c.retry_at <= v_now
-      order by c.retry_at
-      limit 5000
-      for update of c skip locked for key share of t skip locked
-    );
-    exit when v_due = '{}';
-    perform dibs.quarantine_lost(p_work_type, v_due, v_now);
-    perform dibs.take_away(p_work_type, v_due);
-    v_reaped := v_reaped + cardinality(v_due);
-  end loop;
-  return v_reaped;
-end $$;
-comment on function dibs.reap_work_type(text) is
-  'What reap_thoughts does, for one work type. In batches, and never waiting.';
-
-create or replace function dibs.quarantine_lost(p_work_type text, p_ids uuid[], p_now timestamptz) returns void
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
-declare
-  v_quarantined uuid[];
-begin
-  with quarantined as (
-    update public.thought_work_claims c
-    set status = 'failed', finished_at = p_now, last_error = dibs.lost_error(c.worker_id, c.attempt_count, c.max_attempts)
-    from unnest(p_ids) due (id)
-    where c.thought_id = due.id and c.work_type = p_work_type
-      and c.status = 'claimed' and c.attempt_count >= c.max_attempts
-    returning c.thought_id
-  )
-  select array_agg(thought_id) into v_quarantined from quarantined;
-  perform dibs.forget_attempts(p_work_type, v_quarantined);
-end $$;
-comment on function dibs.quarantine_lost(text, uuid[], timestamptz) is
-  'Of the expired claims, fail for good those without an attempt left: a thought that keeps losing its worker must not loop forever.';
-
-create or replace function dibs.take_away(p_work_type text, p_ids uuid[]) returns void
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
-begin
-  with gone as (
-    delete from public.thought_work_claims c
-    using unnest(p_ids) due (id)
-    where c.thought_id = due.id and c.work_type = p_work_type
-      and (c.status = 'claimed' or c.retry_at is not null)
-    returning c.*
-  )
-  insert into dibs.thought_attempt as m (thought_id, work_type, attempts, last_error)
-  select thought_id, work_type, attempt_count,
-    case status when 'failed' then last_error else dibs.lost_error(worker_id, attempt_count, max_attempts) end
-  from gone
-  on conflict (thought_id, work_type) do update
-  set attempts = excluded.attempts, last_error = excluded.last_error;
-end $$;
-comment on function dibs.take_away(text, uuid[]) is
-  'Delete claims that expired or wait for a retry, remembering their attempts.';
-
-create or replace function dibs.lost_error(p_worker_id text, p_attempt int, p_max_attempts int) returns text
-  language sql immutable set search_path = '' as $$
-  select format('the lease of %s ran out in attempt %s', p_worker_id, p_attempt) || coalesce(' of ' || p_max_attempts, '')
-$$;
-comment on function dibs.lost_error(text, int, int) is
-  'What is written down about an attempt whose worker was not heard of again.';
-
-create or replace function dibs.forget_attempts(p_work_type text, p_ids uuid[]) returns void
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
-begin
-  -- A memory that is locked is going away with its thought.
-  with forgotten as materialized (
-    select m.thought_id
-    from unnest(p_ids) ended (id)
-    join dibs.thought_attempt m on m.thought_id = ended.id and m.work_type = p_work_type
-    for update of m skip locked
-  )
-  delete from dibs.thought_attempt m
-  using forgotten
-  where m.thought_id = forgotten.thought_id and m.work_type = p_work_type;
-end $$;
-comment on function dibs.forget_attempts(text, uuid[]) is
-  'Forget the attempts of thoughts whose claim has ended: from then on the claim itself tells them.';
+select dibs.seal();

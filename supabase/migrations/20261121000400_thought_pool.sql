@@ -15,7 +15,8 @@ create table if not exists dibs.thought_run (
 );
 alter table dibs.thought_run enable row level security;
 comment on table dibs.thought_run is
-  'The pool: up to 100 thoughts a row that had no claim when they were put in. Rows are inserted and deleted, never updated.';
+  'The pool: up to 100 thoughts a row that had no claim when they were put in. Rows are inserted and deleted,
+never updated.';
 
 create table if not exists dibs.thought_pass (
   work_type text primary key,
@@ -26,7 +27,8 @@ create table if not exists dibs.thought_pass (
 );
 alter table dibs.thought_pass enable row level security;
 comment on table dibs.thought_pass is
-  'How far the search for unclaimed thoughts has come, in the order of their ids; a row for each work type that uses the pool.';
+  'How far the search for unclaimed thoughts has come, in the order of their ids; a row for each work type
+that uses the pool.';
 
 -- Claiming -----------------------------------------------------------------------------------------
 
@@ -61,7 +63,8 @@ begin
   end loop;
 end $$;
 comment on function dibs.grant_next_thoughts(int, text, text, int, int, bigint) is
-  'Grant up to so many thoughts that have no claim. Fewer only when a whole pass found no more, or while another caller searches.';
+  'Grant up to so many thoughts that have no claim. Fewer only when a whole pass found no more, or while
+another caller searches.';
 
 create or replace function dibs.take_from_pool(p_work_type text, p_wanted int) returns uuid[]
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
@@ -137,7 +140,8 @@ begin
   return v_ids <> '{}';
 end $$;
 comment on function dibs.fill_pool(text, timestamptz) is
-  'Go on with the pass over all thoughts until some have no claim, and put those in the pool. False when a whole pass found none, when it is too early for another, or after 2 seconds. One caller at a time.';
+  'Go on with the pass over all thoughts until some have no claim, and put those in the pool. False when a
+whole pass found none, when it is too early for another, or after 2 seconds. One caller at a time.';
 
 create or replace function dibs.search_unclaimed(
   p_work_type text, p_from uuid, p_wanted int, p_until timestamptz, out ids uuid[], out reached uuid
@@ -157,13 +161,15 @@ begin
       except
       select c.thought_id
       from public.thought_work_claims c
-      where c.thought_id >= v_step[1] and c.thought_id <= v_step[cardinality(v_step)] and c.work_type || '' = p_work_type);
+      where c.thought_id >= v_step[1] and c.thought_id <= v_step[cardinality(v_step)]
+        and c.work_type || '' = p_work_type);
     reached := v_step[10001];
     exit when reached is null or cardinality(ids) >= p_wanted or clock_timestamp() > p_until;
   end loop;
 end $$;
 comment on function dibs.search_unclaimed(text, uuid, int, timestamptz) is
-  'Thoughts without a claim from an id (null: the first) on, in steps of 10000 thoughts, until enough are found, the last thought (reached is null then), or a moment.';
+  'Thoughts without a claim from an id (null: the first) on, in steps of 10000 thoughts, until enough are
+found, the last thought (reached is null then), or a moment.';
 
 create or replace function dibs.look_around(p_work_type text, p_wanted int) returns uuid[]
   language plpgsql set search_path = '' as $$
@@ -209,9 +215,12 @@ begin
   return null;
 end $$;
 comment on function dibs.pool_freed_thoughts() is
-  'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because deleting a thought deletes its claims, and who may do that need not have rights in Dibs.';
+  'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because
+deleting a thought deletes its claims, and who may do that need not have rights in Dibs.';
 
 create or replace trigger pool_freed_thoughts
   after delete on public.thought_work_claims
   referencing old table as freed
   for each statement execute function dibs.pool_freed_thoughts();
+
+select dibs.seal();

@@ -5,7 +5,9 @@
 create or replace function public.claim_named_thoughts(
   p_work_type text, p_worker_id text, p_thought_ids uuid[], p_lease_seconds int default 900,
   p_max_attempts int default 5, p_request_id text default null
-) returns table (thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb)
+) returns table (
+  thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb
+)
   language plpgsql set search_path = '' as $$
 declare
   v_ids uuid[];
@@ -24,12 +26,16 @@ begin
   return query select * from dibs.granted_thoughts(v_fence);
 end $$;
 comment on function public.claim_named_thoughts(text, text, uuid[], int, int, text) is
-  'Claim thoughts by id, like claim_thoughts, and get the fence to renew and settle them by. A repeated request id returns what its grant still holds. PT400 bad input, PT503 too many claims at once.';
+  'Claim thoughts by id, like claim_thoughts, and get the fence to renew and settle them by. A repeated
+request id returns what its grant still holds.
+PT400 bad input, PT503 too many claims at once.';
 
 create or replace function public.claim_next_thoughts(
   p_work_type text, p_worker_id text, p_limit int default 1, p_lease_seconds int default 900,
   p_max_attempts int default 5, p_request_id text default null
-) returns table (thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb)
+) returns table (
+  thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb
+)
   language plpgsql set search_path = '' as $$
 declare
   v_fence bigint;
@@ -38,13 +44,17 @@ begin
   v_fence := dibs.recall('claim_next_thoughts', p_request_id)::bigint;
   if v_fence is null then
     v_fence := nextval('dibs.fence');
-    perform dibs.grant_next_thoughts(p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts, v_fence);
+    perform dibs.grant_next_thoughts(
+      p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts, v_fence);
     perform dibs.remember('claim_next_thoughts', p_request_id, to_jsonb(v_fence));
   end if;
   return query select * from dibs.granted_thoughts(v_fence);
 end $$;
 comment on function public.claim_next_thoughts(text, text, int, int, int, text) is
-  'Claim up to p_limit thoughts that have no claim of this work type. Fewer than asked for may also mean that another caller is searching: ask again. Over very many thoughts new ones may take a while to be found, see dibs.fill_pool. A repeated request id returns what its grant still holds. PT400 bad input, PT503 too many claims at once.';
+  'Claim up to p_limit thoughts that have no claim of this work type. Fewer than asked for may also mean that
+another caller is searching: ask again. Over very many thoughts new ones may take a while to be found, see
+dibs.fill_pool. A repeated request id returns what its grant still holds.
+PT400 bad input, PT503 too many claims at once.';
 
 create or replace function dibs.check_claim_next(
   p_work_type text, p_worker_id text, p_limit int, p_lease_seconds int, p_max_attempts int
@@ -58,9 +68,11 @@ end $$;
 comment on function dibs.check_claim_next(text, text, int, int, int) is
   'Refuse (PT400) what no claim of the next thoughts can have.';
 
-create or replace function dibs.granted_thoughts(p_fence bigint)
-  returns table (thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb)
-  language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+create or replace function dibs.granted_thoughts(p_fence bigint) returns table (
+  thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb
+)
+  language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off
   set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 begin
   return query
@@ -88,7 +100,8 @@ begin
   return query select unnest(v_held);
 end $$;
 comment on function dibs.renew_thoughts(bigint, int) is
-  'Hold what is still held for so many seconds more. Returns those ids. A lease that ran out and that nobody took away counts as held.';
+  'Hold what is still held for so many seconds more.
+Returns those ids. A lease that ran out and that nobody took away counts as held.';
 
 create or replace function dibs.lock_held_thoughts(p_fence bigint) returns uuid[]
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
@@ -119,8 +132,8 @@ declare
   v_held uuid[];
 begin
   perform dibs.check_rest(p_rest);
-  select coalesce(array_agg(id order by id), '{}'), array_agg(status order by id), array_agg(error order by id),
-      array_agg(metadata order by id), array_agg(permanent order by id)
+  select coalesce(array_agg(id order by id), '{}'), array_agg(status order by id),
+      array_agg(error order by id), array_agg(metadata order by id), array_agg(permanent order by id)
     into v_ids, v_statuses, v_errors, v_metadata, v_permanent
     from dibs.read_outcomes(p_outcomes);
 
@@ -145,7 +158,8 @@ begin
   settled := cardinality(v_ids) + cardinality(v_rest) - cardinality(lost);
 end $$;
 comment on function dibs.settle_thoughts(bigint, jsonb, text) is
-  'Settle thoughts of one lease, as settle_lease says: all that is named and still held, and with p_rest all else it holds.';
+  'Settle thoughts of one lease, as settle_lease says: all that is named and still held, and with p_rest all
+else it holds.';
 
 create or replace function dibs.end_claims(
   p_fence bigint, p_ids uuid[], p_statuses text[], p_errors text[], p_permanent boolean[]
@@ -190,7 +204,8 @@ begin
     order by 1);
 end $$;
 comment on function dibs.end_claims(bigint, uuid[], text[], text[], boolean[]) is
-  'Give the locked claims of a lease their outcomes. Returns the ids that this fence does not hold, nor has ended in the same way.';
+  'Give the locked claims of a lease their outcomes.
+Returns the ids that this fence does not hold, nor has ended in the same way.';
 
 create or replace function public.settle_and_claim_thoughts(
   p_fence text, p_outcomes jsonb, p_rest text, p_work_type text, p_worker_id text, p_limit int,
@@ -208,14 +223,19 @@ begin
   if v_answer is null then
     v_settled := dibs.settle_thoughts(v_fence, p_outcomes, p_rest);
     v_fence := nextval('dibs.fence');
-    perform dibs.grant_next_thoughts(p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts, v_fence);
+    perform dibs.grant_next_thoughts(
+      p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts, v_fence);
     v_answer := jsonb_build_object('settled', v_settled.settled, 'lost', v_settled.lost, 'fence', v_fence);
     perform dibs.remember('settle_and_claim_thoughts', p_request_id, v_answer);
   end if;
   return v_answer || dibs.lease_of_thoughts((v_answer ->> 'fence')::bigint);
 end $$;
 comment on function public.settle_and_claim_thoughts(text, jsonb, text, text, text, int, int, int, text) is
-  'settle_lease and claim_next_thoughts in one round trip and one transaction. Returns {settled, lost, fence, lease_expires_at, lease_ms, thoughts: [{id, attempt, content, metadata}]}; nothing to claim: fence null, thoughts empty. A repeated request id settles nothing again and returns what its grant still holds. PT400 bad input, PT503 too many claims at once.';
+  'settle_lease and claim_next_thoughts in one round trip and one transaction.
+Returns {settled, lost, fence, lease_expires_at, lease_ms, thoughts: [{id, attempt, content, metadata}]};
+nothing to claim: fence null, thoughts empty. A repeated request id settles nothing again and returns what its
+grant still holds.
+PT400 bad input, PT503 too many claims at once.';
 
 create or replace function dibs.lease_of_thoughts(p_fence bigint) returns jsonb
   language plpgsql set search_path = '' as $$
@@ -224,17 +244,19 @@ begin
     select jsonb_build_object(
       'fence', min(g.fence),
       'lease_expires_at', min(g.lease_expires_at),
-      'lease_ms', coalesce(greatest(floor(extract(epoch from min(g.lease_expires_at) - dibs.clock()) * 1000), 0), 0)::int,
+      'lease_ms', dibs.ms_until(min(g.lease_expires_at)),
       'thoughts', coalesce(jsonb_agg(jsonb_build_object(
         'id', g.thought_id, 'attempt', g.attempt, 'content', g.content, 'metadata', g.metadata)), '[]'))
     from dibs.granted_thoughts(p_fence) g);
 end $$;
 comment on function dibs.lease_of_thoughts(bigint) is
-  'A grant as one JSON object. lease_ms is what is left of it, for workers whose clocks are not to be trusted.';
+  'A grant as one JSON object. lease_ms is what is left of it, for workers whose clocks are not to be
+trusted.';
 
 -- Failed ones --------------------------------------------------------------------------------------
 
-create or replace function public.retry_failed_thoughts(p_work_type text, p_thought_ids uuid[] default null) returns int
+create or replace function public.retry_failed_thoughts(p_work_type text, p_thought_ids uuid[] default null)
+  returns int
   language plpgsql set search_path = '' set enable_seqscan = off as $$
 declare
   v_ids uuid[] := dibs.distinct_ids('p_thought_ids', p_thought_ids);
@@ -244,7 +266,8 @@ begin
   with failed as materialized (
     select c.thought_id
     from public.thought_work_claims c
-    where c.work_type = p_work_type and c.status = 'failed' and (p_thought_ids is null or c.thought_id = any (v_ids))
+    where c.work_type = p_work_type and c.status = 'failed'
+      and (p_thought_ids is null or c.thought_id = any (v_ids))
     order by c.thought_id
     for update
   )
@@ -255,7 +278,10 @@ begin
   return v_retried;
 end $$;
 comment on function public.retry_failed_thoughts(text, uuid[]) is
-  'Make failed thoughts, quarantined ones too, claimable now, as if never tried: those named, or (null) all of the work type. Returns how many. PT400 bad input.';
+  'Make failed thoughts, quarantined ones too, claimable now, as if never tried: those named, or (null) all
+of the work type.
+Returns how many.
+PT400 bad input.';
 
 create or replace function public.quarantined_thoughts(p_work_type text)
   returns table (thought_id uuid, attempt_count int, last_error text, finished_at timestamptz)
@@ -264,8 +290,11 @@ begin
   return query
     select c.thought_id, c.attempt_count, c.last_error, c.finished_at
     from public.thought_work_claims c
-    where c.work_type = p_work_type and c.status = 'failed' and c.retry_at is null and c.attempt_count >= c.max_attempts
+    where c.work_type = p_work_type and c.status = 'failed' and c.retry_at is null
+      and c.attempt_count >= c.max_attempts
     order by c.finished_at, c.thought_id;
 end $$;
 comment on function public.quarantined_thoughts(text) is
   'Thoughts whose attempts are used up; nobody gets them until retry_failed_thoughts.';
+
+select dibs.seal();

@@ -1,0 +1,142 @@
+-- Reaping: what expired or is due for a retry leaves the table of claims, so that everybody, clients
+-- that look for unclaimed thoughts by themselves included, sees that those thoughts are free again.
+
+create table if not exists dibs.thought_attempt (
+  thought_id uuid not null references public.thoughts (id) on delete cascade,
+  work_type text not null,
+  attempts int not null,
+  last_error text,
+  primary key (thought_id, work_type)
+);
+alter table dibs.thought_attempt enable row level security;
+comment on table dibs.thought_attempt is
+  'Attempts whose claims were taken away again. Kept apart because an expired claim has to leave its table,
+or clients that look for unclaimed thoughts themselves would never see it again.';
+
+create or replace function dibs.reap_thoughts(p_work_type text default null) returns int
+  language plpgsql set search_path = '' set enable_seqscan = off as $$
+declare
+  v_reaped int := 0;
+  v_work_type text := '';
+begin
+  if p_work_type is not null then return dibs.reap_work_type(p_work_type); end if;
+  -- One look into the index for each work type; distinct would read the whole of it.
+  loop
+    select min(c.work_type) into v_work_type
+    from public.thought_work_claims c
+    where c.work_type > v_work_type;
+    exit when v_work_type is null;
+    v_reaped := v_reaped + dibs.reap_work_type(v_work_type);
+  end loop;
+  return v_reaped;
+end $$;
+comment on function dibs.reap_thoughts(text) is
+  'Make claimable again what expired and what is due for a retry, of one work type or (null) of all.
+Returns how many claims that were. Leaves what another transaction is working on.';
+
+create or replace function dibs.reap_work_type(p_work_type text) returns int
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+declare
+  v_now timestamptz := dibs.clock();
+  v_due uuid[];
+  v_reaped int := 0;
+begin
+  loop
+    -- Thoughts are locked too: the memory of attempts points at them and must not wait for a deletion.
+    v_due := array(
+      select c.thought_id
+      from public.thought_work_claims c join public.thoughts t on t.id = c.thought_id
+      where c.work_type = p_work_type and c.status = 'claimed' and c.ttl_expires_at <= v_now
+      order by c.ttl_expires_at
+      limit 5000
+      for update of c skip locked for key share of t skip locked
+    ) || array(
+      select c.thought_id
+      from public.thought_work_claims c join public.thoughts t on t.id = c.thought_id
+      where c.work_type = p_work_type and c.status = 'failed' and c.retry_at <= v_now
+      order by c.retry_at
+      limit 5000
+      for update of c skip locked for key share of t skip locked
+    );
+    exit when v_due = '{}';
+    perform dibs.quarantine_lost(p_work_type, v_due, v_now);
+    perform dibs.take_away(p_work_type, v_due);
+    v_reaped := v_reaped + cardinality(v_due);
+  end loop;
+  return v_reaped;
+end $$;
+comment on function dibs.reap_work_type(text) is
+  'What reap_thoughts does, for one work type. In batches, and never waiting.';
+
+create or replace function dibs.quarantine_lost(p_work_type text, p_ids uuid[], p_now timestamptz)
+  returns void
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+declare
+  v_quarantined uuid[];
+begin
+  with quarantined as (
+    update public.thought_work_claims c
+    set status = 'failed', finished_at = p_now,
+      last_error = dibs.lost_error(c.worker_id, c.attempt_count, c.max_attempts)
+    from unnest(p_ids) due (id)
+    where c.thought_id = due.id and c.work_type = p_work_type
+      and c.status = 'claimed' and c.attempt_count >= c.max_attempts
+    returning c.thought_id
+  )
+  select array_agg(thought_id) into v_quarantined from quarantined;
+  perform dibs.forget_attempts(p_work_type, v_quarantined);
+end $$;
+comment on function dibs.quarantine_lost(text, uuid[], timestamptz) is
+  'Of the expired claims, fail for good those without an attempt left: a thought that keeps losing its worker
+must not loop forever.';
+
+create or replace function dibs.take_away(p_work_type text, p_ids uuid[]) returns void
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+begin
+  with gone as (
+    delete from public.thought_work_claims c
+    using unnest(p_ids) due (id)
+    where c.thought_id = due.id and c.work_type = p_work_type
+      and (c.status = 'claimed' or c.retry_at is not null)
+    returning c.*
+  )
+  insert into dibs.thought_attempt as m (thought_id, work_type, attempts, last_error)
+  select thought_id, work_type, attempt_count,
+    case status when 'failed' then last_error else dibs.lost_error(worker_id, attempt_count, max_attempts) end
+  from gone
+  on conflict (thought_id, work_type) do update
+  set attempts = excluded.attempts, last_error = excluded.last_error;
+end $$;
+comment on function dibs.take_away(text, uuid[]) is
+  'Delete claims that expired or wait for a retry, remembering their attempts.';
+
+create or replace function dibs.lost_error(p_worker_id text, p_attempt int, p_max_attempts int) returns text
+  language sql immutable set search_path = '' as $$
+  select format('the lease of %s ran out in attempt %s', p_worker_id, p_attempt)
+    || coalesce(' of ' || p_max_attempts, '')
+$$;
+comment on function dibs.lost_error(text, int, int) is
+  'What is written down about an attempt whose worker was not heard of again.';
+
+create or replace function dibs.forget_attempts(p_work_type text, p_ids uuid[]) returns void
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+begin
+  -- A memory that is locked is going away with its thought.
+  with forgotten as materialized (
+    select m.thought_id
+    from unnest(p_ids) ended (id)
+    join dibs.thought_attempt m on m.thought_id = ended.id and m.work_type = p_work_type
+    for update of m skip locked
+  )
+  delete from dibs.thought_attempt m
+  using forgotten
+  where m.thought_id = forgotten.thought_id and m.work_type = p_work_type;
+end $$;
+comment on function dibs.forget_attempts(text, uuid[]) is
+  'Forget the attempts of thoughts whose claim has ended: from then on the claim itself tells them.';
+
+select dibs.seal();
