@@ -78,7 +78,7 @@ begin
       when key = 'type' then jsonb_typeof(value) = 'string'
       when key = 'payload' or key in ('unique_key', 'run_at', 'priority', 'max_attempts') and jsonb_typeof(value) = 'null' then true
       when key = 'unique_key' then jsonb_typeof(value) = 'string'
-      when key = 'run_at' then jsonb_typeof(value) = 'string' and value #>> '{}' ~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d'
+      when key = 'run_at' then jsonb_typeof(value) = 'string' and dibs.is_moment(value #>> '{}')
       when key in ('priority', 'max_attempts') then value::text ~ '^-?\d{1,9}$'
       else false end
     order by place limit 1;
@@ -93,6 +93,15 @@ begin
 end $$;
 comment on function dibs.check_tasks(jsonb) is 'Refuse (PT400) a list of tasks of which one is bad, naming the field.';
 
+create or replace function dibs.is_moment(p_text text) returns boolean
+  language plpgsql stable set search_path = '' as $$
+begin
+  return p_text ~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d' and p_text::timestamptz is not null;
+exception when data_exception then
+  return false;
+end $$;
+comment on function dibs.is_moment(text) is 'Whether a text is a timestamp, such as 2027-01-31T09:30:00Z.';
+
 -- Writing ------------------------------------------------------------------------------------------
 
 create or replace function dibs.put_task(
@@ -104,6 +113,8 @@ declare
   v_run_at timestamptz := greatest(p_run_at, dibs.clock());
   v_task bigint := nextval('dibs.task_number');
 begin
+  -- Lanes before keys, as put_tasks does: who waits for both must wait in the same order.
+  insert into dibs.lane values (p_type, p_priority) on conflict do nothing;
   if p_unique_key is not null then
     id := dibs.take_key(p_type, p_unique_key, v_task);
     deduplicated := id is not null;
@@ -111,7 +122,6 @@ begin
   end if;
   id := dibs.id_of(v_task, (random() * 4e18)::bigint);
   deduplicated := false;
-  insert into dibs.lane values (p_type, p_priority) on conflict do nothing;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
   insert into dibs.ready (type, priority, run_at, run) values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1));
@@ -143,6 +153,9 @@ declare
   v_salt bigint := (random() * 4e18)::bigint;
   v_written jsonb;
 begin
+  insert into dibs.lane
+    select distinct t ->> 'type', coalesce((t ->> 'priority')::smallint, 0::smallint) from jsonb_array_elements(p_tasks) t
+    order by 1, 2 on conflict do nothing;
   with item as materialized (
     select place, t ->> 'type' as type, t -> 'payload' as payload, coalesce((t ->> 'priority')::smallint, 0::smallint) as priority,
       (t ->> 'run_at')::timestamptz as run_at, coalesce((t ->> 'max_attempts')::smallint, 5::smallint) as max_attempts,
@@ -159,14 +172,14 @@ begin
     from item where unique_key is null
     window alike as (partition by type, priority, greatest(run_at, v_now) order by place)
   ), run as materialized (
-    select type, priority, run_at, at / 100 as nth, count(*) as length,
-      case when min(size) = 1 then nextval('dibs.task_number') else nextval('dibs.task_page') end as first
-    from placed group by type, priority, run_at, at / 100
+    select *, case when size = 1 then nextval('dibs.task_number') else nextval('dibs.task_page') end as first
+    from (
+      select type, priority, run_at, at / 100 as nth, count(*) as length, min(size) as size
+      from placed group by type, priority, run_at, at / 100 order by min(place)
+    ) r
   ), numbered as materialized (
     select p.*, dibs.id_of(r.first + p.at % 100, v_salt) as id
     from placed p join run r on r.type = p.type and r.priority = p.priority and r.run_at = p.run_at and r.nth = p.at / 100
-  ), laned as (
-    insert into dibs.lane select distinct type, priority from run order by type, priority on conflict do nothing
   ), waiting as (
     insert into dibs.ready (type, priority, run_at, run) select type, priority, run_at, int8range(first, first + length) from run
   ), logged as (
