@@ -39,7 +39,7 @@ export async function encodeJsonArguments(
 function encode(body: string, names: string[]): string {
   try {
     const given = JSON.parse(body);
-    for (const name of names.filter((name) => given[name] != null)) {
+    for (const name of names.filter((name) => (given[name] ?? null) !== null)) {
       given[name] = ENCODED + JSON.stringify(given[name]);
     }
     return JSON.stringify(given);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Database } from "../../functions/_shared/database.types.ts";
 import { openApiDocument } from "../../functions/_shared/openapi.ts";
 import { schemaSql } from "../../scripts/generate/schema_sql.ts";
-import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
+import { copyOfProject } from "../support/copy_of_project.ts";
 import { freshDatabase } from "../support/database.ts";
 
 for (const regime of ["hidden", "exposed"] as const) {
@@ -108,18 +108,6 @@ async function validate(document: object) {
     version: validator.version,
     errors: typeof errors === "string" ? errors : JSON.stringify(errors),
   };
-}
-
-/** What the generator reads and writes, in a folder of its own. */
-async function copyOfProject() {
-  const dir = await Deno.makeTempDir({ prefix: "dibs-test-generate-" });
-  // Where the tests run as root, the server of the generator does not.
-  await Deno.chmod(dir, 0o755);
-  for (const name of ["functions", "scripts", "supabase", "deno.json", "package.json"]) {
-    await new Deno.Command("cp", { args: ["-R", join(PROJECT_DIR, name), dir] }).output();
-  }
-  await Deno.symlink(join(PROJECT_DIR, "node_modules"), join(dir, "node_modules"));
-  return { dir, [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }) };
 }
 
 async function generate(dir: string, ...args: string[]) {
