@@ -2,7 +2,9 @@ import { Command } from "commander";
 import { join, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { CLUSTER_VARIABLE, startCluster } from "../tests/support/cluster.ts";
+import { STACK_VARIABLE } from "../tests/support/stack.ts";
 import { PROJECT_DIR } from "./stack/migrate.ts";
+import { startStack } from "./stack/stack.ts";
 
 interface Count {
   passed: number;
@@ -14,10 +16,14 @@ const names = new Command("npm test --")
   .argument("[names...]", "run only test files whose path contains one of these")
   .parse(Deno.args, { from: "user" }).args;
 
+/** The whole suite takes less; a test that hangs must not hang whoever waits for this. */
+const LONGEST_MS = 8 * 60_000;
+
 const interrupt = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   Deno.addSignalListener(signal, () => interrupt.abort());
 }
+Deno.unrefTimer(setTimeout(() => interrupt.abort(), LONGEST_MS));
 const { passed, failed } = await runTests(names);
 console.log(`${passed} passed, ${failed} failed`);
 Deno.exit(failed === 0 && passed > 0 && !interrupt.signal.aborted ? 0 : 1);
@@ -32,9 +38,16 @@ async function runTests(names: string[]): Promise<Count> {
   await using after = new AsyncDisposableStack();
   after.defer(() => Deno.remove(dir, { recursive: true }));
   try {
-    const { stop, ...cluster } = await startCluster(dir);
+    const { stop, ...cluster } = await startCluster(join(dir, "cluster"));
     after.defer(stop);
-    return await denoTest(files, { [CLUSTER_VARIABLE]: JSON.stringify(cluster) });
+    const env = { [CLUSTER_VARIABLE]: JSON.stringify(cluster) };
+    if (await someMention(files, "sharedStack(")) {
+      const stack = await startStack({ stateDir: join(dir, "stack"), port: 0 });
+      after.defer(() => stack.stop());
+      Object.assign(env, { [STACK_VARIABLE]: JSON.stringify(stack) });
+    }
+    interrupt.signal.throwIfAborted();
+    return await denoTest(files, env);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     return { passed: 0, failed: 1 };
@@ -51,6 +64,12 @@ async function findTests(names: string[], dir = join(PROJECT_DIR, "tests")): Pro
   }
   return files.filter((file) => names.length === 0 || names.some((name) => file.includes(name)))
     .sort();
+}
+
+/** The stack takes seconds to start: it is, once for all, when one of the files asks for it. */
+async function someMention(files: string[], word: string): Promise<boolean> {
+  const texts = await Promise.all(files.map((file) => Deno.readTextFile(join(PROJECT_DIR, file))));
+  return texts.some((text) => text.includes(word));
 }
 
 /** Runs test files, showing what Deno says; types are `npm run check`'s part. */

@@ -53,7 +53,7 @@ runUntilParentEnds(async () => {
 
 async function readEntrypoints(): Promise<Map<string, string>> {
   const config = parse(await Deno.readTextFile(join(supabaseDir, "config.toml")));
-  const functions = config.functions as Record<string, { entrypoint?: string }>;
+  const functions = (config.functions ?? {}) as Record<string, { entrypoint?: string }>;
   return new Map(
     Object.entries(functions).map(([name, { entrypoint = `functions/${name}/index.ts` }]) => [
       name,

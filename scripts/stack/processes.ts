@@ -18,6 +18,8 @@ export interface ProgramOptions {
   env: Record<string, string>;
   /** The file that takes what it prints. */
   log: string;
+  /** A module that runs before it. */
+  preload?: string;
 }
 
 const FIRST_PAUSE_MS = 100;
@@ -61,13 +63,16 @@ export async function keepRunning(
 }
 
 /** Starts one of the stack's own programs. It ends when it is stopped, or with this process. */
-export async function startProgram({ program, port, env, log }: ProgramOptions): Promise<Process> {
+export async function startProgram(
+  { program, port, env, log, preload }: ProgramOptions,
+): Promise<Process> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
       "--allow-all",
       "--no-lock",
       "--quiet",
+      ...(preload ? ["--preload", preload] : []),
       fileURLToPath(new URL(program, import.meta.url)),
     ],
     env: { ...env, DIBS_PORT: String(port), NO_COLOR: "1" },

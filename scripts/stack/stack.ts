@@ -19,6 +19,8 @@ export interface StackOptions extends Partial<DatabaseOptions> {
   fresh?: boolean;
   /** Where supabase/ is. */
   projectDir?: string;
+  /** A module to load before the functions, which know nothing of it, and environment for both. */
+  functions?: { preload?: string; env?: Record<string, string> };
   /** Is told what is going on, for people. */
   onProgress?: (message: string) => void;
 }
@@ -106,7 +108,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       program: "functions.ts",
       port: ports.functions,
       log: inState("functions.log"),
+      preload: options.functions?.preload,
       env: {
+        ...options.functions?.env,
         SUPABASE_URL: url,
         SUPABASE_DB_URL: databaseUrl,
         SUPABASE_SECRET_KEYS: JSON.stringify({ default: secrets.secretKey }),

@@ -75,9 +75,10 @@ async function send(sql: Sql, request: QueuedRequest, stopping: AbortSignal): Pr
         ${sql.json(Object.fromEntries(response.headers))}, ${content}, false
       )`;
   } catch (error) {
+    const reason = String((error as Error).cause ?? error);
     await sql`
       insert into net._http_response (id, timed_out, error_msg)
-      values (${request.id}, ${timeout.aborted}, ${String(error)})`;
+      values (${request.id}, ${timeout.aborted}, ${reason})`;
   }
 }
 

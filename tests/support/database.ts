@@ -7,6 +7,8 @@ import { type Cluster, CLUSTER_VARIABLE, connectSuperuser, createDatabase } from
 export interface TestDatabase extends AsyncDisposable {
   /** Its address, as role `postgres`. */
   url: string;
+  /** Its address, as the superuser. */
+  adminUrl: string;
   /** A small pool as role `postgres`. */
   sql: Sql;
   /** One connection that works as another role. */
@@ -42,6 +44,7 @@ export async function freshDatabase(
   };
   return {
     url: databaseAddress({ ...cluster, database: name }),
+    adminUrl: databaseAddress({ ...cluster, role: "supabase_admin", database: name }),
     sql: open({ max: 3 }),
     as: (role) => role === "supabase_admin" ? open({ role }) : open({ connection: { role } }),
     connect: () => open({}),

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import postgres from "postgres";
+import { scratchProject } from "../../support/project.ts";
+import { testStack } from "../../support/stack.ts";
+
+const MIGRATION = `
+create table public.notes (id int primary key, content jsonb);
+alter table public.notes enable row level security;
+grant select, insert on public.notes to service_role;
+insert into public.notes values (1, '{"a": 1}');
+
+create function public.echo(p_json jsonb, p_texts text[] default '{}') returns jsonb
+  language sql set search_path = ''
+  as $$ select jsonb_build_object('type', jsonb_typeof(p_json), 'json', p_json, 'texts', p_texts) $$;
+create function public.refuse() returns void
+  language plpgsql set search_path = '' as $$
+begin
+  raise exception using errcode = 'PT409', message = 'lost', hint = 'claim again';
+end
+$$;
+revoke execute on all functions in schema public from public;
+grant execute on all functions in schema public to service_role;
+`;
+
+async function setUp() {
+  await using parts = new AsyncDisposableStack();
+  const { dir } = parts.use(await scratchProject({ migration: MIGRATION }));
+  const stack = parts.use(await testStack({ projectDir: dir }));
+  const call = async (path: string, key: string | null, body?: string) => {
+    const response = await fetch(stack.url + path, {
+      method: body === undefined ? "GET" : "POST",
+      headers: { "content-type": "application/json", ...(key && { apikey: key }) },
+      body,
+    });
+    return { status: response.status, body: await response.json().catch(() => null) };
+  };
+  const all = parts.move();
+  return { stack, call, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
+
+Deno.test("the data API answers as a hosted project does", async (t) => {
+  await using api = await setUp();
+  const { call, stack } = api;
+  const { secretKey, publishableKey } = stack;
+
+  await t.step("the secret key reads what is granted to service_role", async () => {
+    const { status, body } = await call("/rest/v1/notes?select=content", secretKey);
+    assert.deepEqual({ status, body }, { status: 200, body: [{ content: { a: 1 } }] });
+  });
+
+  await t.step("no key, a wrong key and the publishable key are refused", async () => {
+    for (const path of ["/rest/v1/notes", "/rest/v1/rpc/refuse"]) {
+      const body = path.includes("rpc") ? "{}" : undefined;
+      for (const key of [null, `${secretKey}x`, publishableKey]) {
+        const answer = await call(path, key, body);
+        assert.equal(answer.status, 401, `${path} with ${key}: ${JSON.stringify(answer.body)}`);
+      }
+    }
+  });
+
+  await t.step("requests leave every grant in the database as it was", async () => {
+    const sql = postgres(stack.adminDatabaseUrl, { max: 1 });
+    const [{ granted }] = await sql`
+      select relacl::text as granted from pg_class where oid = 'public.notes'::regclass`;
+    await sql.end();
+    // TRUNCATE, REFERENCES, TRIGGER and MAINTAIN are what the platform leaves; no read, no write.
+    assert.match(granted, /anon=Dxtm\/postgres/);
+  });
+
+  await t.step("json arguments arrive as the json they are", async () => {
+    for (const json of [{ a: [1, { b: null }] }, [1, "x"], [], "text", "[1]", 5, true]) {
+      const answer = await call(
+        "/rest/v1/rpc/echo",
+        secretKey,
+        JSON.stringify({ p_json: json, p_texts: ["a,b", '{"c"}'] }),
+      );
+      assert.deepEqual(answer.body.json, json);
+      assert.deepEqual(answer.body.texts, ["a,b", '{"c"}']);
+    }
+  });
+
+  await t.step("a refusal keeps its status, message and hint", async () => {
+    const { status, body } = await call("/rest/v1/rpc/refuse", secretKey, "{}");
+    assert.equal(status, 409);
+    assert.deepEqual([body.code, body.message, body.hint], ["PT409", "lost", "claim again"]);
+  });
+
+  await t.step("malformed json is a bad request", async () => {
+    assert.equal((await call("/rest/v1/rpc/echo", secretKey, "{bad")).status, 400);
+  });
+
+  await t.step("any other path is not found", async () => {
+    const { status, body } = await call("/storage/v1/object", secretKey);
+    assert.equal(status, 404);
+    assert.deepEqual(Object.keys(body), ["code", "message", "hint"]);
+  });
+});

@@ -1,0 +1,26 @@
+import { join } from "node:path";
+import type { Sql } from "postgres";
+import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
+
+/** A file of supabase/migrations. */
+export interface Migration {
+  name: string;
+  text: string;
+}
+
+/** Every migration, in the order `supabase db push` applies them. */
+export async function listMigrations(): Promise<Migration[]> {
+  const dir = join(PROJECT_DIR, "supabase/migrations");
+  const names = Array.fromAsync(Deno.readDir(dir), ({ name }) => name);
+  return await Promise.all(
+    (await names).sort().map(async (name) => ({
+      name,
+      text: await Deno.readTextFile(join(dir, name)),
+    })),
+  );
+}
+
+/** Applies migrations as `psql --single-transaction --file` would, whether they were before or not. */
+export async function applyMigrations(sql: Sql, migrations: Migration[]): Promise<void> {
+  for (const { text } of migrations) await sql.unsafe(text);
+}
