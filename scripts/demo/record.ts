@@ -1,0 +1,61 @@
+// What really happened, written down by those who did it: a file of its own, to which every process
+// appends a line before and after each piece of work. Nothing in it comes from Dibs's tables.
+// The lines are in the order of the events whatever the clocks say, and they outlive a SIGKILL of
+// their writer, since each is handed to the operating system in one write before work goes on.
+
+/** The two kinds of work. */
+export type Surface = "tasks" | "thoughts";
+
+/** Under this name the record knows whatever ran in the functions' process. */
+export const DRAINS = "drains";
+
+/** One line. An item is what whoever enqueued it calls it, `by` who wrote the line. */
+export type Line =
+  & { at: number }
+  & (
+    | { kind: "enqueued"; surface: Surface; items: string[] }
+    | { kind: "granted" | "settling"; surface: Surface; by: string; fence: string; items: string[] }
+    | { kind: "began"; execution: string; item: string; by: string; attempt: number }
+    | { kind: "ended"; execution: string; succeeded: boolean }
+    | { kind: "killed"; by: string }
+  );
+
+/** A line before it is dated. */
+export type Entry = Line extends infer L ? L extends Line ? Omit<L, "at"> : never : never;
+
+/** Begins an empty record. */
+export function openRecord(file: string): void {
+  Deno.writeTextFileSync(file, "");
+}
+
+/** Appends a line; false, and nothing written, when no record is open. */
+export function write(file: string, entry: Entry): boolean {
+  try {
+    using record = Deno.openSync(file, { append: true });
+    record.writeSync(new TextEncoder().encode(JSON.stringify({ ...entry, at: Date.now() }) + "\n"));
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Closes a record by moving it away: from then on, nobody finds one to write to. */
+export async function closeRecord(file: string, kept: string): Promise<void> {
+  await Deno.rename(file, kept);
+}
+
+/** Returns, at each call, the lines written since the last one. */
+export function followRecord(file: string): () => Promise<Line[]> {
+  let position = 0;
+  let rest = "";
+  return async () => {
+    const record = await Deno.open(file);
+    await record.seek(position, Deno.SeekMode.Start);
+    const bytes = await new Response(record.readable).bytes();
+    position += bytes.length;
+    const lines = (rest + new TextDecoder().decode(bytes)).split("\n");
+    rest = lines.pop()!;
+    return lines.map((line) => JSON.parse(line));
+  };
+}
