@@ -30,13 +30,13 @@ begin
       -- Locking a row for update asks for the privilege to update it, also where nothing ever is.
       ('dibs.ready', 'select, insert, update, delete'),
       ('dibs.lease', 'select, insert, update, delete'),
+      ('dibs.hint', 'select, insert, update, delete'),
+      ('dibs.outcome', 'select, insert, update, delete'),
       ('dibs.thought_run', 'select, insert, update, delete'),
       -- Written once, deleted when pruned.
       ('dibs.log', 'select, insert, delete'),
-      ('dibs.outcome', 'select, insert, delete'),
       ('dibs.attempt', 'select, insert, delete'),
       ('dibs.unique_key', 'select, insert, delete'),
-      ('dibs.hint', 'select, insert, delete'),
       ('dibs.request', 'select, insert, delete'),
       ('dibs.lane', 'select, insert'),
       -- The newest value counts.

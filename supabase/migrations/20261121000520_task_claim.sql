@@ -95,8 +95,9 @@ create or replace function dibs.due_lanes(p_types text[], p_now timestamptz, p_f
   ) h on true,
   -- While an old snapshot is held a sweep gets slow; it then comes so seldom that it takes a twentieth of the time.
   lateral (
-    select h.hint is null or (h.hint).swept_at
-      + greatest((h.hint).sweep_took * 20, case when p_from_start then interval '0' else interval '1 s' end) < p_now as sweep
+    select h.hint is null or (h.hint).swept_at + case
+      when p_from_start then greatest((h.hint).sweep_took - interval '100 ms', interval '0') * 20
+      else greatest((h.hint).sweep_took * 20, interval '1 s') end <= p_now as sweep
   ) s,
   lateral (
     select r.run_at from dibs.ready r
@@ -110,7 +111,8 @@ create or replace function dibs.due_lanes(p_types text[], p_now timestamptz, p_f
 $$;
 comment on function dibs.due_lanes(text[], timestamptz, boolean) is
   'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first. Each with its newest hint, and
-whether it is time for a sweep from its start (once a second, or p_from_start), since work that was committed late lies before the hint.';
+whether it is time for a sweep from its start (once a second, or p_from_start unless that is slow), since work that was committed late lies
+before the hint.';
 
 do $$
 begin
@@ -137,6 +139,7 @@ begin
       v_lane.sweep := pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority);
       if v_lane.sweep then perform dibs.reap_leases(); end if;
     end if;
+    v_now := dibs.clock();  -- what was reaped is due now; and the sweep's own time is to be known
     v_begin := case when not v_lane.sweep then v_lane.hint end;
     v_first := null;
     v_runs := ceil(p_limit / coalesce((v_lane.hint).run_length, 100));
@@ -195,8 +198,8 @@ create or replace function dibs.make_hint(
     p_type text, p_priority smallint, p_last dibs.hint, p_sweep boolean, p_now timestamptz, p_seen dibs.taken) returns void
   language plpgsql set search_path = '' as $$
 begin
-  -- Ten a second are enough. Claims that run at once may each make one; that is harmless.
-  if not p_sweep and p_last.made_at > p_now - interval '100 ms' then return; end if;
+  -- Ten a second are enough, the first one from a sweep. Claims that run at once may each make one; that is harmless.
+  if not p_sweep and coalesce(p_last.made_at > p_now - interval '100 ms', true) then return; end if;
   -- Where work was seen becomes the beginning only with the next hint: a slower claim may still put a rest before it.
   insert into dibs.hint values (p_type, p_priority, p_now,
     coalesce(p_last.seen_run_at, '-infinity'), coalesce(p_last.seen_task, 0),
@@ -206,7 +209,9 @@ begin
     case when p_sweep then dibs.clock() - p_now else p_last.sweep_took end);
   -- Now and then, those that no claim reads any more.
   if p_sweep and random() < 0.02 then
-    delete from dibs.hint where type = p_type and priority = p_priority and made_at < p_now - interval '10 s';
+    delete from dibs.hint where ctid = any (array(
+      select ctid from dibs.hint where type = p_type and priority = p_priority and made_at < p_now - interval '10 s'
+      for update skip locked));
   end if;
 end $$;
 comment on function dibs.make_hint(text, smallint, dibs.hint, boolean, timestamptz, dibs.taken) is
