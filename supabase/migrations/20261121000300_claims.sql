@@ -1,5 +1,5 @@
 -- Claims: workers name thoughts, and each gets only those it won, for one kind of work, until a
--- moment. Read claim_thoughts first, then grant_thoughts, which every way to claim goes through.
+-- moment. Read claim_thoughts first. Every way to claim goes through lock_claimable and write_claims.
 
 create table if not exists public.thought_work_claims (
   thought_id uuid not null references public.thoughts (id) on delete cascade,
@@ -48,12 +48,13 @@ create or replace function public.claim_thoughts(
 ) returns setof uuid
   language plpgsql set search_path = '' as $$
 declare
+  v_ids uuid[] := dibs.distinct_ids('p_thought_ids', p_thought_ids);
   v_granted uuid[];
 begin
   perform dibs.check_claim(p_work_type, p_worker_id, 'p_ttl_seconds', p_ttl_seconds);
-  v_granted := dibs.grant_thoughts(
-    dibs.distinct_ids('p_thought_ids', p_thought_ids),
-    p_work_type, p_worker_id, p_ttl_seconds, null, nextval('dibs.fence'));
+  select w.granted into v_granted
+  from dibs.write_claims(
+    dibs.lock_claimable(p_work_type, v_ids), p_work_type, p_worker_id, p_ttl_seconds, null) w;
   perform dibs.reap_thoughts(p_work_type);
   return query select unnest(v_granted);
 end $$;
@@ -136,14 +137,12 @@ end $$;
 comment on function dibs.distinct_ids(text, uuid[]) is
   'Ids as people send them, without nulls and repeats, in order. PT400 when there are more than 1000.';
 
-create or replace function dibs.grant_thoughts(
-  p_ids uuid[], p_work_type text, p_worker_id text, p_ttl_seconds int, p_max_attempts int, p_fence bigint
-) returns uuid[]
+create or replace function dibs.lock_claimable(p_work_type text, p_ids uuid[]) returns uuid[]
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
   set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
 declare
-  v_ids uuid[];
   v_now timestamptz := dibs.clock();
+  v_ids uuid[];
 begin
   -- What is plainly taken goes first, because each lock below takes shared memory.
   v_ids := array(
@@ -154,20 +153,33 @@ begin
       where c.thought_id = wanted.id and c.work_type = p_work_type
         and (c.status <> 'claimed' or c.ttl_expires_at > v_now)));
   if v_ids = '{}' then return v_ids; end if;
-
-  -- Nothing from here on waits for another claimer: whatever somebody else is at is left to them.
   v_ids := dibs.lock_claiming(p_work_type, v_ids);
   v_ids := dibs.lock_thoughts(v_ids);
-  v_ids := dibs.lock_unclaimed(p_work_type, v_ids, v_now);
-  v_now := dibs.clock();
+  return dibs.lock_unclaimed(p_work_type, v_ids, v_now);
+end $$;
+comment on function dibs.lock_claimable(text, uuid[]) is
+  'Those of the thoughts that can be had, kept from everybody else until the end of the transaction.
+Never waits for another claimer: whatever somebody else is at is left to them.';
 
-  with granted as (
+create or replace function dibs.write_claims(
+  p_ids uuid[], p_work_type text, p_worker_id text, p_ttl_seconds int, p_max_attempts int,
+  out fence bigint, out granted uuid[]
+)
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+declare
+  -- Both only now that all is locked: the lease must not begin, nor the fence be drawn, before the
+  -- last holder of any of the thoughts is gone.
+  v_now timestamptz := dibs.clock();
+  v_fence bigint := nextval('dibs.fence');
+begin
+  with written as (
     insert into public.thought_work_claims as c
       (thought_id, work_type, worker_id, claimed_at, ttl_expires_at,
         attempt_count, last_error, fence, max_attempts)
     select wanted.id, p_work_type, p_worker_id, v_now, v_now + make_interval(secs => p_ttl_seconds),
-      coalesce(m.attempts, 0) + 1, m.last_error, p_fence, p_max_attempts
-    from unnest(v_ids) wanted (id)
+      coalesce(m.attempts, 0) + 1, m.last_error, v_fence, p_max_attempts
+    from unnest(p_ids) wanted (id)
     left join dibs.thought_attempt m on m.thought_id = wanted.id and m.work_type = p_work_type
     order by wanted.id
     on conflict (thought_id, work_type) do update
@@ -177,12 +189,10 @@ begin
     where c.status = 'claimed' and c.ttl_expires_at <= v_now
     returning c.thought_id
   )
-  select coalesce(array_agg(thought_id), '{}') into v_ids from granted;
-  return v_ids;
+  select v_fence, coalesce(array_agg(thought_id), '{}') into fence, granted from written;
 end $$;
-comment on function dibs.grant_thoughts(uuid[], text, text, int, int, bigint) is
-  'Grant those of the thoughts that can be had; ids distinct and in order.
-Returns them. Never waits for another claimer.';
+comment on function dibs.write_claims(uuid[], text, text, int, int) is
+  'Write the claims of one grant, on thoughts that lock_claimable gave. Returns its fence and its thoughts.';
 
 create or replace function dibs.lock_claiming(p_work_type text, p_ids uuid[]) returns uuid[]
   language plpgsql set search_path = '' as $$

@@ -2,7 +2,7 @@
 -- unclaimed thoughts costs more the more are claimed; so it is done rarely and in bulk, in a pass
 -- over all thoughts, and what it finds waits in a pool, from which claims take.
 --
--- The pool is only a guess. Whatever is taken from it goes through grant_thoughts, so a thought that
+-- The pool is only a guess. Whatever is taken from it goes through lock_claimable, so a thought that
 -- stands in it twice, or is long claimed, or gone, does no harm. What is missing, the next pass finds.
 
 create table if not exists dibs.thought_run (
@@ -32,39 +32,34 @@ that uses the pool.';
 
 -- Claiming -----------------------------------------------------------------------------------------
 
-create or replace function dibs.grant_next_thoughts(
-  p_limit int, p_work_type text, p_worker_id text, p_ttl_seconds int, p_max_attempts int, p_fence bigint
-) returns void
+create or replace function dibs.lock_next_claimable(p_work_type text, p_limit int) returns uuid[]
   language plpgsql set search_path = '' as $$
 declare
   v_began timestamptz := clock_timestamp();
-  v_missing int := p_limit;
   v_searching boolean := false;
   v_ids uuid[];
+  v_locked uuid[] := '{}';
 begin
-  perform dibs.reap_thoughts(p_work_type);
-  loop
-    v_ids := dibs.take_from_pool(p_work_type, v_missing);
-    if v_ids = '{}' then
-      if not v_searching then
-        v_searching := pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0));
-        if v_searching then continue; end if;  -- the one who searched before may have filled it
-        -- Somebody is searching for all. Rather than wait, look around a little.
-        v_ids := dibs.look_around(p_work_type, v_missing);
-        perform dibs.grant_thoughts(v_ids, p_work_type, p_worker_id, p_ttl_seconds, p_max_attempts, p_fence);
-        return;
-      end if;
-      if not dibs.fill_pool(p_work_type, v_began) then return; end if;
-      continue;
+  while cardinality(v_locked) < p_limit loop
+    v_ids := dibs.take_from_pool(p_work_type, p_limit - cardinality(v_locked));
+    if v_ids = '{}' and not v_searching then
+      v_searching := pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0));
+      if v_searching then continue; end if;  -- whoever searched before may have filled it by now
+      -- Somebody is searching for all. Rather than wait, look around a little.
+      return v_locked || dibs.lock_claimable(p_work_type,
+        array(select unnest(dibs.look_around(p_work_type, p_limit)) except select unnest(v_locked)
+          order by 1 limit p_limit - cardinality(v_locked)));
+    elsif v_ids = '{}' then
+      exit when not dibs.fill_pool(p_work_type, v_began);
     end if;
-    v_missing := v_missing - cardinality(
-      dibs.grant_thoughts(v_ids, p_work_type, p_worker_id, p_ttl_seconds, p_max_attempts, p_fence));
-    if v_missing = 0 then return; end if;
+    v_locked := v_locked || dibs.lock_claimable(p_work_type,
+      array(select unnest(v_ids) except select unnest(v_locked) order by 1));
   end loop;
+  return v_locked;
 end $$;
-comment on function dibs.grant_next_thoughts(int, text, text, int, int, bigint) is
-  'Grant up to so many thoughts that have no claim. Fewer only when a whole pass found no more, or while
-another caller searches.';
+comment on function dibs.lock_next_claimable(text, int) is
+  'Up to so many thoughts that have no claim, locked as lock_claimable does. Fewer only when a whole pass
+found no more, or while another caller searches.';
 
 create or replace function dibs.take_from_pool(p_work_type text, p_wanted int) returns uuid[]
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
@@ -93,7 +88,7 @@ begin
   if cardinality(v_ids) > p_wanted then
     insert into dibs.thought_run (work_type, ids) values (p_work_type, v_ids[p_wanted + 1:]);
   end if;
-  return array(select distinct id from unnest(v_ids[:p_wanted]) id order by id);
+  return v_ids[:p_wanted];
 end $$;
 comment on function dibs.take_from_pool(text, int) is
   'Take up to so many thoughts out of the pool that no other caller is taking; none when there are none.';
@@ -183,8 +178,7 @@ begin
     v_ids := (select s.ids from dibs.search_unclaimed(p_work_type, null, p_wanted, v_until) s);
   end if;
   -- Others are looking at the same ones.
-  return array(
-    select id from (select id from unnest(v_ids) id order by random() limit p_wanted) shuffled order by id);
+  return array(select id from unnest(v_ids) id order by random() limit p_wanted);
 end $$;
 comment on function dibs.look_around(text, int) is
   'A few thoughts without a claim near to where the pass is, for those who cannot wait for it.';

@@ -18,8 +18,9 @@ begin
   v_ids := dibs.distinct_ids('p_thought_ids', p_thought_ids);
   v_fence := dibs.recall('claim_named_thoughts', p_request_id)::bigint;
   if v_fence is null then
-    v_fence := nextval('dibs.fence');
-    perform dibs.grant_thoughts(v_ids, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts, v_fence);
+    select w.fence into v_fence
+    from dibs.write_claims(
+      dibs.lock_claimable(p_work_type, v_ids), p_work_type, p_worker_id, p_lease_seconds, p_max_attempts) w;
     perform dibs.reap_thoughts(p_work_type);
     perform dibs.remember('claim_named_thoughts', p_request_id, to_jsonb(v_fence));
   end if;
@@ -43,9 +44,7 @@ begin
   perform dibs.check_claim_next(p_work_type, p_worker_id, p_limit, p_lease_seconds, p_max_attempts);
   v_fence := dibs.recall('claim_next_thoughts', p_request_id)::bigint;
   if v_fence is null then
-    v_fence := nextval('dibs.fence');
-    perform dibs.grant_next_thoughts(
-      p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts, v_fence);
+    v_fence := dibs.grant_next_thoughts(p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts);
     perform dibs.remember('claim_next_thoughts', p_request_id, to_jsonb(v_fence));
   end if;
   return query select * from dibs.granted_thoughts(v_fence);
@@ -55,6 +54,21 @@ comment on function public.claim_next_thoughts(text, text, int, int, int, text) 
 another caller is searching: ask again. Over very many thoughts new ones may take a while to be found, see
 dibs.fill_pool. A repeated request id returns what its grant still holds.
 PT400 bad input, PT503 too many claims at once.';
+
+create or replace function dibs.grant_next_thoughts(
+  p_limit int, p_work_type text, p_worker_id text, p_lease_seconds int, p_max_attempts int
+) returns bigint
+  language plpgsql set search_path = '' as $$
+begin
+  perform dibs.reap_thoughts(p_work_type);
+  return (
+    select w.fence
+    from dibs.write_claims(
+      dibs.lock_next_claimable(p_work_type, p_limit),
+      p_work_type, p_worker_id, p_lease_seconds, p_max_attempts) w);
+end $$;
+comment on function dibs.grant_next_thoughts(int, text, text, int, int) is
+  'Grant up to so many thoughts that have no claim. Returns the fence of the grant.';
 
 create or replace function dibs.check_claim_next(
   p_work_type text, p_worker_id text, p_limit int, p_lease_seconds int, p_max_attempts int
@@ -222,9 +236,7 @@ begin
   v_answer := dibs.recall('settle_and_claim_thoughts', p_request_id);
   if v_answer is null then
     v_settled := dibs.settle_thoughts(v_fence, p_outcomes, p_rest);
-    v_fence := nextval('dibs.fence');
-    perform dibs.grant_next_thoughts(
-      p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts, v_fence);
+    v_fence := dibs.grant_next_thoughts(p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts);
     v_answer := jsonb_build_object('settled', v_settled.settled, 'lost', v_settled.lost, 'fence', v_fence);
     perform dibs.remember('settle_and_claim_thoughts', p_request_id, v_answer);
   end if;
@@ -252,49 +264,5 @@ end $$;
 comment on function dibs.lease_of_thoughts(bigint) is
   'A grant as one JSON object. lease_ms is what is left of it, for workers whose clocks are not to be
 trusted.';
-
--- Failed ones --------------------------------------------------------------------------------------
-
-create or replace function public.retry_failed_thoughts(p_work_type text, p_thought_ids uuid[] default null)
-  returns int
-  language plpgsql set search_path = '' set enable_seqscan = off as $$
-declare
-  v_ids uuid[] := dibs.distinct_ids('p_thought_ids', p_thought_ids);
-  v_retried int;
-begin
-  perform dibs.check_label('p_work_type', p_work_type, 100);
-  with failed as materialized (
-    select c.thought_id
-    from public.thought_work_claims c
-    where c.work_type = p_work_type and c.status = 'failed'
-      and (p_thought_ids is null or c.thought_id = any (v_ids))
-    order by c.thought_id
-    for update
-  )
-  delete from public.thought_work_claims c
-  using failed
-  where c.thought_id = failed.thought_id and c.work_type = p_work_type;
-  get diagnostics v_retried = row_count;
-  return v_retried;
-end $$;
-comment on function public.retry_failed_thoughts(text, uuid[]) is
-  'Make failed thoughts, quarantined ones too, claimable now, as if never tried: those named, or (null) all
-of the work type.
-Returns how many.
-PT400 bad input.';
-
-create or replace function public.quarantined_thoughts(p_work_type text)
-  returns table (thought_id uuid, attempt_count int, last_error text, finished_at timestamptz)
-  language plpgsql stable set search_path = '' as $$
-begin
-  return query
-    select c.thought_id, c.attempt_count, c.last_error, c.finished_at
-    from public.thought_work_claims c
-    where c.work_type = p_work_type and c.status = 'failed' and c.retry_at is null
-      and c.attempt_count >= c.max_attempts
-    order by c.finished_at, c.thought_id;
-end $$;
-comment on function public.quarantined_thoughts(text) is
-  'Thoughts whose attempts are used up; nobody gets them until retry_failed_thoughts.';
 
 select dibs.seal();
