@@ -1,8 +1,15 @@
 // PostgreSQL refuses to run as root. Where the stack is started as root (a container, most
 // often), its server runs as `nobody`, which every Linux has: no account is added.
 
-/** Below a directory only root can enter (/root, mktemp -d), `nobody` needs leave to pass. */
-const PASSING_ANY_DIRECTORY = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"];
+/**
+ * Below a directory only root can enter (/root, mktemp -d), `nobody` needs leave to pass. The
+ * secure bit makes access(2), by which PostgreSQL looks for its programs, heed that leave.
+ */
+const PASSING_ANY_DIRECTORY = [
+  "--inh-caps=+dac_override",
+  "--ambient-caps=+dac_override",
+  "--securebits=+no_setuid_fixup",
+];
 
 /** The command that runs `command`, on files below `dir`, as a user PostgreSQL accepts. */
 export async function asServerUser(command: string[], dir: string): Promise<string[]> {
@@ -10,7 +17,6 @@ export async function asServerUser(command: string[], dir: string): Promise<stri
   const [uid, gid] = await Promise.all([idOf("-u"), idOf("-g")]);
   const prefix = ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups"];
   for (const leave of [[], PASSING_ANY_DIRECTORY]) {
-    // Not `test -w`: access(2) takes no notice of the leave that was given.
     const reach = ["stat", `${dir}/.`, `${import.meta.dirname}/.`];
     if (await succeeds([...prefix, ...leave, ...reach])) return [...prefix, ...leave, ...command];
   }
