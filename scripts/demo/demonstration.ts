@@ -11,7 +11,7 @@ import { Watch } from "./watch.ts";
 import { startWorker } from "./worker_process.ts";
 import { type Amount, makeWorkload, WORK_TYPE } from "./workload.ts";
 
-const AMOUNT: Amount = { carePlans: 200, otherTasks: 1_800, thoughts: 1_000, waves: 5 };
+const AMOUNT: Amount = { carePlans: 200, otherTasks: 1_800, thoughts: 1_000, waves: 10 };
 const WORKERS = 5;
 /** Short, so that what the killed worker held comes back while one watches. */
 const LEASE_SECONDS = 8;
@@ -48,11 +48,14 @@ export async function demonstrate(
   openRecord(files.record);
   parts.defer(() => closeRecord(files.record, files.lastRecord));
   const books = parts.use(await openBooks(stack.databaseUrl, WORK_TYPE));
-  const feed = new Feed(stack, files.record, makeWorkload(AMOUNT));
-  const emails = await openEmails(stack.mailUrl, feed.workload);
+  const workload = makeWorkload(AMOUNT);
+  const feed = new Feed(stack, files.record, workload);
+  const emails = await openEmails(stack.mailUrl, workload);
 
-  // Dispatch counts live workers in, so the drains begin before there are any.
-  await feed.next();
+  // Dispatch counts live workers in, so the drains begin before there are any. Tasks wake it, so
+  // that the thoughts come first for it to see both.
+  await feed.next("thoughts");
+  await feed.next("tasks");
   const drains = await firstDrains(books, signal);
   if (drains > 0) view.good(`dispatch started ${count(drains, "drain")}`);
   const workers = Array.from({ length: WORKERS }, (_, n) => {
@@ -68,8 +71,9 @@ export async function demonstrate(
 
   const watch = new Watch({ record: files.record, feed, workers, emails, view, signal });
   await watch.untilDone();
-  await stopWorkers();
+  // What a settlement did not reach comes back too, so the workers stay until Dibs agrees.
   const entries = await lastEntries(books, feed, signal);
+  await stopWorkers();
   await watch.look();
   return prove(watch.account, {
     emails: { ...await emails.count(), expected: emails.expected },
@@ -91,12 +95,12 @@ async function firstDrains(books: Books, signal: AbortSignal): Promise<number> {
 }
 
 /** What Dibs says in the end; a handler's end comes a moment before its settlement. */
-async function lastEntries(books: Books, { taskIds, thoughtIds }: Feed, signal: AbortSignal) {
+async function lastEntries(books: Books, { ids }: Feed, signal: AbortSignal) {
   const end = Date.now() + LAST_SETTLEMENTS_MS;
   while (true) {
-    const tasks = await books.completed("tasks", taskIds);
-    const thoughts = await books.completed("thoughts", thoughtIds);
-    const complete = tasks === taskIds.length && thoughts === thoughtIds.length;
+    const tasks = await books.completed("tasks", ids.tasks);
+    const thoughts = await books.completed("thoughts", ids.thoughts);
+    const complete = tasks === ids.tasks.length && thoughts === ids.thoughts.length;
     if (complete || Date.now() > end) return { tasks, thoughts };
     await delay(LOOK_EVERY_MS, { signal });
   }

@@ -1,40 +1,50 @@
 import type { Stack } from "../stack/stack.ts";
-import { write } from "./record.ts";
-import { nameOf, type Wave, type Workload } from "./workload.ts";
+import { type Surface, write } from "./record.ts";
+import { nameOf, type NewTask, type NewThought, type Workload } from "./workload.ts";
 
 /** Hands a workload over, wave by wave, as any client of a project would. */
 export class Feed {
-  readonly taskIds: string[] = [];
-  readonly thoughtIds: string[] = [];
-  readonly #waves: Wave[];
+  /** How much there is in all. */
+  readonly total: Record<Surface, number>;
+  /** What was handed over, by the ids Dibs knows. */
+  readonly ids: Record<Surface, string[]> = { tasks: [], thoughts: [] };
+  readonly #tasks: NewTask[][];
+  readonly #thoughts: NewThought[][];
 
   constructor(
     private readonly stack: Stack,
     private readonly record: string,
-    readonly workload: Workload,
+    { tasks, thoughts }: Workload,
   ) {
-    this.#waves = [...workload.waves];
+    this.#tasks = [...tasks];
+    this.#thoughts = [...thoughts];
+    this.total = { tasks: tasks.flat().length, thoughts: thoughts.flat().length };
   }
 
-  get hasMore(): boolean {
-    return this.#waves.length > 0;
+  async next(surface: Surface): Promise<void> {
+    if (surface === "tasks") await this.#enqueue(this.#tasks.shift() ?? []);
+    else await this.#insert(this.#thoughts.shift() ?? []);
   }
 
-  /** The thoughts first: tasks wake dispatch, which then sees both. */
-  async next(): Promise<void> {
-    const { tasks, thoughts } = this.#waves.shift()!;
-    // Into the record before anywhere else, so that no work can be done before it is known.
-    write(this.record, { kind: "enqueued", surface: "tasks", items: tasks.map(nameOf.task) });
-    write(this.record, {
-      kind: "enqueued",
-      surface: "thoughts",
-      items: thoughts.map(nameOf.thought),
-    });
-    await this.#post("/rest/v1/thoughts", thoughts);
-    this.thoughtIds.push(...thoughts.map(({ id }) => id));
+  async #enqueue(tasks: NewTask[]): Promise<void> {
+    if (tasks.length === 0) return;
+    this.#note("tasks", tasks.map(nameOf.task));
     const response = await this.#post("/functions/v1/enqueue", { tasks });
     const answer: { tasks: { id: string }[] } = await response.json();
-    this.taskIds.push(...answer.tasks.map(({ id }) => id));
+    this.ids.tasks.push(...answer.tasks.map(({ id }) => id));
+  }
+
+  async #insert(thoughts: NewThought[]): Promise<void> {
+    if (thoughts.length === 0) return;
+    const ids = thoughts.map(nameOf.thought);
+    this.#note("thoughts", ids);
+    await this.#post("/rest/v1/thoughts", thoughts);
+    this.ids.thoughts.push(...ids);
+  }
+
+  /** Before anybody else hears of them, so that no work is done before it is known. */
+  #note(surface: Surface, items: string[]): void {
+    write(this.record, { kind: "enqueued", surface, items });
   }
 
   async #post(path: string, body: unknown): Promise<Response> {

@@ -18,7 +18,7 @@ export interface WatchOptions {
 }
 
 /** With less than this waiting, the next wave comes: what is lost and returns shall not wait long. */
-const WAITING = 200;
+const WAITING = { tasks: 200, thoughts: 150 };
 /** How much of both is done when one of the workers is killed. */
 const KILL_AT = 0.2;
 /** Long enough for a line that was being written to be seen. */
@@ -48,7 +48,7 @@ export class Watch {
       await delay(LOOK_EVERY_MS, { signal: this.options.signal });
       await this.#mournTheUnexpected();
       if (await this.look() > 0) movedAt = Date.now();
-      if (this.options.feed.hasMore && this.#isHungry()) await this.options.feed.next();
+      await this.#feed();
       if (!this.victim && this.#isTimeToKill()) await this.#killOne();
     }
   }
@@ -72,11 +72,11 @@ export class Watch {
       );
   }
 
-  #isHungry(): boolean {
-    return SURFACES.some((surface) => {
+  async #feed(): Promise<void> {
+    for (const surface of SURFACES) {
       const { enqueued, begun } = this.account.progress(surface);
-      return enqueued - begun < WAITING;
-    });
+      if (enqueued - begun < WAITING[surface]) await this.options.feed.next(surface);
+    }
   }
 
   #isTimeToKill(): boolean {
@@ -86,7 +86,7 @@ export class Watch {
   }
 
   #total(surface: Surface): number {
-    return this.options.feed.workload[surface];
+    return this.options.feed.total[surface];
   }
 
   /** Freezes a worker first, so that what it holds is still what it holds when it is killed. */

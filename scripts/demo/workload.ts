@@ -10,17 +10,23 @@ export interface Amount {
   waves: number;
 }
 
-/** Work that is enqueued together. */
-export interface Wave {
-  tasks: { type: string; payload: { session_id: string } }[];
-  thoughts: { id: string; content: string }[];
+/** A task as it is enqueued. */
+export interface NewTask {
+  type: string;
+  payload: { session_id: string };
+}
+
+/** A thought as it is inserted. */
+export interface NewThought {
+  id: string;
+  content: string;
 }
 
 /** Work of one run, told apart from every other run's by names of its own. */
 export interface Workload {
-  waves: Wave[];
-  tasks: number;
-  thoughts: number;
+  /** Each in waves that are enqueued together. */
+  tasks: NewTask[][];
+  thoughts: NewThought[][];
   /** How many people get an email. */
   recipients: number;
   /** Whether an email went to one of them. */
@@ -61,16 +67,13 @@ export function makeWorkload({ carePlans, otherTasks, thoughts, waves }: Amount)
     id: crypto.randomUUID(),
     content: sentences(number, 3),
   });
+  const numbers = [...Array(waves).keys()];
   return {
-    waves: Array.from({ length: waves }, (_, wave) => ({
-      tasks: [
-        ...share(carePlans, wave, waves).map(plan),
-        ...share(otherTasks, wave, waves).map(small),
-      ],
-      thoughts: share(thoughts, wave, waves).map(thought),
-    })),
-    tasks: carePlans + otherTasks,
-    thoughts,
+    tasks: numbers.map((wave) => [
+      ...share(carePlans, wave, waves).map(plan),
+      ...share(otherTasks, wave, waves).map(small),
+    ]),
+    thoughts: numbers.map((wave) => share(thoughts, wave, waves).map(thought)),
     recipients: carePlans,
     isRecipient: (address) => address.endsWith(`@${domain}`),
   };
