@@ -10,12 +10,16 @@ declare
   v_failed int8multirange;
   v_released int8multirange;
   v_settled int8multirange;
+  v_count int;
 begin
-  select coalesce(range_agg(int8range(task, task + 1)), '{}'),
+  select count(*), coalesce(range_agg(int8range(task, task + 1)), '{}'),
       coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'failed'), '{}'),
       coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'released'), '{}')
-    into v_named, v_failed, v_released
+    into v_count, v_named, v_failed, v_released
     from (select dibs.task_of(id) as task, status from dibs.read_outcomes(p_outcomes)) o;
+  if v_count > dibs.count_of(v_named) then
+    perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own', 'Send ids back exactly as the claim gave them.');
+  end if;
 
   select * into v_lease from dibs.lease where fence = p_fence for update;
   if found then
@@ -146,12 +150,13 @@ comment on function dibs.history_of(bigint) is
 create or replace function dibs.reap_leases() returns int
   language plpgsql set search_path = '' as $$
 declare
+  v_now timestamptz := dibs.clock();
   v_lease dibs.lease;
   v_reaped int := 0;
 begin
   for v_lease in
     delete from dibs.lease where fence = any (array(
-      select l.fence from dibs.lease l where l.expires_at < dibs.clock() order by l.fence for update skip locked))
+      select l.fence from dibs.lease l where l.expires_at < v_now order by l.fence for update skip locked))
     returning *
   loop
     perform dibs.end_attempts('lost', v_lease, array_agg(task), array_fill('the lease ended before the task was settled'::text, array[count(*)::int]),
