@@ -154,16 +154,12 @@ function errorResponse(status: number) {
 }
 
 function json(schema: z.ZodType) {
-  return { "application/json": { schema: { $ref: uri(z.globalRegistry.get(schema)!.id!) } } };
+  return { "application/json": { schema: schemas.reference(schema) } };
 }
 
 function components() {
-  const { schemas } = z.toJSONSchema(z.globalRegistry, { uri, io: "input" });
-  return mapValues(schemas, ({ $schema: _, $id: __, ...schema }) => schema);
-}
-
-function uri(id: string): string {
-  return `#/components/schemas/${id}`;
+  const all = z.toJSONSchema(z.globalRegistry, { uri: schemas.schemaUri, io: "input" }).schemas;
+  return mapValues(all, ({ $schema: _, $id: __, ...schema }) => schema);
 }
 
 function mapValues<T, U>(record: Record<string, T>, change: (value: T) => U): Record<string, U> {

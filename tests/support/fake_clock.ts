@@ -31,7 +31,9 @@ export class FakeClock implements Clock {
   /** Goes on by so much; whatever is due on the way happens at its own moment, in order. */
   async advance(ms: number): Promise<void> {
     const target = this.#now + ms;
-    for (await settle();; await settle()) {
+    for (let turns = 0;; turns++) {
+      if (turns > 2_000) throw new Error("Something is due again and again without time going on.");
+      await settle();
       const next = this.#sleepers.filter(({ until }) => until <= target)
         .sort((a, b) => a.until - b.until)[0];
       if (!next) break;

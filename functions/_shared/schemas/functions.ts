@@ -14,7 +14,7 @@ const Settled = { settled: Count, lost: z.array(Id) };
 const SettleArgs = {
   p_fence: z.string(),
   p_outcomes: z.array(Outcome),
-  p_rest: z.string().nullish(),
+  p_rest: z.string().nullable(),
 };
 
 /** Repeating it: always safe, safe when it carries a request id, or never. */
@@ -65,7 +65,7 @@ export const sqlFunctions = {
     args: z.object({
       ...SettleArgs,
       p_worker_id: z.string(),
-      p_types: Names,
+      p_types: z.array(z.string()).nullable(),
       p_limit: z.int(),
       p_lease_seconds: z.int(),
       p_request_id: RequestIdArg,

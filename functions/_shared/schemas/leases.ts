@@ -13,11 +13,12 @@ import {
   RequestId,
   storageProblem,
   Text,
+  toldBy,
   WorkerId,
   WorkType,
 } from "./values.ts";
 
-export const ClaimRequest = z.union([ClaimTasks, ClaimThoughts]).meta({
+export const ClaimRequest = toldBy("work_type", { with: ClaimThoughts, without: ClaimTasks }).meta({
   id: "ClaimRequest",
   description: "With a work type it claims thoughts, without one tasks.",
 });
@@ -66,7 +67,7 @@ export const SettleLease = z.strictObject({
       "The outcome of everything the lease holds that outcomes does not name. Left out: it stays leased.",
   }),
   request_id: RequestId.optional(),
-  claim: z.union([NextTasks, NextThoughts]).optional().meta({
+  claim: toldBy("work_type", { with: NextThoughts, without: NextTasks }).optional().meta({
     description: "Claim the next ones in the same call.",
   }),
 }).refine((body) => body.outcomes.length > 0 || body.rest || body.claim, {
@@ -87,7 +88,8 @@ export const ReleaseWorker = z.strictObject({
   description: "Hand back everything a worker holds: its claims for the work type, or its tasks.",
 });
 
-export const ReleaseRequest = z.union([SettleLease, ReleaseWorker]).meta({ id: "ReleaseRequest" });
+export const ReleaseRequest = toldBy("worker_id", { with: ReleaseWorker, without: SettleLease })
+  .meta({ id: "ReleaseRequest" });
 
 export const SettleResponse = z.object({
   settled: Count.meta({ description: "How many outcomes were accepted." }),

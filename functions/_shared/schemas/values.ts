@@ -67,6 +67,32 @@ export const Moment = z.string().overwrite((text) =>
 
 export const Count = z.int().min(0);
 
+/**
+ * One of two kinds, told apart by a field. A union would answer with the errors of both; this one
+ * answers with those of the kind that was meant.
+ */
+export function toldBy<With extends z.ZodType, Without extends z.ZodType>(
+  field: string,
+  kinds: { with: With; without: Without },
+) {
+  return z.unknown().transform((value, context): z.output<With> | z.output<Without> => {
+    const has = typeof value === "object" && value !== null && field in value;
+    const parsed = kinds[has ? "with" : "without"].safeParse(value);
+    if (parsed.success) return parsed.data as z.output<With> | z.output<Without>;
+    context.issues.push(...parsed.error.issues as z.core.$ZodRawIssue[]);
+    return z.NEVER;
+  }).meta({ anyOf: [kinds.without, kinds.with].map(reference) });
+}
+
+/** How the OpenAPI document names a schema. */
+export function reference(schema: z.ZodType): { $ref: string } {
+  return { $ref: schemaUri(z.globalRegistry.get(schema)!.id!) };
+}
+
+export function schemaUri(id: string): string {
+  return `#/components/schemas/${id}`;
+}
+
 function label(longest: number) {
   return z.string().min(1).max(longest)
     .refine((text) => text.trim() !== "", "must not be blank")
