@@ -114,6 +114,7 @@ create table if not exists dibs.result (
   task bigint primary key,
   result jsonb not null
 );
+comment on table dibs.result is 'What completed tasks came to, where their handler said.';
 alter table dibs.result enable row level security;
 
 create table if not exists dibs.progress (
@@ -121,6 +122,7 @@ create table if not exists dibs.progress (
   progress jsonb not null,
   reported_at timestamptz not null
 );
+comment on table dibs.progress is 'How far running tasks have come, as their worker last said.';
 alter table dibs.progress enable row level security;
 
 create table if not exists dibs.unique_key (
