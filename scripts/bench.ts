@@ -1,0 +1,105 @@
+import { Command, InvalidArgumentError } from "commander";
+import { type BenchCluster, startBenchCluster } from "./bench/cluster.ts";
+import { describeEnvironment } from "./bench/environment.ts";
+import { countSteps, measureAll } from "./bench/measure.ts";
+import { startProgress } from "./bench/progress.ts";
+import { summarise } from "./bench/summary.ts";
+import { renderTable } from "./bench/table.ts";
+import { workloads } from "./bench/workloads/index.ts";
+
+interface Options {
+  quick?: boolean;
+  repeats?: number;
+  tasks?: number;
+  json?: boolean;
+  out?: string;
+}
+
+const program = new Command("npm run bench --")
+  .description(
+    "Measures Dibs beside other queues, each in a database of one PostgreSQL started for it.",
+  )
+  .argument("[workloads...]", `which of ${Object.keys(workloads).join(", ")} (default: all)`)
+  .option("--quick", "small versions of everything, under a minute")
+  .option("--repeats <n>", "how often each is measured (default: 5, quick: 3)", parseCount)
+  .option("--tasks <n>", "how many tasks each drain has (default: by workload)", parseCount)
+  .option("--json", "print one JSON object as the last line, everything else to stderr")
+  .option("--out <file>", "keep the raw results in a file")
+  .addHelpText(
+    "after",
+    `
+Examples:
+  npm run bench -- --quick
+  npm run bench -- drain --repeats 10
+  npm run bench -- --out docs/evidence/bench.json`,
+  )
+  .parse(Deno.args, { from: "user" });
+const options = program.opts<Options>();
+const chosen = program.args.length > 0 ? program.args : Object.keys(workloads);
+for (const name of chosen) {
+  if (!(name in workloads)) program.error(`error: there is no workload ${name}`);
+}
+
+const starting = startBenchCluster();
+let leaving = false;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.addSignalListener(signal, () => leave(130));
+}
+// Drivers of others may throw where nobody can catch it.
+addEventListener("error", (event) => {
+  event.preventDefault();
+  fail(event.error);
+});
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  fail(event.reason);
+});
+await starting.then(bench).then(() => leave(0), fail);
+
+async function bench(cluster: BenchCluster): Promise<void> {
+  const { quick = false, tasks, repeats = quick ? 3 : 5 } = options;
+  const cells = chosen.flatMap((name) => workloads[name]({ quick, tasks }));
+  const environment = await describeEnvironment(cluster);
+  const progress = startProgress(countSteps(cells, repeats), repeats);
+  const results = await measureAll(cluster, cells, repeats, progress.step)
+    .finally(progress.stop);
+  const report = {
+    command: ["npm run bench --", ...Deno.args].join(" "),
+    made_at: new Date().toISOString(),
+    ...environment,
+    repeats,
+    summary: summarise(cells, results),
+    results,
+  };
+
+  const print = options.json ? console.error : console.log;
+  const { machine, versions } = report;
+  print(renderTable(report.summary));
+  print(
+    `Medians of ${repeats} (min–max); ratios within a repeat. PostgreSQL ${versions.postgres}, ` +
+      `${machine.cores} × ${machine.cpu}, fsync ${machine.fsync_microseconds} µs, durable commits.`,
+  );
+  if (options.out) await Deno.writeTextFile(options.out, JSON.stringify(report, null, 2) + "\n");
+  if (options.json) console.log(JSON.stringify(report));
+}
+
+/** Says what went wrong, unless it went wrong because the server was ended, and leaves. */
+async function fail(error: unknown): Promise<void> {
+  if (leaving) return;
+  console.error(error instanceof Error ? error.message : error);
+  await leave(1);
+}
+
+/** Ends the server, which ends whatever waits for it, and removes its folder. */
+async function leave(code: number): Promise<void> {
+  if (leaving) return;
+  leaving = true;
+  const cluster = await starting.catch(() => null);
+  await cluster?.[Symbol.asyncDispose]();
+  Deno.exit(code);
+}
+
+function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
+  return Number(text);
+}

@@ -1,0 +1,15 @@
+import type { Contender } from "../contender.ts";
+import { dibs, openDibs } from "./dibs.ts";
+
+/** Dibs with every task enqueued by a call of its own: no runs to begin with. */
+export const dibsSingle: Contender = {
+  ...dibs,
+  name: "dibs_single",
+  open(database) {
+    return openDibs(database, async (sql, tasks) => {
+      await sql.begin((sql) =>
+        tasks.map((payload) => sql`select public.create_task('bench', ${sql.json({ ...payload })})`)
+      );
+    });
+  },
+};

@@ -1,0 +1,63 @@
+import { Logger, makeWorkerUtils, run, type WorkerUtils } from "graphile-worker";
+import type { BenchDatabase } from "../cluster.ts";
+import type { Contender, DrainOptions, Payload } from "../contender.ts";
+
+const quiet = new Logger(() => () => {});
+
+/** graphile-worker, with the settings its own page on performance was measured with. */
+export const graphileWorker: Contender = {
+  name: "graphile_worker",
+  keeps: "nothing once a task is done",
+  batches: true,
+  async install(database) {
+    const utils = await openUtils(database);
+    await utils.migrate();
+    await utils.release();
+  },
+  async open(database) {
+    const utils = await openUtils(database);
+    return {
+      async enqueue(tasks) {
+        await utils.addJobs(tasks.map((payload) => ({ identifier: "bench", payload })));
+      },
+      drain: (options) => drain(database, options),
+      async left() {
+        const { rows } = await utils.withPgClient((client) =>
+          client.query<{ left: number }>("select count(*)::int as left from graphile_worker.jobs")
+        );
+        return rows[0].left;
+      },
+      [Symbol.asyncDispose]: async () => await utils.release(),
+    };
+  },
+};
+
+async function openUtils({ url }: BenchDatabase): Promise<WorkerUtils> {
+  return await makeWorkerUtils({ connectionString: url, logger: quiet });
+}
+
+/** A worker with a batch is an instance of its own that fetches and completes in batches. */
+async function drain({ url }: BenchDatabase, options: DrainOptions): Promise<void> {
+  const { workers, batch, execute, signal } = options;
+  const inBatches = {
+    concurrentJobs: 24,
+    localQueue: { size: batch },
+    completeJobBatchDelay: 0,
+    failJobBatchDelay: 0,
+  };
+  const instances = batch === 1
+    ? [{ concurrentJobs: workers }]
+    : Array.from({ length: workers }, () => inBatches);
+  const runners = await Promise.all(instances.map((worker) =>
+    run({
+      preset: {
+        worker: { ...worker, connectionString: url, maxPoolSize: worker.concurrentJobs + 1 },
+      },
+      logger: quiet,
+      noHandleSignals: true,
+      taskList: { bench: (payload) => execute(payload as Payload) },
+    })
+  ));
+  if (!signal.aborted) await new Promise((done) => signal.addEventListener("abort", done));
+  await Promise.all(runners.map((runner) => runner.stop()));
+}

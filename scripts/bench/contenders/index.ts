@@ -1,0 +1,10 @@
+import type { Contender } from "../contender.ts";
+import { dibs } from "./dibs.ts";
+import { dibsSingle } from "./dibs_single.ts";
+import { graphileWorker } from "./graphile_worker.ts";
+import { guide } from "./guide.ts";
+import { limit } from "./limit.ts";
+import { pgBoss } from "./pg_boss.ts";
+
+/** All contenders, in the order of the table. */
+export const contenders: Contender[] = [dibs, dibsSingle, guide, limit, graphileWorker, pgBoss];

@@ -1,0 +1,48 @@
+import type { Sql } from "postgres";
+import { type Caller, drainByCalls } from "../calls.ts";
+import type { Contender, DrainOptions, Payload } from "../contender.ts";
+
+/** The least a queue can do: a task that is taken is gone, whatever becomes of its worker. */
+export const limit: Contender = {
+  name: "limit",
+  keeps: "nothing, and a crash loses tasks",
+  batches: true,
+  async install(database) {
+    await database.connect()`
+      create table task (id bigint generated always as identity primary key, payload jsonb)`;
+  },
+  async open(database) {
+    const sql = database.connect();
+    await sql`select 1`;
+    return {
+      async enqueue(tasks) {
+        const payloads = tasks.map((task) => ({ ...task }));
+        await sql`
+          insert into task (payload) select jsonb_array_elements(${sql.json(payloads)})`;
+      },
+      async drain(options: DrainOptions) {
+        const connections = Array.from({ length: options.workers }, () => database.connect());
+        await drainByCalls(connections.map((sql) => newCaller(sql, options.batch)), options);
+        await Promise.all(connections.map((sql) => sql.end()));
+      },
+      async left() {
+        const [{ left }] = await sql`select count(*)::int as left from task`;
+        return left;
+      },
+      [Symbol.asyncDispose]: () => sql.end(),
+    };
+  },
+};
+
+function newCaller(sql: Sql, batch: number): Caller {
+  return {
+    async next() {
+      const tasks = await sql<{ payload: Payload }[]>`
+        delete from task where ctid = any (array(
+          select ctid from task order by id limit ${batch} for update skip locked))
+        returning payload`;
+      return tasks.map((task) => task.payload);
+    },
+    finish: async () => {},
+  };
+}

@@ -1,0 +1,59 @@
+import { join } from "node:path";
+import os from "node:os";
+import { PROJECT_DIR } from "../stack/migrate.ts";
+import { type BenchCluster, SETTINGS } from "./cluster.ts";
+
+/** Where, with what and on which code a bench ran. */
+export async function describeEnvironment({ superuser }: BenchCluster) {
+  const [{ server_version }] = await superuser`show server_version`;
+  const cpus = os.cpus();
+  return {
+    machine: {
+      cpu: cpus[0]?.model,
+      cores: cpus.length,
+      memory_gib: Math.round(os.totalmem() / 2 ** 30),
+      os: `${os.type()} ${os.release()}`,
+      fsync_microseconds: await measureFsync(),
+      load_before: os.loadavg()[0],
+    },
+    versions: { postgres: server_version, deno: Deno.version.deno, ...await peerVersions() },
+    settings: SETTINGS,
+    commit: await git("rev-parse", "HEAD"),
+    changed_files:
+      (await git("status", "--porcelain", "--", "scripts/bench", "supabase/migrations"))
+        .split("\n").filter(Boolean).length,
+  };
+}
+
+/** What making one page durable takes; next to nothing where the disk is memory. */
+async function measureFsync(): Promise<number> {
+  const path = await Deno.makeTempFile({ prefix: "dibs-bench-" });
+  const times = [];
+  try {
+    using file = await Deno.open(path, { write: true });
+    for (let i = 0; i < 51; i++) {
+      const began = performance.now();
+      file.writeSync(new Uint8Array(8192));
+      file.syncDataSync();
+      times.push(performance.now() - began);
+    }
+  } finally {
+    await Deno.remove(path);
+  }
+  return Math.round(times.sort((a, b) => a - b)[25] * 1000);
+}
+
+async function peerVersions(): Promise<Record<string, string>> {
+  const { devDependencies } = JSON.parse(
+    await Deno.readTextFile(join(PROJECT_DIR, "package.json")),
+  );
+  const names = ["postgres", "graphile-worker", "pg-boss"];
+  return Object.fromEntries(names.map((name) => [`npm:${name}`, devDependencies[name]]));
+}
+
+/** What git says; nothing where the code is not in a repository. */
+async function git(...args: string[]): Promise<string> {
+  const command = new Deno.Command("git", { args, cwd: PROJECT_DIR, stderr: "null" });
+  const output = await command.output().catch(() => null);
+  return new TextDecoder().decode(output?.stdout).trim();
+}

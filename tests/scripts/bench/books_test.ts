@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { Books } from "../../../scripts/bench/books.ts";
+
+function drain(tasks: number, executed: number[]): Books {
+  const books = new Books(tasks);
+  for (const n of executed) books.execute({ n, to: "", subject: "" });
+  books.end();
+  return books;
+}
+
+Deno.test("a drain that executes every task once and leaves none is right", () => {
+  drain(3, [2, 0, 1]).check(0);
+});
+
+Deno.test("a task executed twice fails the bench, also when the numbers add up", () => {
+  assert.throws(() => drain(3, [0, 1, 1]).check(0), /task 1 was executed 2 times/);
+  assert.throws(() => drain(3, [0, 1, 1]).check(1), /task 1 was executed 2 times/);
+});
+
+Deno.test("a lost task fails the bench", () => {
+  assert.throws(() => drain(3, [0, 2]).check(0), /of 3 tasks 2 were executed and 0 are left/);
+});
+
+Deno.test("a drain that ends while tasks are left fails the bench", () => {
+  assert.throws(() => drain(3, [0, 2]).check(1), /of 3 tasks 2 were executed and 1 are left/);
+});
+
+Deno.test("the drain is told to end once all is executed", () => {
+  const books = new Books(2);
+  books.execute({ n: 0, to: "", subject: "" });
+  assert(!books.signal.aborted);
+  books.execute({ n: 1, to: "", subject: "" });
+  assert(books.signal.aborted);
+  books.end();
+});
