@@ -1,3 +1,4 @@
+import { retry } from "@std/async/retry";
 import { Command } from "commander";
 import { join, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
@@ -36,11 +37,12 @@ async function runTests(names: string[]): Promise<Count> {
   }
   const dir = await Deno.makeTempDir({ prefix: "dibs-test-" });
   await using after = new AsyncDisposableStack();
-  after.defer(() => Deno.remove(dir, { recursive: true }));
+  // What interrupted tests started may still be ending, and writing.
+  after.defer(() => retry(() => Deno.remove(dir, { recursive: true }), {}));
   try {
     const { stop, ...cluster } = await startCluster(join(dir, "cluster"));
     after.defer(stop);
-    const env = { [CLUSTER_VARIABLE]: JSON.stringify(cluster) };
+    const env = { [CLUSTER_VARIABLE]: JSON.stringify(cluster), TMPDIR: dir };
     if (await someMention(files, "sharedStack(")) {
       const stack = await startStack({ stateDir: join(dir, "stack"), port: 0 });
       after.defer(() => stack.stop());
