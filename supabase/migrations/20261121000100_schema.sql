@@ -1,5 +1,17 @@
 -- Dibs keeps its internals in one schema that the API does not expose. What other programs may
--- call stands in `public`; who may call it is said once, in the last migration.
+-- call stands in `public`; who may call it is said once, in the next migration.
+
+-- Refused before anything is changed: Dibs would close somebody else's table to the API.
+do $$
+begin
+  if exists (
+    select from pg_class where oid = to_regclass('public.tasks')
+      and (relkind <> 'v' or pg_get_viewdef(oid) !~ '\mdibs\.log\M')
+  ) then
+    raise exception 'there is a public.tasks already, and it is not Dibs''s'
+      using hint = 'Dibs needs that name. Rename yours (alter table public.tasks rename to ...) and push again.';
+  end if;
+end $$;
 
 create schema if not exists dibs;
 comment on schema dibs is

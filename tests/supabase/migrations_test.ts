@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import type { Sql } from "postgres";
+import { schemaSql } from "../../scripts/generate/schema_sql.ts";
+import { contents } from "../support/contents.ts";
+import { freshDatabase } from "../support/database.ts";
+import { grantsOf } from "../support/grants.ts";
+import { applyMigrations, listMigrations } from "../support/migrations.ts";
+import { supabaseCli } from "../support/supabase_cli.ts";
+
+Deno.test("a migration's name is its time and its subject, and no two share either", async () => {
+  const parts = (await listMigrations()).map(({ name }) => {
+    const [, time, subject] = name.match(/^(\d{14})_([a-z]+(?:_[a-z]+)*)\.sql$/) ?? [];
+    assert(time, `${name} is named like 20261121000100_schema.sql`);
+    return { time, subject };
+  });
+  assert.equal(new Set(parts.map(({ time }) => time)).size, parts.length);
+  assert.equal(new Set(parts.map(({ subject }) => subject)).size, parts.length);
+});
+
+for (const regime of ["hidden", "exposed"] as const) {
+  Deno.test(`applying every migration again changes nothing, where new objects are ${regime}`, async () => {
+    await using db = await freshDatabase({ regime });
+    await work(db.sql);
+    const before = await everything(db.sql);
+    for (
+      const table of ["public.tasks", "public.thought_work_claims", "dibs.attempt", "dibs.request"]
+    ) {
+      const [{ n }] = await db.sql.unsafe(`select count(*)::int as n from ${table}`);
+      assert(n > 0, `${table} has rows`);
+    }
+    await applyMigrations(db.sql, await listMigrations());
+    assert.deepEqual(await everything(db.sql), before);
+  });
+}
+
+Deno.test("supabase db push applies every migration to an empty project, and has nothing to do the second time", async () => {
+  await using db = await freshDatabase({ migrated: false });
+  const first = await supabaseCli(db.url, "db", "push");
+  assert.equal(first.code, 0, first.said);
+  const applied = await db.sql`select version || '_' || name || '.sql' as file
+    from supabase_migrations.schema_migrations order by version`;
+  assert.deepEqual(
+    applied.map(({ file }) => file),
+    (await listMigrations()).map(({ name }) => name),
+  );
+  const second = await supabaseCli(db.url, "db", "push");
+  assert.equal(second.code, 0, second.said);
+  assert.match(second.said, /up to date/);
+});
+
+Deno.test("a project's own thoughts stay exactly as they are, and can be claimed", async () => {
+  await using db = await freshDatabase({ migrated: false });
+  await db.sql.unsafe(`
+    create table public.thoughts (
+      id uuid primary key default gen_random_uuid(),
+      content text not null check (content <> ''),
+      metadata jsonb,
+      mood text collate "C" default 'calm',
+      updated_at timestamptz
+    );
+    create unique index thoughts_by_mood on public.thoughts (mood, content);
+    create function public.touch() returns trigger language plpgsql
+      as 'begin new.updated_at := now(); return new; end';
+    create trigger touch before update on public.thoughts for each row execute function public.touch();
+    alter table public.thoughts enable row level security;
+    create policy calm_ones on public.thoughts for select to authenticated using (mood = 'calm');
+    grant select on public.thoughts to authenticated;
+    insert into public.thoughts (content) values ('one'), ('two');
+  `);
+  const before = await definitionOfThoughts(db.sql);
+  const rows = await db.sql`select t::text from public.thoughts t order by 1`;
+
+  await applyMigrations(db.sql, await listMigrations());
+  assert.deepEqual(await definitionOfThoughts(db.sql), before);
+  assert.deepEqual(await db.sql`select t::text from public.thoughts t order by 1`, rows);
+  const service = db.as("service_role");
+  const granted = await service`select * from public.claim_next_thoughts('work', 'worker', 5)`;
+  assert.deepEqual(granted.map(({ content }) => content).sort(), ["one", "two"]);
+});
+
+Deno.test("a project's own table public.tasks is refused before anything changes", async () => {
+  await using db = await freshDatabase({ migrated: false, regime: "exposed" });
+  await db.sql`create table public.tasks (id int)`;
+  const { code, said } = await supabaseCli(db.url, "db", "push");
+  assert.notEqual(code, 0);
+  assert.match(said, /there is a public\.tasks already/);
+  const [{ made, mayRead }] = await db.sql`
+    select to_regnamespace('dibs') is not null as made,
+      has_table_privilege('anon', 'public.tasks', 'select') as "mayRead"`;
+  assert.deepEqual({ made, mayRead }, { made: false, mayRead: true });
+});
+
+Deno.test("without pg_cron, pg_net and Vault everything but the schedule is there", async () => {
+  await using without = await freshDatabase({ migrated: false, standIns: false });
+  await applyMigrations(without.sql, await listMigrations());
+  await using with_ = await freshDatabase();
+  assert.equal(await schemaSql(without.sql), await schemaSql(with_.sql));
+
+  await work(without.sql);
+  await without.sql`select dibs.tick()`;
+  const [{ status }] = await without.sql`select public.dibs_status() as status`;
+  assert.deepEqual(status.schedule, { cron: false, net: false });
+});
+
+Deno.test("with pg_cron one job ticks every few seconds, however often the migrations are applied", async () => {
+  await using db = await freshDatabase();
+  await applyMigrations(db.sql, await listMigrations());
+  assert.deepEqual(
+    [...await db.sql`select jobname, schedule, command, username, active from cron.job`],
+    [{
+      jobname: "dibs-tick",
+      schedule: "5 seconds",
+      command: "select dibs.tick()",
+      username: "postgres",
+      active: true,
+    }],
+  );
+});
+
+/** A little of everything: waiting, held, completed, failed, retried, settled, and settings changed. */
+async function work(sql: Sql): Promise<void> {
+  await sql`insert into public.thoughts (content) select 'thought ' || n from generate_series(1, 6) n`;
+  await sql`select * from public.claim_next_thoughts('work', 'worker', 4, p_request_id => 'thoughts')`;
+  await sql`
+    select public.release_thought(thought_id, 'work', 'worker', 'failed', 'broken')
+    from (select thought_id from public.thought_work_claims limit 1) c`;
+  await sql`select * from public.enqueue_tasks(${
+    sql.json(Array.from({ length: 6 }, (_, n) => ({ type: "t", unique_key: `${n}` })))
+  }, 'tasks')`;
+  const [done, failed] = await sql`select * from public.claim_tasks('worker', null, 4)`;
+  await sql`select * from public.settle_lease(${done.fence}, ${
+    sql.json([
+      { id: done.id, status: "succeeded", result: { fine: true } },
+      { id: failed.id, status: "failed", error: "broken" },
+    ])
+  })`;
+  await sql`select public.effect_begin(${done.fence}, id, 'mail', 'at_most_once')
+    from public.tasks where status = 'processing' limit 1`;
+  await sql`update dibs.settings set max_drains = 7 where only_row`;
+}
+
+/** What re-applying must not touch: definitions, grants, rows, sequences, the schedule. */
+async function everything(sql: Sql) {
+  return {
+    schema: await schemaSql(sql),
+    grants: await grantsOf(sql),
+    rows: await contents(sql),
+    sequences: [
+      ...await sql`select sequencename, last_value from pg_sequences
+      where schemaname in ('dibs', 'public') order by 1`,
+    ],
+    schedule: [...await sql`select * from cron.job`],
+  };
+}
+
+async function definitionOfThoughts(sql: Sql): Promise<unknown> {
+  const [definition] = await sql`
+    with thoughts as (select * from pg_class where oid = 'public.thoughts'::regclass)
+    select relrowsecurity, relacl::text[] as privileges, obj_description(oid, 'pg_class') as comment,
+      (select jsonb_agg(jsonb_build_array(attname, format_type(atttypid, atttypmod), attnotnull,
+          attcollation, pg_get_expr(adbin, adrelid)) order by attnum)
+        from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum
+        where attrelid = oid and attnum > 0) as columns,
+      (select jsonb_agg(pg_get_indexdef(indexrelid) order by indexrelid) from pg_index where indrelid = oid) as indexes,
+      (select jsonb_agg(pg_get_constraintdef(c.oid) order by c.oid) from pg_constraint c where conrelid = thoughts.oid) as constraints,
+      (select jsonb_agg(pg_get_triggerdef(t.oid) order by t.oid) from pg_trigger t
+        where tgrelid = thoughts.oid and not tgisinternal) as triggers,
+      (select jsonb_agg(jsonb_build_array(polname, pg_get_expr(polqual, polrelid))) from pg_policy where polrelid = oid) as policies
+    from thoughts`;
+  // The service role is given what claiming takes; every other privilege is the project's.
+  definition.privileges = definition.privileges.filter((acl: string) =>
+    !acl.startsWith("service_role=")
+  );
+  return definition;
+}
