@@ -103,22 +103,17 @@ async function startWatched(options: Options, screen: Screen): Promise<Stack> {
 }
 
 async function show(stack: Stack, screen: Screen, signal: AbortSignal): Promise<Proof> {
+  const { dim } = screen.paint;
   screen.title("The demonstration");
-  screen.line(
-    "  Five worker processes, and drains that dispatch starts, share tasks and thoughts.",
-  );
-  screen.line(
-    "  Each item takes 0.1 to 0.2 s, like a call to a model. One worker gets a SIGKILL.\n",
-  );
+  screen.line("  Five workers, and drains that dispatch starts, share 2,000 tasks and 1,000");
+  screen.line("  thoughts, 0.1 to 0.2 s each, like calls to a model. One worker is killed.\n");
   const view = progressView(screen);
   const { proof, checks } = await demonstrate(stack, { view, signal });
   screen.title(proof.ok ? "Proven" : "NOT proven");
   screen.checks(checks);
   const record = relative(Deno.cwd(), demoFiles(stack.stateDir).lastRecord);
-  screen.line(screen.paint.dim(
-    `  Counted from ${record}, which the workers and the functions wrote while\n` +
-      "  they worked, and by the mail sink; Dibs's own tables only in the last line.",
-  ));
+  screen.line(dim("  Counted from what workers and functions wrote down while they worked, in"));
+  screen.line(dim(`  ${record}, and by the mail sink; only the last line is Dibs's own word.`));
   return proof;
 }
 
@@ -128,9 +123,9 @@ function tellHowToUse(stack: Stack, screen: Screen): void {
   screen.pairs({
     "URL": bold(stack.url),
     "Secret key": stack.secretKey,
-    "Publishable key": stack.publishableKey,
+    "Publishable": stack.publishableKey,
     "Database": stack.databaseUrl,
-    "Emails sent": stack.mailUrl,
+    "Emails": stack.mailUrl,
   });
   screen.title("Try it");
   screen.line(`  KEY=${stack.secretKey}`);

@@ -28,11 +28,16 @@ export function progressView(screen: Screen): ProgressView {
 const LABEL_WIDTH = 10;
 const COUNT_WIDTH = 13;
 const WIDEST_BAR = 60;
+/** At the end cli-progress cuts lines at the width of the terminal, and counts the colours in. */
+const COLOURS_WIDTH = 10;
 const PLAIN_EVERY_MS = 3_000;
 
 function liveView(screen: Screen): ProgressView {
   const { cyan, dim } = screen.paint;
-  const barsize = Math.min(WIDEST_BAR, screen.columns - LABEL_WIDTH - COUNT_WIDTH - 5);
+  const barsize = Math.min(
+    WIDEST_BAR,
+    screen.columns - LABEL_WIDTH - COUNT_WIDTH - COLOURS_WIDTH - 5,
+  );
   const multi = new MultiBar({
     stream: screen.stream,
     format: `  {label}${cyan("{bar}")}  {count}`,

@@ -40,7 +40,8 @@ export class Screen {
     const { message, began } = this.#step;
     this.#step = null;
     const seconds = ((Date.now() - began) / 1000).toFixed(1);
-    if (this.isLive) this.line(`\r\x1b[K  ${mark} ${message} ${this.paint.dim(`${seconds} s`)}`);
+    const took = seconds === "0.0" ? "" : this.paint.dim(`  ${seconds} s`);
+    if (this.isLive) this.line(`\r\x1b[K  ${mark} ${message}${took}`);
   }
 
   stepFailed(): void {

@@ -126,7 +126,7 @@ export class Watch {
   }
 
   async #countEmails(): Promise<void> {
-    if (Date.now() - this.#emails.askedAt < EMAILS_EVERY_MS) return;
+    if (!this.#isDone() && Date.now() - this.#emails.askedAt < EMAILS_EVERY_MS) return;
     const { sent } = await this.options.emails.count();
     this.#emails = { sent, askedAt: Date.now() };
   }
