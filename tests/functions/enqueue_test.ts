@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { EnqueueResponse } from "../../functions/_shared/schemas.ts";
+import { post } from "../support/endpoints.ts";
+import { sharedStack } from "../support/stack.ts";
+
+const newType = () => `enqueue_test_${crypto.randomUUID().slice(0, 8)}`;
+
+Deno.test("tasks get their ids in the order they were sent, with every option there is", async () => {
+  const stack = sharedStack();
+  const type = newType();
+  const tasks = [
+    { type, payload: { n: 1 }, priority: 5 },
+    { type, payload: { n: 2 }, priority: -5, max_attempts: 1 },
+    { type, payload: { n: 3 }, run_at: "2099-01-01T00:00:00+01:00" },
+  ];
+  const { status, json } = await post(stack, "enqueue", { tasks });
+  assert.equal(status, 200);
+  const ids = EnqueueResponse.parse(json).tasks.map(({ id }) => id);
+  const claim = await post(stack, "claim", { worker_id: "w", types: [type], limit: 10 });
+  const granted = claim.json.tasks.map(({ id }: { id: string }) => id);
+  assert.deepEqual(
+    granted,
+    [ids[1], ids[0]],
+    "the smaller priority first, and not what is due in 2099",
+  );
+});
+
+Deno.test("a unique key that is taken makes no second task", async () => {
+  const stack = sharedStack();
+  const task = { type: newType(), unique_key: "order-1" };
+  const [first, second] = [
+    await post(stack, "enqueue", { tasks: [task] }),
+    await post(stack, "enqueue", { tasks: [task] }),
+  ];
+  assert.deepEqual(second.json.tasks, [{ id: first.json.tasks[0].id, deduplicated: true }]);
+});
+
+Deno.test("a request repeated with its id enqueues nothing more", async () => {
+  const stack = sharedStack();
+  const type = newType();
+  const request = { tasks: Array(3).fill({ type }), request_id: crypto.randomUUID() };
+  const replies = await Promise.all([1, 2, 3].map(() => post(stack, "enqueue", request)));
+  for (const { json } of replies) assert.deepEqual(json, replies[0].json);
+  const claim = await post(stack, "claim", { worker_id: "w", types: [type], limit: 100 });
+  assert.equal(claim.json.tasks.length, 3);
+});
+
+Deno.test("a request id of one verb is not accepted for another", async () => {
+  const stack = sharedStack();
+  const request_id = crypto.randomUUID();
+  await post(stack, "enqueue", { tasks: [{ type: newType() }], request_id });
+  const { status, json } = await post(stack, "claim", {
+    worker_id: "w",
+    types: [newType()],
+    request_id,
+  });
+  assert.deepEqual([status, json.code], [409, "conflict"]);
+});
