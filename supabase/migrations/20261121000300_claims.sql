@@ -1,5 +1,8 @@
 -- Claims: workers name thoughts, and each gets only those it won, for one kind of work, until a
 -- moment. Read claim_thoughts first. Every way to claim goes through lock_claimable and write_claims.
+--
+-- Statements are planned while the tables are small, and the plans stay when they are not. A condition
+-- spelt x || '' is meant to fit no index, so that only the right one is left to choose.
 
 create table if not exists public.thought_work_claims (
   thought_id uuid not null references public.thoughts (id) on delete cascade,
@@ -68,16 +71,23 @@ create or replace function public.release_thought(
   p_thought_id uuid, p_work_type text, p_worker_id text, p_status text, p_error text default null
 ) returns boolean
   language plpgsql set search_path = '' as $$
+declare
+  v_claim public.thought_work_claims;
 begin
   if p_status is null or p_status not in ('succeeded', 'failed') then
     perform dibs.refuse('PT400', 'p_status must be succeeded or failed',
       'To hand work back unfinished call release_claims_for_worker.');
   end if;
-  update public.thought_work_claims
-  set status = p_status, finished_at = dibs.clock(), last_error = dibs.clean_error(p_error), retry_at = null
+  select * into v_claim
+  from public.thought_work_claims
   where thought_id = p_thought_id and work_type = p_work_type
-    and worker_id = p_worker_id and status = 'claimed';
-  if not found then return false; end if;
+  for update;
+  if not found or v_claim.worker_id is distinct from p_worker_id or v_claim.status <> 'claimed' then
+    return false;
+  end if;
+  update public.thought_work_claims
+  set status = p_status, finished_at = dibs.clock(), last_error = dibs.clean_error(p_error)
+  where thought_id = p_thought_id and work_type = p_work_type;
   perform dibs.forget_attempts(p_work_type, array[p_thought_id]);
   return true;
 end $$;
@@ -138,8 +148,9 @@ comment on function dibs.distinct_ids(text, uuid[]) is
   'Ids as people send them, without nulls and repeats, in order. PT400 when there are more than 1000.';
 
 create or replace function dibs.lock_claimable(p_work_type text, p_ids uuid[]) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   v_now timestamptz := dibs.clock();
   v_ids uuid[];
@@ -165,8 +176,9 @@ create or replace function dibs.write_claims(
   p_ids uuid[], p_work_type text, p_worker_id text, p_ttl_seconds int, p_max_attempts int,
   out fence bigint, out granted uuid[]
 )
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   -- Both only now that all is locked: the lease must not begin, nor the fence be drawn, before the
   -- last holder of any of the thoughts is gone.
@@ -209,8 +221,9 @@ comment on function dibs.lock_claiming(text, uuid[]) is
 table is full.';
 
 create or replace function dibs.lock_thoughts(p_ids uuid[]) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   return array(
     select t.id from public.thoughts t where t.id = any (p_ids) order by t.id for key share skip locked);
@@ -220,8 +233,9 @@ comment on function dibs.lock_thoughts(uuid[]) is
 
 create or replace function dibs.lock_unclaimed(p_work_type text, p_ids uuid[], p_now timestamptz)
   returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   v_expired uuid[];
 begin
@@ -229,7 +243,7 @@ begin
     select c.thought_id
     from unnest(p_ids) wanted (id)
     join public.thought_work_claims c on c.thought_id = wanted.id and c.work_type = p_work_type
-    where c.status = 'claimed' and c.ttl_expires_at <= p_now
+    where c.status || '' = 'claimed' and c.ttl_expires_at <= p_now
       and (c.max_attempts is null or c.attempt_count < c.max_attempts)
     for update of c skip locked);
   -- A claim that is there but was not locked is being renewed, released or reaped, or has no attempt left.

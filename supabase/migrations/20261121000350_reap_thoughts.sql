@@ -35,8 +35,9 @@ comment on function dibs.reap_thoughts(text) is
 Returns how many claims that were. Leaves what another transaction is working on.';
 
 create or replace function dibs.reap_work_type(p_work_type text) returns int
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   v_now timestamptz := dibs.clock();
   v_due uuid[];
@@ -71,8 +72,9 @@ comment on function dibs.reap_work_type(text) is
 
 create or replace function dibs.quarantine_lost(p_work_type text, p_ids uuid[], p_now timestamptz)
   returns void
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   v_quarantined uuid[];
 begin
@@ -82,7 +84,7 @@ begin
       last_error = dibs.lost_error(c.worker_id, c.attempt_count, c.max_attempts)
     from unnest(p_ids) due (id)
     where c.thought_id = due.id and c.work_type = p_work_type
-      and c.status = 'claimed' and c.attempt_count >= c.max_attempts
+      and c.status || '' = 'claimed' and c.attempt_count >= c.max_attempts
     returning c.thought_id
   )
   select array_agg(thought_id) into v_quarantined from quarantined;
@@ -93,8 +95,9 @@ comment on function dibs.quarantine_lost(text, uuid[], timestamptz) is
 must not loop forever.';
 
 create or replace function dibs.take_away(p_work_type text, p_ids uuid[]) returns void
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   with gone as (
     delete from public.thought_work_claims c
@@ -122,8 +125,9 @@ comment on function dibs.lost_error(text, int, int) is
   'What is written down about an attempt whose worker was not heard of again.';
 
 create or replace function dibs.forget_attempts(p_work_type text, p_ids uuid[]) returns void
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   -- A memory that is locked is going away with its thought.
   with forgotten as materialized (

@@ -62,8 +62,9 @@ comment on function dibs.lock_next_claimable(text, int) is
 found no more, or while another caller searches.';
 
 create or replace function dibs.take_from_pool(p_work_type text, p_wanted int) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   v_from uuid := gen_random_uuid();
   v_ids uuid[];
@@ -150,7 +151,7 @@ begin
   reached := coalesce(p_from, '00000000-0000-0000-0000-000000000000');
   loop
     v_step := array(select t.id from public.thoughts t where t.id >= reached order by t.id limit 10001);
-    -- The work type is spelt so that no index on it fits: this has to be one stretch of the primary key.
+    -- One stretch of the primary key each.
     ids := ids || array(
       select id from unnest(v_step[:10000]) id
       except

@@ -87,13 +87,13 @@ create or replace function dibs.granted_thoughts(p_fence bigint) returns table (
 )
   language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set enable_material = off as $$
 begin
   return query
     select c.thought_id, c.fence::text, c.attempt_count, c.ttl_expires_at, t.content, t.metadata
     from public.thought_work_claims c
     join public.thoughts t on t.id = c.thought_id
-    where c.fence = p_fence and c.status = 'claimed'
+    where c.fence = p_fence and c.status || '' = 'claimed'
     order by c.thought_id;
 end $$;
 comment on function dibs.granted_thoughts(bigint) is
@@ -102,15 +102,16 @@ comment on function dibs.granted_thoughts(bigint) is
 -- Renewing and settling ----------------------------------------------------------------------------
 
 create or replace function dibs.renew_thoughts(p_fence bigint, p_lease_seconds int) returns setof uuid
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   v_held uuid[] := dibs.lock_held_thoughts(p_fence);
   v_now timestamptz := dibs.clock();
 begin
   update public.thought_work_claims c
   set ttl_expires_at = v_now + make_interval(secs => p_lease_seconds)
-  where c.fence = p_fence and c.status = 'claimed';
+  where c.fence = p_fence and c.status || '' = 'claimed';
   return query select unnest(v_held);
 end $$;
 comment on function dibs.renew_thoughts(bigint, int) is
@@ -118,13 +119,14 @@ comment on function dibs.renew_thoughts(bigint, int) is
 Returns those ids. A lease that ran out and that nobody took away counts as held.';
 
 create or replace function dibs.lock_held_thoughts(p_fence bigint) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   return array(
     select c.thought_id
     from public.thought_work_claims c
-    where c.fence = p_fence and c.status = 'claimed'
+    where c.fence = p_fence and c.status || '' = 'claimed'
     order by c.thought_id
     for update);
 end $$;
@@ -134,8 +136,9 @@ comment on function dibs.lock_held_thoughts(bigint) is
 create or replace function dibs.settle_thoughts(
   p_fence bigint, p_outcomes jsonb, p_rest text, out settled int, out lost uuid[]
 )
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   v_ids uuid[];
   v_statuses text[];
@@ -144,6 +147,7 @@ declare
   v_permanent boolean[];
   v_rest uuid[] := '{}';
   v_held uuid[];
+  v_work_type text := (select c.work_type from public.thought_work_claims c where c.fence = p_fence limit 1);
 begin
   perform dibs.check_rest(p_rest);
   select coalesce(array_agg(id order by id), '{}'), array_agg(status order by id),
@@ -165,10 +169,10 @@ begin
   update public.thoughts t
   set metadata = coalesce(t.metadata, '{}') || o.metadata
   from unnest(v_ids, v_metadata) o (id, metadata)
-  join public.thought_work_claims c on c.thought_id = o.id and c.fence = p_fence and c.status = 'claimed'
-  where t.id = o.id and o.metadata is not null;
+  join public.thought_work_claims c on c.thought_id = o.id and c.work_type = v_work_type
+  where t.id = o.id and o.metadata is not null and c.fence = p_fence and c.status || '' = 'claimed';
 
-  lost := dibs.end_claims(p_fence, v_ids || v_rest, v_statuses, v_errors, v_permanent);
+  lost := dibs.end_claims(p_fence, v_work_type, v_ids || v_rest, v_statuses, v_errors, v_permanent);
   settled := cardinality(v_ids) + cardinality(v_rest) - cardinality(lost);
 end $$;
 comment on function dibs.settle_thoughts(bigint, jsonb, text) is
@@ -176,13 +180,13 @@ comment on function dibs.settle_thoughts(bigint, jsonb, text) is
 else it holds.';
 
 create or replace function dibs.end_claims(
-  p_fence bigint, p_ids uuid[], p_statuses text[], p_errors text[], p_permanent boolean[]
+  p_fence bigint, p_work_type text, p_ids uuid[], p_statuses text[], p_errors text[], p_permanent boolean[]
 ) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 declare
   v_now timestamptz := dibs.clock();
-  v_work_type text;
   v_ended uuid[];
   v_released uuid[];
 begin
@@ -193,16 +197,18 @@ begin
           and (c.max_attempts is null or c.attempt_count < c.max_attempts)
         then v_now + dibs.backoff(c.attempt_count) end
     from unnest(p_ids, p_statuses, p_errors, p_permanent) o (id, status, error, permanent)
-    where c.thought_id = o.id and c.fence = p_fence and c.status = 'claimed' and o.status <> 'released'
-    returning c.thought_id, c.work_type
+    where c.thought_id = o.id and c.work_type = p_work_type
+      and c.fence = p_fence and c.status || '' = 'claimed' and o.status <> 'released'
+    returning c.thought_id
   )
-  select min(work_type), array_agg(thought_id) into v_work_type, v_ended from ended;
-  perform dibs.forget_attempts(v_work_type, v_ended);
+  select array_agg(thought_id) into v_ended from ended;
+  perform dibs.forget_attempts(p_work_type, v_ended);
 
   with released as (
     delete from public.thought_work_claims c
     using unnest(p_ids, p_statuses) o (id, status)
-    where c.thought_id = o.id and c.fence = p_fence and c.status = 'claimed' and o.status = 'released'
+    where c.thought_id = o.id and c.work_type = p_work_type
+      and c.fence = p_fence and c.status || '' = 'claimed' and o.status = 'released'
     returning c.thought_id
   )
   select array_agg(thought_id) into v_released from released;
@@ -213,11 +219,11 @@ begin
     from unnest(p_ids, p_statuses) o (id, status)
     where not exists (
       select from public.thought_work_claims c
-      where c.thought_id = o.id and c.fence = p_fence and c.status = o.status)
+      where c.thought_id = o.id and c.work_type = p_work_type and c.fence = p_fence and c.status = o.status)
     except select unnest(v_released)
     order by 1);
 end $$;
-comment on function dibs.end_claims(bigint, uuid[], text[], text[], boolean[]) is
+comment on function dibs.end_claims(bigint, text, uuid[], text[], text[], boolean[]) is
   'Give the locked claims of a lease their outcomes.
 Returns the ids that this fence does not hold, nor has ended in the same way.';
 

@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import type { Sql } from "postgres";
+import { testClock } from "../support/clock.ts";
+import { contents } from "../support/contents.ts";
+import { freshDatabase } from "../support/database.ts";
+import { claim, claimNext, claimsOn, idsOf, makeThoughts } from "../support/thoughts.ts";
+import { release, renew, settle, WORK } from "../support/thoughts.ts";
+
+Deno.test("many workers get each thought once, and all of them", async () => {
+  await using db = await freshDatabase();
+  const ids = await makeThoughts(db.sql, 2_000);
+  const granted = await Promise.all(Array.from({ length: 8 }, async (_, n) => {
+    const service = db.as("service_role");
+    const mine: string[] = [];
+    // Empty may mean that another worker is searching just then: ask again.
+    for (let empty = 0; empty < 3;) {
+      const some = idsOf(await claimNext(service, 1 + n * 5));
+      if (some.length === 0) empty++;
+      mine.push(...some);
+    }
+    return mine;
+  }));
+  assert.deepEqual(granted.flat().sort(), ids);
+});
+
+Deno.test("a lone worker gets as many as it asks for until none is left", async () => {
+  await using db = await freshDatabase();
+  const service = db.as("service_role");
+  const ids = await makeThoughts(db.sql, 250);
+  const granted: string[] = [];
+  for (const limit of [1, 99, 100, 1, 40]) {
+    const some = idsOf(await claimNext(service, limit));
+    assert.equal(some.length, limit);
+    granted.push(...some);
+  }
+  granted.push(...idsOf(await claimNext(service, 1_000)));
+  assert.deepEqual(granted.sort(), ids);
+  assert.deepEqual(await claimNext(service, 1), []);
+});
+
+Deno.test("more thoughts than one search looks at are all found", async () => {
+  await using db = await freshDatabase();
+  const ids = await makeThoughts(db.sql, 25_000);
+  await claim(db.sql, ids.slice(0, 1_000), { worker: "other" });
+  const granted: string[] = [];
+  for (let n = 0; n < 24; n++) granted.push(...idsOf(await claimNext(db.sql, 1_000)));
+  assert.deepEqual(granted.sort(), ids.slice(1_000));
+});
+
+Deno.test("a thought with the lowest or the highest id is found too", async () => {
+  await using db = await freshDatabase();
+  const ends = [
+    "00000000-0000-0000-0000-000000000000",
+    "ffffffff-ffff-ffff-ffff-ffffffffffff",
+  ];
+  for (const id of ends) await db.sql`insert into thoughts (id, content) values (${id}, 'end')`;
+  assert.deepEqual(idsOf(await claimNext(db.sql, 10)), ends);
+});
+
+Deno.test("work types have pools of their own", async () => {
+  await using db = await freshDatabase();
+  const ids = await makeThoughts(db.sql, 10);
+  assert.deepEqual(idsOf(await claimNext(db.sql, 10, { workType: "a" })), ids);
+  assert.deepEqual(idsOf(await claimNext(db.sql, 10, { workType: "b" })), ids);
+});
+
+Deno.test("new thoughts are found, deleted ones are not granted", async () => {
+  await using db = await freshDatabase();
+  const service = db.as("service_role");
+  const ids = await makeThoughts(db.sql, 20);
+  const first = idsOf(await claimNext(service, 5));
+  const [deleted, ...left] = ids.filter((id) => !first.includes(id));
+  await db.sql`delete from thoughts where id = ${deleted}`;
+  const added = await makeThoughts(db.sql, 3);
+  const rest = idsOf(await claimNext(service, 100));
+  assert.deepEqual(rest, [...left, ...added].sort());
+});
+
+Deno.test("thoughts in the pool that somebody claimed by name are passed over", async () => {
+  await using db = await freshDatabase();
+  const ids = await makeThoughts(db.sql, 20);
+  const first = idsOf(await claimNext(db.sql, 5));
+  const named = ids.filter((id) => !first.includes(id)).slice(0, 10);
+  assert.deepEqual(await claim(db.sql, named), named);
+  assert.equal((await claimNext(db.sql, 100)).length, 5);
+});
+
+/** The ways in which a claimed thought becomes free again. */
+const FREED: Record<string, (sql: Sql, id: string, fence: string) => Promise<unknown>> = {
+  "handed back by its lease": (sql, id, fence) => settle(sql, fence, [{ id, status: "released" }]),
+  "handed back in bulk": (sql) => sql`select release_claims_for_worker(${WORK}, 'worker')`,
+  "retried by hand": async (sql, id, fence) => {
+    await settle(sql, fence, [{ id, status: "failed", permanent: true }]);
+    await sql`select retry_failed_thoughts(${WORK})`;
+  },
+  "cleared by a client": async (sql, id) => {
+    await release(sql, id, "succeeded");
+    await sql`delete from thought_work_claims where status = 'succeeded'`;
+  },
+};
+
+for (const [what, free] of Object.entries(FREED)) {
+  Deno.test(`a thought ${what} is found at once, even while the search rests`, async () => {
+    await using db = await freshDatabase();
+    const service = db.as("service_role");
+    const [id] = await makeThoughts(db.sql, 1);
+    const [{ fence }] = await claimNext(service, 1);
+    await letSearchRest(db.sql);
+    assert.deepEqual(await claimNext(service, 1), []);
+    await free(service, id, fence);
+    assert.deepEqual(idsOf(await claimNext(service, 1)), [id]);
+  });
+}
+
+Deno.test("expired and due thoughts are found at once, even while the search rests", async () => {
+  await using db = await freshDatabase();
+  const service = db.as("service_role");
+  const clock = await testClock(db.sql);
+  const [a, b] = await makeThoughts(db.sql, 2);
+  const [{ fence }] = await claimNext(service, 2, { seconds: 100 });
+  await settle(service, fence, [{ id: a, status: "failed" }]);
+  await letSearchRest(db.sql);
+  assert.deepEqual(await claimNext(service, 2), []);
+  await clock.advance("2 s");
+  assert.deepEqual((await claimNext(service, 2)).map((row) => [row.thought_id, row.attempt]), [
+    [a, 2],
+  ]);
+  await clock.advance("100 s");
+  const granted = await claimNext(service, 2);
+  assert.ok(granted.some(({ thought_id, attempt }) => thought_id === b && attempt === 2));
+});
+
+Deno.test("a costly search rests before it looks at all thoughts again", async () => {
+  await using db = await freshDatabase();
+  const [id] = await makeThoughts(db.sql, 1);
+  await claimNext(db.sql, 1);
+  const [added] = await makeThoughts(db.sql, 1);
+  await letSearchRest(db.sql);
+  assert.deepEqual(await claimNext(db.sql, 1), []);
+  await db.sql`update dibs.thought_pass set began_at = now() - 20.1 * cost where true`;
+  assert.deepEqual(idsOf(await claimNext(db.sql, 2)), [added]);
+  assert.deepEqual((await claimsOn(db.sql)).map((row) => row.thought_id), [id, added].sort());
+});
+
+Deno.test("asking in vain leaves no trace", async () => {
+  await using db = await freshDatabase();
+  await makeThoughts(db.sql, 3);
+  await claimNext(db.sql, 3);
+  await claimNext(db.sql, 3);
+  const before = await contents(db.sql);
+  for (let n = 0; n < 3; n++) assert.deepEqual(await claimNext(db.sql, 3), []);
+  assert.deepEqual(await contents(db.sql), before);
+});
+
+Deno.test("what a worker reads does not grow with what is claimed, on plans of empty tables", async () => {
+  await using db = await freshDatabase();
+  const worker = db.connect();
+  // Plans everything while there is nothing.
+  for (let n = 0; n < 3; n++) {
+    await claimNext(worker, 10);
+    await claim(worker, []);
+    await renew(worker, "1");
+    await settle(worker, "1", []);
+    await release(worker, crypto.randomUUID(), "succeeded");
+  }
+  await makeThoughts(db.sql, 30_000);
+  await db.sql`
+    insert into thought_work_claims (thought_id, work_type, worker_id, ttl_expires_at, status)
+    select id, ${WORK}, 'worker', now() + interval '1 h', (array['claimed', 'succeeded', 'failed'])[1 + n % 3]
+    from (select id, row_number() over (order by id) as n from thoughts limit 20000) first`;
+  await claimNext(worker, 10); // passes over what is claimed, and fills the pool
+  const before = await rowsRead(worker);
+  for (let n = 0; n < 10; n++) {
+    const granted = await claimNext(worker, 10);
+    assert.equal(granted.length, 10);
+    const [{ thought_id: id, fence }] = granted;
+    await renew(worker, fence);
+    await release(worker, id, "succeeded");
+    await claim(worker, idsOf(granted), { workType: "other" });
+    await settle(worker, fence, [{ id: granted[1].thought_id, status: "failed" }], "succeeded");
+  }
+  const read = await rowsRead(worker) - before;
+  assert.ok(read < 20_000, `10 rounds with 10 thoughts read ${read} rows`);
+});
+
+/** As after a pass over so many thoughts that the next one is far off. */
+async function letSearchRest(sql: Sql): Promise<void> {
+  await sql`update dibs.thought_pass set began_at = now(), cost = '1 h' where true`;
+}
+
+async function rowsRead(sql: Sql): Promise<number> {
+  await sql`select pg_stat_force_next_flush()`;
+  const [{ rows }] = await sql`
+    select (sum(seq_tup_read) + sum(idx_tup_fetch) + (select sum(idx_tup_read) from pg_stat_user_indexes))::int
+      as rows from pg_stat_user_tables`;
+  return rows;
+}
