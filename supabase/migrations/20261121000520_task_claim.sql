@@ -68,7 +68,7 @@ begin
     select from unnest(v_lease.held) r,
       lateral (select from dibs.attempt a where a.task >= lower(r) and a.task < upper(r) limit 1) a);
   return query
-    select t.id, t.type, t.payload, 1 + case when v_tried then dibs.attempts_of(dibs.task_of(t.id)) else 0 end,
+    select t.id, t.type, t.payload, 1 + case when v_tried then (select h.failures + h.losses from dibs.history_of(dibs.task_of(t.id)) h) else 0 end,
       t.max_attempts::int, p_fence::text, v_lease.expires_at
     from unnest(v_lease.held) r,
       -- offset 0: from the run to the log's key, whatever the statistics say.
@@ -77,11 +77,17 @@ begin
 end $$;
 comment on function dibs.held_tasks(bigint) is 'The tasks a lease holds, ready to be handed to its worker.';
 
-create or replace function dibs.attempts_of(p_task bigint) returns int
+create or replace function dibs.history_of(p_task bigint, out last int, out failures int, out losses int)
   language sql stable set search_path = '' as $$
-  select count(*)::int from dibs.attempt where task = p_task and outcome <> 'retried'
+  select coalesce(max(n), 0),
+    count(*) filter (where outcome = 'failed' and n > counted_from)::int, count(*) filter (where outcome = 'lost' and n > counted_from)::int
+  from (
+    select n, outcome, coalesce(max(n) filter (where outcome = 'retried') over (), 0) as counted_from
+    from dibs.attempt where task = p_task
+  ) a
 $$;
-comment on function dibs.attempts_of(bigint) is 'How many attempts of a task failed or were lost.';
+comment on function dibs.history_of(bigint) is
+  'The number of a task''s last noted attempt, and how many failed and were lost since somebody last asked to try it again.';
 
 -- Taking runs --------------------------------------------------------------------------------------
 

@@ -133,18 +133,6 @@ comment on function dibs.end_attempts(text, dibs.lease, bigint[], text[], boolea
   'An attempt of each of these tasks failed or was lost: they wait for the next one, failed ones after a backoff, or fail for good when that
 was the last. A lost attempt has its own cap (settings.max_losses), since most of a lost batch had not begun.';
 
-create or replace function dibs.history_of(p_task bigint, out last int, out failures int, out losses int)
-  language sql stable set search_path = '' as $$
-  select coalesce(max(n), 0),
-    count(*) filter (where outcome = 'failed' and n > counted_from)::int, count(*) filter (where outcome = 'lost' and n > counted_from)::int
-  from (
-    select n, outcome, coalesce(max(n) filter (where outcome = 'retried') over (), 0) as counted_from
-    from dibs.attempt where task = p_task
-  ) a
-$$;
-comment on function dibs.history_of(bigint) is
-  'The number of a task''s last noted attempt, and how many failed and were lost since somebody last asked to try it again.';
-
 -- Reaping ------------------------------------------------------------------------------------------
 
 create or replace function dibs.reap_leases() returns int

@@ -6,7 +6,7 @@ declare
   v_cancelled int8multirange := dibs.withdraw(dibs.tasks_of(p_ids));
 begin
   perform dibs.end_tasks(v_cancelled, 'cancelled', null, dibs.clock());
-  return query select id from unnest(p_ids) id where dibs.task_of(id) <@ v_cancelled;
+  return query select distinct id from unnest(p_ids) id where dibs.task_of(id) <@ v_cancelled;
 end $$;
 comment on function public.cancel_tasks(uuid[]) is
   'Cancel tasks that have not ended. One that is being worked on is taken out of its lease: the worker learns so at its next renewal, and what
@@ -15,27 +15,15 @@ it settles is refused as lost. Returns the ids that were cancelled. Errors: PT40
 create or replace function public.retry_tasks(p_ids uuid[]) returns setof uuid
   language plpgsql set search_path = '' as $$
 declare
-  v_again int8multirange;
+  v_again int8multirange := dibs.revive(dibs.tasks_of(p_ids), array['failed', 'cancelled']);
 begin
-  -- One whose unique key another task has by now stays as it is.
-  v_again := dibs.tasks_of(array(
-    select l.id from unnest(p_ids) wanted join dibs.log l on l.id = wanted
-    where l.unique_key is null or not exists (
-      select from dibs.unique_key k where k.type = l.type and k.key = l.unique_key)));
-  v_again := dibs.unfinish(v_again, array['failed', 'cancelled']);
-  insert into dibs.unique_key
-    select l.type, l.unique_key, dibs.task_of(l.id) from unnest(p_ids) wanted join dibs.log l on l.id = wanted
-    where l.unique_key is not null and dibs.task_of(l.id) <@ v_again order by 1, 2;
-  insert into dibs.attempt (task, n, outcome, ended_at)
-    select task, h.last + 1, 'retried', dibs.clock()
-    from unnest(v_again) r, generate_series(lower(r), upper(r) - 1) task, lateral dibs.history_of(task) h;
-  perform dibs.make_ready(v_again);
-  perform dibs.wake(null);
-  return query select id from unnest(p_ids) id where dibs.task_of(id) <@ v_again;
+  if isempty(v_again) then return; end if;
+  perform dibs.make_ready(v_again), dibs.wake(null);
+  return query select distinct id from unnest(p_ids) id where dibs.task_of(id) <@ v_again;
 end $$;
 comment on function public.retry_tasks(uuid[]) is
   'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history stays.
-Returns the ids that wait again. Errors: PT400 for more than 1000 ids.';
+One whose unique key another task has by now stays as it is. Returns the ids that wait again. Errors: PT400 for more than 1000 ids.';
 
 create or replace function public.release_tasks_for_worker(p_worker_id text) returns int
   language plpgsql set search_path = '' as $$
@@ -43,6 +31,7 @@ declare
   v_released int8multirange;
 begin
   perform dibs.check_label('p_worker_id', p_worker_id, 200);
+  perform dibs.one_at_a_time();
   with mine as materialized (
     select fence from dibs.lease where worker_id = p_worker_id order by fence for update
   ), deleted as (
@@ -58,21 +47,24 @@ comment on function public.release_tasks_for_worker(text) is
 create or replace function public.prune_tasks(p_keep interval) returns bigint
   language plpgsql set search_path = '' as $$
 declare
+  v_now timestamptz := dibs.clock();
   v_tasks int8multirange;
 begin
   if p_keep is null or p_keep < interval '0' then
     perform dibs.refuse('PT400', 'p_keep must be an interval of time, not negative');
   end if;
   with old as (
-    delete from dibs.outcome where completed_at < dibs.clock() - p_keep returning run
+    delete from dibs.outcome where ctid = any (array(
+      select ctid from dibs.outcome where completed_at < v_now - p_keep for update skip locked))
+    returning run
   )
   select coalesce(range_agg(run), '{}') into v_tasks from old;
   perform dibs.forget(v_tasks);
-  delete from dibs.request where made_at < dibs.clock() - greatest(p_keep, interval '1 day');
+  delete from dibs.request where made_at < v_now - greatest(p_keep, interval '1 day');
   return dibs.count_of(v_tasks);
 end $$;
 comment on function public.prune_tasks(interval) is
-  'Delete tasks that ended longer ago than p_keep, with their history. Returns how many. Errors: PT400 for a negative interval.';
+  'Delete tasks that ended longer ago than p_keep, with their history; waits for nobody. Returns how many. Errors: PT400 for a negative interval.';
 
 create or replace function public.task_counts() returns table (status text, tasks bigint)
   language sql stable set search_path = '' as $$
@@ -123,10 +115,9 @@ declare
   v_withdrawn int8multirange := '{}';
   v_found int8multirange;
 begin
-  -- One at a time: two of them could otherwise wait for each other, having begun in different places.
-  perform pg_advisory_xact_lock(hashtextextended('dibs.withdraw', 0));
-  -- More than one look, since a task may move meanwhile, from ready to a lease or back.
-  for v_look in 1..3 loop
+  perform dibs.one_at_a_time();
+  -- More than one look, since a task may move meanwhile: to a lease, back to ready, or within ready when a claim cuts its run.
+  for v_look in 1..100 loop
     with found as materialized (
       select r.ctid as at, r.* from dibs.ready r
       where lower(r.run) >> 7 = any (array(select distinct lower(run) >> 7 from dibs.runs_of(p_tasks) run))
@@ -150,7 +141,7 @@ begin
     select v_found + coalesce(range_agg(r), '{}') * p_tasks into v_found from found, unnest(held) r;
 
     v_withdrawn := v_withdrawn + v_found;
-    p_tasks := p_tasks - v_found;
+    p_tasks := p_tasks - v_found - dibs.ended(p_tasks);
     exit when isempty(p_tasks);
   end loop;
   return v_withdrawn;
@@ -158,13 +149,39 @@ end $$;
 comment on function dibs.withdraw(int8multirange) is
   'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts them somewhere else.';
 
+create or replace function dibs.revive(p_tasks int8multirange, p_statuses text[]) returns int8multirange
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+declare
+  v_keyless int8multirange;
+begin
+  perform dibs.one_at_a_time();
+  p_tasks := p_tasks * dibs.ended(p_tasks, p_statuses);
+  with keyed as materialized (
+    select l.type, l.unique_key, dibs.task_of(l.id) as task
+    from unnest(p_tasks) r, lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
+    where l.unique_key is not null
+  ), got as (
+    insert into dibs.unique_key select * from keyed order by type, unique_key, task on conflict do nothing returning task
+  )
+  select coalesce(range_agg(int8range(task, task + 1)), '{}') into v_keyless from keyed where task not in (select task from got);
+  p_tasks := dibs.unfinish(p_tasks - v_keyless, p_statuses);
+  insert into dibs.attempt (task, n, outcome, ended_at)
+    select task, h.last + 1, 'retried', dibs.clock()
+    from unnest(p_tasks) r, generate_series(lower(r), upper(r) - 1) task, lateral dibs.history_of(task) h;
+  return p_tasks;
+end $$;
+comment on function dibs.revive(int8multirange, text[]) is
+  'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts anew, and their unique keys
+where these are free. Returns those it could be done for; the caller makes them ready.';
+
 create or replace function dibs.unfinish(p_tasks int8multirange, p_statuses text[]) returns int8multirange
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_found int8multirange;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('dibs.withdraw', 0));
+  perform dibs.one_at_a_time();
   with deleted as (
     delete from dibs.outcome o
     where lower(o.run) >> 7 = any (array(select distinct lower(run) >> 7 from dibs.runs_of(p_tasks) run))
@@ -179,6 +196,32 @@ begin
 end $$;
 comment on function dibs.unfinish(int8multirange, text[]) is
   'Take back the outcome of tasks that ended in one of these ways. Returns those found; the caller puts them somewhere else.';
+
+create or replace function dibs.ended(p_tasks int8multirange, p_statuses text[] default array['completed', 'failed', 'cancelled'])
+  returns int8multirange
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+begin
+  -- Locked, so that nobody prunes what is being looked at.
+  return (
+    select coalesce(range_agg(o.run), '{}') from (
+      select run from dibs.outcome
+      where lower(run) >> 7 = any (array(select distinct lower(r) >> 7 from dibs.runs_of(p_tasks) r))
+        and run && p_tasks and status = any (p_statuses)
+      order by lower(run) for update
+    ) o);
+end $$;
+comment on function dibs.ended(int8multirange, text[]) is
+  'The runs that ended in one of these ways and have a part of these tasks.';
+
+create or replace function dibs.one_at_a_time() returns void
+  language plpgsql set search_path = '' as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('dibs.one_at_a_time', 0));
+end $$;
+comment on function dibs.one_at_a_time() is
+  'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could wait for each other. Workers
+never come here.';
 
 create or replace function dibs.forget(p_tasks int8multirange) returns void
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan

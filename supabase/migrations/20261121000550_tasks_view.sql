@@ -4,7 +4,7 @@ create or replace view public.tasks with (security_invoker = true) as
 select l.id, l.type, l.payload, place.status, l.created_at, place.started_at, place.completed_at,
   (select a.error from dibs.attempt a where a.task = dibs.task_of(l.id) order by a.n desc limit 1) as error,
   l.priority, coalesce(place.run_at, l.run_at) as run_at,
-  dibs.attempts_of(dibs.task_of(l.id)) + place.running as attempts, l.max_attempts, l.unique_key,
+  (select h.failures + h.losses from dibs.history_of(dibs.task_of(l.id)) h) + place.running as attempts, l.max_attempts, l.unique_key,
   (select r.result from dibs.result r where r.task = dibs.task_of(l.id)) as result,
   (select p.progress from dibs.progress p where p.task = dibs.task_of(l.id)) as progress,
   place.worker_id, place.lease_expires_at
@@ -30,8 +30,9 @@ or reset by hand; delete to forget. Workers claim with claim_tasks and settle wi
 create or replace function dibs.insert_task() returns trigger
   language plpgsql set search_path = '' as $$
 begin
-  if new.id is not null then
-    perform dibs.refuse('PT400', 'id is given by Dibs', 'Leave id out; unique_key makes a task unique.');
+  if jsonb_strip_nulls(to_jsonb(new) - '{type,payload,priority,run_at,max_attempts,unique_key,status}'::text[]) <> '{}' then
+    perform dibs.refuse('PT400', 'a new task has type, payload, priority, run_at, max_attempts and unique_key only',
+      'Leave the rest out; Dibs gives the id, and unique_key makes a task unique.');
   elsif new.status <> 'pending' then
     perform dibs.refuse('PT400', 'status of a new task is pending', 'Leave status out.');
   end if;
@@ -47,20 +48,24 @@ create or replace function dibs.update_task() returns trigger
 declare
   v_task int8multirange := int8multirange(int8range(dibs.task_of(old.id), dibs.task_of(old.id) + 1));
   v_now timestamptz := dibs.clock();
+  v_run_at timestamptz := greatest(v_now, case when new.run_at is distinct from old.run_at then new.run_at end);
+  v_writable text[] := '{status,error,run_at,started_at,completed_at}';
   v_last dibs.lease;
 begin
-  if (new.id, new.type, new.payload, new.priority, new.max_attempts) is distinct from (old.id, old.type, old.payload, old.priority, old.max_attempts)
-    or new.unique_key is distinct from old.unique_key then
+  if to_jsonb(new) - v_writable <> to_jsonb(old) - v_writable then
     perform dibs.refuse('PT400', 'what a task is cannot be changed once it is enqueued',
-      'Update status, error, started_at and completed_at; to change the rest, cancel the task and enqueue another.');
-  elsif new.status is null or new.status not in ('pending', 'completed', 'failed', 'cancelled') and new.status <> old.status then
-    perform dibs.refuse('PT400', 'status must be pending, completed, failed or cancelled', 'To start work on a task, call claim_task().');
-  elsif new.status = old.status and new.status <> 'pending' then
+      'Update status, error, run_at, started_at and completed_at; to change the rest, cancel the task and enqueue another.');
+  elsif new.status is null or new.status not in ('pending', 'completed', 'failed', 'cancelled') and new is distinct from old then
+    perform dibs.refuse('PT400', 'status must be pending, completed, failed or cancelled',
+      'To start work on a task, call claim_task(); to go on with it, renew_lease().');
+  elsif new.status = old.status and (new.status <> 'pending' or new.run_at is not distinct from old.run_at) then
     return new;
   end if;
 
   if old.status in ('pending', 'processing') then
     v_task := dibs.withdraw(v_task);
+  elsif new.status = 'pending' then
+    v_task := dibs.revive(v_task, array[old.status]);
   else
     v_task := dibs.unfinish(v_task, array[old.status]);
   end if;
@@ -69,18 +74,14 @@ begin
 
   v_last.started_at := coalesce(old.started_at, new.started_at);
   v_last.worker_id := old.worker_id;
-  if old.status = 'processing' and new.status <> 'completed' or new.status = 'failed' then
+  if new.status = 'failed' or old.status = 'processing' and new.status = 'pending' then
     insert into dibs.attempt (task, n, outcome, started_at, ended_at, worker_id, error)
       select dibs.task_of(old.id), h.last + 1, case new.status when 'failed' then 'failed' else 'lost' end, v_last.started_at, v_now,
         old.worker_id, coalesce(dibs.clean_error(new.error), 'set to ' || new.status || ' by an update')
       from dibs.history_of(dibs.task_of(old.id)) h;
-  elsif old.status in ('completed', 'failed', 'cancelled') and new.status = 'pending' then
-    insert into dibs.attempt (task, n, outcome, ended_at)
-      select dibs.task_of(old.id), h.last + 1, 'retried', v_now from dibs.history_of(dibs.task_of(old.id)) h;
   end if;
   if new.status = 'pending' then
-    perform dibs.make_ready(v_task, greatest(nullif(new.run_at, old.run_at), v_now));
-    perform dibs.wake(new.run_at);
+    perform dibs.make_ready(v_task, v_run_at), dibs.wake(v_run_at);
   else
     perform dibs.end_tasks(v_task, new.status, v_last, coalesce(new.completed_at, v_now));
   end if;
@@ -110,7 +111,7 @@ create or replace function public.claim_task() returns setof public.tasks
 declare
   v_fence bigint := dibs.lease_tasks('claim_task', null, 1, 900);
 begin
-  return query select t.* from dibs.held_tasks(v_fence) h join public.tasks t on t.id = h.id;
+  return query select * from public.tasks t where t.id = (select h.id from dibs.held_tasks(v_fence) h);
 end $$;
 comment on function public.claim_task() is
   'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it, update its status in public.tasks.

@@ -12,7 +12,7 @@ export async function startBlocked<T>(
   work: (connection: Sql) => PromiseLike<T>,
   { orEnds = false } = {},
 ): Promise<{ done: Promise<T> }> {
-  const [{ pid }] = await connection`select pg_backend_pid() as pid`;
+  const pid = await pidOf(connection);
   let ended = false;
   const done = Promise.resolve(work(connection)).finally(() => ended = true);
   done.catch(() => {}); // whoever awaits it hears of it
@@ -24,4 +24,18 @@ export async function startBlocked<T>(
     return found;
   });
   return { done };
+}
+
+/** The server process behind a connection, to be asked for while nothing runs on it. */
+export async function pidOf(connection: Sql): Promise<number> {
+  const [{ pid }] = await connection`select pg_backend_pid() as pid`;
+  return pid;
+}
+
+/** Waits until one server process waits for another. */
+export async function untilBlockedBy(observer: Sql, pid: number, blocker: number): Promise<void> {
+  await eventually(`${pid} waits for ${blocker}`, async () => {
+    const [{ waits }] = await observer`select ${blocker} = any (pg_blocking_pids(${pid})) as waits`;
+    return waits;
+  });
 }
