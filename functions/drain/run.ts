@@ -34,7 +34,8 @@ export function startRun(
   }
   surviveStrayErrors(log);
   const { batch, concurrency, lease_seconds: leaseSeconds, budget_seconds = Infinity } = request;
-  const workerId = newWorkerId();
+  // Plans count the drains at work by this beginning.
+  const workerId = `drain-${newWorkerId()}`;
   const work = chooseWork(request, registryOf(handlers), { rpc, log, workerId, leaseSeconds });
   const wallClockMs = env.wallClockSeconds() * 1000;
   const stop = new AbortController();

@@ -113,6 +113,8 @@ declare
   v_id bigint;
   v_due bigint;
   v_busy int;
+  v_draining int;
+  v_missing int;
   v_drains jsonb := '[]';
 begin
   if p_dispatch_id is not null then v_id := dibs.parse_fence(p_dispatch_id); end if;
@@ -126,18 +128,23 @@ begin
     join dibs.ready r on r.type = l.type and r.priority = l.priority and r.run_at <= v_now
     limit v_settings.max_drains * v_settings.tasks_per_drain
   ) r;
-  select count(distinct worker_id) into v_busy
-    from dibs.lease where expires_at > v_now and worker_id <> 'claim_task';
+  -- A worker at other types is no help; the first task it holds says what it is at. Drains name themselves so.
+  select count(distinct l.worker_id), count(distinct l.worker_id) filter (where l.worker_id like 'drain-%')
+    into v_busy, v_draining
+    from dibs.lease l, lateral dibs.id_of(lower(l.held)) first
+    join dibs.log t on t.id >= first and t.id < dibs.id_of(dibs.task_of(first) + 1)
+    where l.expires_at > v_now and (p_types is null or t.type = any (p_types));
+  v_missing := least(v_settings.max_drains - v_draining, ceil(v_due / v_settings.tasks_per_drain::real) - v_busy);
   v_drains := (
-    select coalesce(jsonb_agg(jsonb_build_object('types', p_types)), '[]')
-    from generate_series(1, least(v_settings.max_drains, ceil(v_due / v_settings.tasks_per_drain::real))::int - v_busy));
+    select coalesce(jsonb_agg(jsonb_build_object('types', p_types)), '[]') from generate_series(1, v_missing));
 
   v_drains := v_drains || (
     select coalesce(jsonb_agg(jsonb_build_object('work_type', work_type)), '[]')
     from unnest(v_settings.dispatch_work_types) wanted (work_type)
     where dibs.thoughts_wait(work_type) and not exists (
       select from public.thought_work_claims c
-      where c.work_type = wanted.work_type and c.status = 'claimed' and c.ttl_expires_at > v_now));
+      where c.work_type = wanted.work_type and c.status = 'claimed' and c.ttl_expires_at > v_now
+        and c.worker_id like 'drain-%'));
 
   update dibs.dispatch set planned_at = v_now, types = p_types, drains = jsonb_array_length(v_drains)
     where id = v_id and planned_at is null;
@@ -148,8 +155,9 @@ begin
   return jsonb_build_object('dispatch_id', v_id::text, 'drains', v_drains);
 end $$;
 comment on function public.plan_dispatch(text, text[]) is
-  'How many drains the backlog needs: due tasks by settings.tasks_per_drain, at most settings.max_drains, minus the
-workers that are at it; and one for each of settings.dispatch_work_types that has thoughts waiting and no worker.
+  'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at such tasks,
+never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has thoughts
+waiting and no drain.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
 Returns {dispatch_id, drains: [{types} or {work_type}]}. Errors: PT400 for bad input.';
 
