@@ -6,6 +6,7 @@ import { freshDatabase } from "../support/database.ts";
 import { grantsOf } from "../support/grants.ts";
 import { applyMigrations, listMigrations } from "../support/migrations.ts";
 import { supabaseCli } from "../support/supabase_cli.ts";
+import { someOfEverything } from "../support/some_of_everything.ts";
 
 Deno.test("a migration's name is its time and its subject, and no two share either", async () => {
   const parts = (await listMigrations()).map(({ name }) => {
@@ -20,7 +21,7 @@ Deno.test("a migration's name is its time and its subject, and no two share eith
 for (const regime of ["hidden", "exposed"] as const) {
   Deno.test(`applying every migration again changes nothing, where new objects are ${regime}`, async () => {
     await using db = await freshDatabase({ regime });
-    await work(db.sql);
+    await someOfEverything(db.sql);
     const before = await everything(db.sql);
     for (
       const table of ["public.tasks", "public.thought_work_claims", "dibs.attempt", "dibs.request"]
@@ -96,7 +97,7 @@ Deno.test("without pg_cron, pg_net and Vault everything but the schedule is ther
   await using with_ = await freshDatabase();
   assert.equal(await schemaSql(without.sql), await schemaSql(with_.sql));
 
-  await work(without.sql);
+  await someOfEverything(without.sql);
   await without.sql`select dibs.tick()`;
   const [{ status }] = await without.sql`select public.dibs_status() as status`;
   assert.deepEqual(status.schedule, { cron: false, net: false });
@@ -116,28 +117,6 @@ Deno.test("with pg_cron one job ticks every few seconds, however often the migra
     }],
   );
 });
-
-/** A little of everything: waiting, held, completed, failed, retried, settled, and settings changed. */
-async function work(sql: Sql): Promise<void> {
-  await sql`insert into public.thoughts (content) select 'thought ' || n from generate_series(1, 6) n`;
-  await sql`select * from public.claim_next_thoughts('work', 'worker', 4, p_request_id => 'thoughts')`;
-  await sql`
-    select public.release_thought(thought_id, 'work', 'worker', 'failed', 'broken')
-    from (select thought_id from public.thought_work_claims limit 1) c`;
-  await sql`select * from public.enqueue_tasks(${
-    sql.json(Array.from({ length: 6 }, (_, n) => ({ type: "t", unique_key: `${n}` })))
-  }, 'tasks')`;
-  const [done, failed] = await sql`select * from public.claim_tasks('worker', null, 4)`;
-  await sql`select * from public.settle_lease(${done.fence}, ${
-    sql.json([
-      { id: done.id, status: "succeeded", result: { fine: true } },
-      { id: failed.id, status: "failed", error: "broken" },
-    ])
-  })`;
-  await sql`select public.effect_begin(${done.fence}, id, 'mail', 'at_most_once')
-    from public.tasks where status = 'processing' limit 1`;
-  await sql`update dibs.settings set max_drains = 7 where only_row`;
-}
 
 /** What re-applying must not touch: definitions, grants, rows, sequences, the schedule. */
 async function everything(sql: Sql) {
