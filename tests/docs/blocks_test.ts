@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { sharedStack } from "../support/stack.ts";
+import { checkHandlers } from "./clone.ts";
+import { documentRunner, RUNNABLE } from "./document_runner.ts";
 import { type Block, blocksOf, documents, readDocument } from "./markdown.ts";
-import { documentRunner, RUNNABLE } from "./runners.ts";
 
+const all: Block[] = [];
 for (const file of await documents()) {
   const blocks = blocksOf(file, await readDocument(file));
+  all.push(...blocks);
   if (!blocks.some(isRun)) continue;
   Deno.test(`the blocks of ${file} run and print what it says`, async (t) => {
     await using runner = await documentRunner(sharedStack());
@@ -19,6 +22,13 @@ for (const file of await documents()) {
     }
   });
 }
+
+Deno.test("the handlers in the documents are what handlers have to be", () => checkHandlers(all));
+
+Deno.test("all that is shown as printed follows a block that runs", () => {
+  const unchecked = all.filter((block, index) => isOutput(block) && !isRun(all[index - 1]));
+  assert.deepEqual(unchecked, []);
+});
 
 function isRun(block: Block): boolean {
   return RUNNABLE.includes(block.language) && block.notRun === null;

@@ -18,7 +18,7 @@ Deno.test("docs/http.md has every field a request may have, and no other", async
 
 Deno.test("docs/http.md has every error code with its status, and no other", async () => {
   const text = sectionOf(await readDocument("docs/http.md"), "Errors");
-  const described = [...text.matchAll(/^\| (\d+) \| `(\w+)`/gm)].map(([, status, code]) =>
+  const described = [...text.matchAll(/^\| (\d+) +\| `(\w+)`/gm)].map(([, status, code]) =>
     `${status} ${code}`
   );
   const known = Object.entries(ERRORS).map(([code, { status }]) => `${status} ${code}`);
@@ -48,7 +48,7 @@ function fieldsOf(schema: Schema, schemas: Record<string, Schema>): string[] {
 
 /** What stands first in the rows of a table. */
 function fieldsIn(section: string): string[] {
-  return [...section.matchAll(/^\| `([\w.[\]]+)` \|/gm)].map(([, name]) => name);
+  return [...section.matchAll(/^\| `([\w.[\]]+)` +\|/gm)].map(([, name]) => name);
 }
 
 function sectionOf(text: string, heading: string): string {

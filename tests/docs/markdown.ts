@@ -7,7 +7,7 @@ export interface Block {
   line: number;
   language: string;
   text: string;
-  /** Why the tests do not run it, from a comment `<!-- not run: … -->` right above it. */
+  /** Why the tests do not run it, from a comment `<!-- not run: … -->` above it. */
   notRun: string | null;
 }
 
@@ -41,7 +41,8 @@ export function blocksOf(file: string, text: string): Block[] {
       blocks.push(open);
       open = null;
     } else {
-      const notRun = lines[index - 1]?.match(/^<!-- not run: (.+) -->$/)?.[1] ?? null;
+      const above = lines.slice(0, index).findLast((line) => line !== "") ?? "";
+      const notRun = above.match(/^<!-- not run: (.+) -->$/)?.[1] ?? null;
       open = { file, line: index + 1, language: line.slice(3).trim(), text: "", notRun };
     }
   });
