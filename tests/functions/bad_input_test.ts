@@ -1,8 +1,10 @@
 // Everything a caller can get wrong, sent to the real thing: a clear refusal, and no row changed.
 import assert from "node:assert/strict";
 import postgres from "postgres";
+import { ERRORS } from "../../functions/_shared/errors.ts";
+import type { Stack } from "../../scripts/stack/stack.ts";
 import { contents } from "../support/contents.ts";
-import { assertRefused, post, send } from "../support/endpoints.ts";
+import { assertRefused as refused, post, type Reply, send } from "../support/endpoints.ts";
 import { testStack } from "../support/stack.ts";
 
 const LONE = "\\ud800";
@@ -132,147 +134,102 @@ const badBodies: Record<string, [string, unknown, string][]> = {
   ],
 };
 
+type Given = Parameters<typeof send>[2];
+
+/** Whatever the endpoint: what is wrong with the request, and the refusal. */
+function badRequests(name: string, stack: Stack): [string, Given, keyof typeof ERRORS, string?][] {
+  const body = JSON.stringify(good[name]);
+  const { publishableKey, dispatchSecret } = stack;
+  const bySecret = { apikey: null, "x-dispatch-secret": dispatchSecret };
+  return [
+    ["GET", { method: "GET" }, "method_not_allowed"],
+    ["DELETE", { method: "DELETE", body }, "method_not_allowed"],
+    ["no key", { headers: { apikey: null }, body }, "unauthorized"],
+    ["a wrong key", { headers: { apikey: "sb_secret_wrong" }, body }, "unauthorized"],
+    ["the publishable key", { headers: { apikey: publishableKey }, body }, "unauthorized"],
+    name === "dispatch"
+      ? ["a wrong secret", { headers: { "x-dispatch-secret": "x" }, body }, "unauthorized"]
+      : ["the dispatch secret", { headers: bySecret, body }, "unauthorized"],
+    ["text", { headers: { "content-type": "text/plain" }, body }, "unsupported_media_type"],
+    ["malformed JSON", { body: '{"a":' }, "bad_request"],
+    ["an empty body", { body: "" }, "bad_request"],
+    ["a list", { body: "[]" }, "bad_request", ""],
+    ["null", { body: "null" }, "bad_request", ""],
+    ["over a megabyte", { body: `{"a":"${"x".repeat(2 ** 20)}"}` }, "payload_too_large"],
+    [
+      "an unknown field",
+      { body: JSON.stringify({ ...good[name] as object, color: CANARY }) },
+      "bad_request",
+      "color",
+    ],
+  ];
+}
+
+/** The refusal is of that kind and names the path, and says nothing of what was sent. */
+function assertRefused(what: string, reply: Reply, code: keyof typeof ERRORS, path?: string): void {
+  refused(reply, { status: ERRORS[code].status, code }, what);
+  assert.doesNotMatch(JSON.stringify(reply.json), new RegExp(CANARY), what);
+  if (path === undefined) return;
+  const paths = reply.json.details.map((issue: { path: string }) => issue.path);
+  assert.ok(paths.includes(path), `${what}: ${path} is not among ${paths}`);
+}
+
 Deno.test("bad input is refused by every endpoint and changes no row", async (t) => {
+  // Without stand-ins nothing ticks, so that whatever changes was changed by these requests.
   await using stack = await testStack({ standIns: false });
   const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
   await using _closed = { [Symbol.asyncDispose]: () => sql.end() };
   await sql`insert into thoughts (content) select 'thought ' || n from generate_series(1, 5) n`;
   await post(stack, "enqueue", { tasks: Array(5).fill({ type: "spare" }) });
-  await post(stack, "claim", { worker_id: "owner", types: ["spare"], limit: 2 });
+  const { json: held } = await post(stack, "claim", { worker_id: "owner", types: ["spare"] });
   await post(stack, "claim", { worker_id: "owner", work_type: "spare", limit: 2 });
-  let before = await contents(sql);
 
-  /** The refusal is of that kind and names the path; nothing moved. */
-  async function refuse(
-    what: string,
-    reply: Promise<Awaited<ReturnType<typeof post>>>,
-    status: number,
-    code: string,
-    path?: string,
-  ) {
-    await t.step(`${what} → ${status}`, async () => {
-      const got = await reply;
-      assertRefused(got, { status, code });
-      if (path !== undefined) {
-        const paths = got.json.details.map((issue: { path: string }) => issue.path);
-        assert.ok(paths.includes(path), `${path} is not among ${paths}`);
+  const unchanged = (what: string, requests: () => Promise<void>) =>
+    t.step(what, async () => {
+      const before = await contents(sql);
+      await requests();
+      assert.deepEqual(await contents(sql), before);
+    });
+
+  for (const name of POSTED) {
+    await unchanged(name, async () => {
+      for (const [what, given, code, path] of badRequests(name, stack)) {
+        assertRefused(what, await send(stack, name, given), code, path);
       }
-      assert.doesNotMatch(JSON.stringify(got.json), new RegExp(CANARY));
-      const after = await contents(sql);
-      assert.deepEqual(after, before);
-      before = after;
+      const deeper = await post(stack, `${name}/all`, good[name]);
+      assertRefused("a longer path", deeper, "not_found");
+      for (const [what, body, path] of badBodies[name]) {
+        assertRefused(what, await post(stack, name, body), "bad_request", path);
+      }
     });
   }
 
-  for (const name of POSTED) {
-    const body = JSON.stringify(good[name]);
-    const sent = (given: Parameters<typeof send>[2]) => send(stack, name, { body, ...given });
-    await refuse(
-      `${name} with GET`,
-      send(stack, name, { method: "GET" }),
-      405,
-      "method_not_allowed",
-    );
-    await refuse(`${name} with DELETE`, sent({ method: "DELETE" }), 405, "method_not_allowed");
-    await refuse(
-      `${name} one level deeper`,
-      send(stack, `${name}/all`, { body }),
-      404,
-      "not_found",
-    );
-    await refuse(`${name} without key`, sent({ headers: { apikey: null } }), 401, "unauthorized");
-    await refuse(
-      `${name} with a wrong key`,
-      sent({ headers: { apikey: "sb_secret_wrong" } }),
-      401,
-      "unauthorized",
-    );
-    await refuse(
-      `${name} with the publishable key`,
-      sent({ headers: { apikey: stack.publishableKey } }),
-      401,
-      "unauthorized",
-    );
-    if (name !== "dispatch") {
-      const headers = { apikey: null, "x-dispatch-secret": stack.dispatchSecret };
-      await refuse(`${name} with the dispatch secret`, sent({ headers }), 401, "unauthorized");
-    }
-    await refuse(
-      `${name} as text`,
-      sent({ headers: { "content-type": "text/plain" } }),
-      415,
-      "unsupported_media_type",
-    );
-    await refuse(`${name} with malformed JSON`, sent({ body: '{"a":' }), 400, "bad_request");
-    await refuse(`${name} with an empty body`, sent({ body: "" }), 400, "bad_request");
-    await refuse(`${name} with a list`, sent({ body: "[]" }), 400, "bad_request", "");
-    await refuse(`${name} with null`, sent({ body: "null" }), 400, "bad_request", "");
-    await refuse(
-      `${name} over a megabyte`,
-      sent({ body: `{"a":"${"x".repeat(2 ** 20)}"}` }),
-      413,
-      "payload_too_large",
-    );
-    const extended = JSON.stringify({ ...good[name] as object, color: CANARY });
-    await refuse(
-      `${name} with an unknown field`,
-      sent({ body: extended }),
-      400,
-      "bad_request",
-      "color",
-    );
-    for (const [what, bad, path] of badBodies[name]) {
-      await refuse(`${name} with ${what}`, post(stack, name, bad), 400, "bad_request", path);
-    }
-  }
+  await unchanged("status", async () => {
+    assertRefused("POST", await post(stack, "status", {}), "method_not_allowed");
+    const keyless = { method: "GET", headers: { apikey: null } };
+    assertRefused("no key", await send(stack, "status", keyless), "unauthorized");
+  });
 
-  const lone = `{"tasks":[{"type":"a","payload":"${LONE}"}]}`;
-  await refuse(
-    "enqueue with a lone surrogate",
-    send(stack, "enqueue", { body: lone }),
-    400,
-    "bad_request",
-    "tasks[0].payload",
-  );
-  const million = `{"worker_id":"w","work_type":"x","thought_ids":[${
-    Array(1e6).fill(`"${UNKNOWN}"`).join()
-  }]}`;
-  await refuse(
-    "claim of a million ids",
-    send(stack, "claim", { body: million }),
-    413,
-    "payload_too_large",
-  );
-  await refuse("status with POST", post(stack, "status", {}), 405, "method_not_allowed");
-  await refuse(
-    "status without key",
-    send(stack, "status", { method: "GET", headers: { apikey: null } }),
-    401,
-    "unauthorized",
-  );
-  const wrongSecret = { apikey: null, "x-dispatch-secret": `${stack.dispatchSecret}x` };
-  await refuse(
-    "dispatch with a wrong secret",
-    send(stack, "dispatch", { headers: wrongSecret, body: "{}" }),
-    401,
-    "unauthorized",
-  );
-  await refuse(
-    "renew of a fence nobody has",
-    post(stack, "renew", { fence: "999999" }),
-    409,
-    "lost",
-  );
-  await refuse(
-    "release of a fence nobody has",
-    post(stack, "release", { fence: "999999", rest: "succeeded" }),
-    409,
-    "lost",
-  );
-  const [{ fence: own }] = await sql`select fence::text from dibs.lease`;
-  const foreign = { fence: own, outcomes: [{ id: UNKNOWN, status: "succeeded" }] };
-  await refuse("release of what another fence holds", post(stack, "release", foreign), 409, "lost");
-  await t.step("an unknown endpoint → 404", async () => {
+  await unchanged("bodies that only raw text can hold", async () => {
+    const lone = `{"tasks":[{"type":"a","payload":"${LONE}"}]}`;
+    const surrogate = await send(stack, "enqueue", { body: lone });
+    assertRefused("a lone surrogate", surrogate, "bad_request", "tasks[0].payload");
+    const ids = Array(1e6).fill(`"${UNKNOWN}"`).join();
+    const body = `{"worker_id":"w","work_type":"x","thought_ids":[${ids}]}`;
+    assertRefused("a million ids", await send(stack, "claim", { body }), "payload_too_large");
+  });
+
+  await unchanged("fences that hold nothing, or not that", async () => {
+    const nobody = { fence: "999999" };
+    assertRefused("renew", await post(stack, "renew", nobody), "lost");
+    const rest = { ...nobody, rest: "succeeded" };
+    assertRefused("release", await post(stack, "release", rest), "lost");
+    const outcomes = [{ id: UNKNOWN, status: "succeeded" }];
+    const foreign = { fence: held.fence, outcomes };
+    assertRefused("what another holds", await post(stack, "release", foreign), "lost");
+  });
+
+  await t.step("an endpoint there is none of is 404", async () => {
     assert.equal((await post(stack, "unheard_of", {})).status, 404);
   });
 });

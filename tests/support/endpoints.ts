@@ -38,8 +38,9 @@ export async function send(
 export function assertRefused(
   { status, json, headers }: Reply,
   wanted: { status: number; code: string },
-) {
-  assert.deepEqual({ status, code: json.code }, wanted, JSON.stringify(json));
+  what = "",
+): void {
+  assert.deepEqual({ status, code: json.code }, wanted, `${what} ${JSON.stringify(json)}`);
   assert.deepEqual(Object.keys(ErrorBody.parse(json)).sort(), Object.keys(json).sort());
   assert.equal(json.request_id, headers.get("x-request-id"));
 }
