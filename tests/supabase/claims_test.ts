@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { migrate } from "../../scripts/stack/migrate.ts";
 import { testClock } from "../support/clock.ts";
 import { contents } from "../support/contents.ts";
 import { freshDatabase } from "../support/database.ts";
@@ -146,6 +147,28 @@ Deno.test("a client that inserts and deletes claims itself keeps working", async
   assert.equal(await release(service, a, "succeeded", { worker: "itself" }), true);
   await service`delete from thought_work_claims where work_type = 'enrichment' and status = 'succeeded'`;
   assert.deepEqual(await claim(service, [a, b]), [a]);
+});
+
+Deno.test("a table of claims that a project has is taken over with its claims", async () => {
+  await using db = await freshDatabase({ migrated: false });
+  await db.sql.unsafe(`
+    create table public.thoughts (id uuid primary key default gen_random_uuid(), content text not null);
+    create table public.thought_work_claims (
+      thought_id uuid not null references public.thoughts (id) on delete cascade,
+      work_type text not null, worker_id text not null, claimed_at timestamptz not null default now(),
+      ttl_expires_at timestamptz not null,
+      status text not null default 'claimed' check (status in ('claimed', 'succeeded', 'failed')),
+      attempt_count int not null default 1, last_error text, primary key (thought_id, work_type))`);
+  const [held, done, expired] = await makeThoughts(db.sql, 3);
+  await db.sql`
+    insert into thought_work_claims (thought_id, work_type, worker_id, ttl_expires_at, status) values
+      (${held}, 'enrichment', 'w', now() + interval '1 h', 'claimed'),
+      (${done}, 'enrichment', 'w', now(), 'succeeded'),
+      (${expired}, 'enrichment', 'w', now() - interval '1 s', 'claimed')`;
+  await migrate(db.url);
+  const service = db.as("service_role");
+  assert.deepEqual(await claim(service, [held, done, expired], { worker: "new" }), [expired]);
+  assert.equal(await release(service, held, "succeeded", { worker: "w" }), true);
 });
 
 Deno.test("fences of claims grow from grant to grant", async () => {
