@@ -86,8 +86,8 @@ create or replace function dibs.granted_thoughts(p_fence bigint) returns table (
   thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb
 )
   language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
-  set enable_hashjoin = off set enable_mergejoin = off set enable_bitmapscan = off set enable_material = off as $$
+  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
+  set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   return query
     select c.thought_id, c.fence::text, c.attempt_count, c.ttl_expires_at, t.content, t.metadata
