@@ -22,7 +22,7 @@ Deno.test("the Python worker finishes the task it is at and hands back the rest"
 Deno.test("the Python worker renews its lease while a handler takes longer", async () => {
   const stack = sharedStack();
   const queue = await enqueue(stack, 1);
-  await using worker = startWorker(stack, queue.type, 2);
+  await using worker = startWorker(stack, queue.type, 6);
   await worker.begun();
   const first = await queue.leaseEnd();
   await eventually("a second renewal", async () => {
@@ -37,7 +37,7 @@ Deno.test("the Python worker renews its lease while a handler takes longer", asy
 Deno.test("the Python worker does not start what was taken from it", async () => {
   const stack = sharedStack();
   const queue = await enqueue(stack, 2);
-  await using worker = startWorker(stack, queue.type, 2);
+  await using worker = startWorker(stack, queue.type, 3);
   assert.equal(await worker.begun(), "0");
   await queue.cancel();
   assert.equal(await worker.begun(), "lost");
