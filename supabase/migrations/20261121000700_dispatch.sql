@@ -38,7 +38,7 @@ create or replace function dibs.wake(p_run_at timestamptz) returns void
 declare
   v_now timestamptz := dibs.clock();
 begin
-  if p_run_at > v_now or to_regproc('net.http_post') is null then return; end if;
+  if p_run_at > v_now or to_regnamespace('net') is null then return; end if;
   -- One call for a burst. Whoever comes while another is at it need not call either.
   if exists (select from dibs.dispatch where made_at > v_now - (select wake_debounce from dibs.settings)) then
     return;
