@@ -1,5 +1,5 @@
-import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 import { verifyAuth } from "@supabase/server/core";
+import { timingSafeEqual } from "node:crypto";
 import { env } from "./env.ts";
 import { ApiError } from "./errors.ts";
 
@@ -36,5 +36,5 @@ async function isSame(a: string, b: string): Promise<boolean> {
   const [left, right] = await Promise.all(
     [a, b].map((text) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))),
   );
-  return timingSafeEqual(left, right);
+  return timingSafeEqual(new Uint8Array(left), new Uint8Array(right));
 }

@@ -27,7 +27,20 @@ export const ERRORS = {
   rate_limited: kind(429, ["PT429"], "Too much at once: wait, then send it again."),
   unavailable: kind(
     503,
-    ["PT503", "08", "40", "53", "55", "57", "58", "PGRST000", "PGRST001", "PGRST002", "PGRST003", "SUP"],
+    [
+      "PT503",
+      "08",
+      "40",
+      "53",
+      "55",
+      "57",
+      "58",
+      "PGRST000",
+      "PGRST001",
+      "PGRST002",
+      "PGRST003",
+      "SUP",
+    ],
     "The database did not answer in time or is busy: send it again.",
   ),
   misconfigured: kind(

@@ -1,25 +1,32 @@
 import assert from "node:assert/strict";
-import { surviveStrayErrors } from "../../functions/_shared/guard.ts";
-import type { Log } from "../../functions/_shared/log.ts";
-import { eventually } from "../support/eventually.ts";
 
-Deno.test("what a handler leaves behind ends nothing, and is logged without what it said", async () => {
-  const logged: string[] = [];
-  const log: Log = {
-    info: () => {},
-    error: (event, facts) => logged.push(JSON.stringify([event, facts])),
-    with: () => log,
-  };
-  surviveStrayErrors(log);
-  surviveStrayErrors(log);
+const GUARD = new URL("../../functions/_shared/guard.ts", import.meta.url).href;
 
-  Promise.reject(new TypeError("sk-SECRET"));
-  setTimeout(() => {
-    throw new RangeError("sk-SECRET");
+/** A process in which a handler leaves behind a rejected promise and a timer that throws. */
+async function runCareless(guarded: boolean) {
+  const program = `
+    import { surviveStrayErrors } from "${GUARD}";
+    const log = { info() {}, error: (event, { error }) => console.log(event, error), with: () => log };
+    if (${guarded}) surviveStrayErrors(log);
+    setTimeout(() => console.log("still here"), 100);
+    Promise.reject(new TypeError("sk-SECRET"));
+    setTimeout(() => { throw new RangeError("sk-SECRET"); });`;
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-lock", program],
+    stdout: "piped",
+    stderr: "null",
   });
-  await eventually("both were logged", () => Promise.resolve(logged.length >= 2));
-  assert.deepEqual(logged.sort(), [
-    '["stray_error",{"error":"RangeError"}]',
-    '["stray_rejection",{"error":"TypeError"}]',
+  const { code, stdout } = await process.output();
+  return { code, out: new TextDecoder().decode(stdout) };
+}
+
+Deno.test("what a handler leaves behind does not end the others, and is logged without its words", async () => {
+  const { code, out } = await runCareless(true);
+  assert.equal(code, 0);
+  assert.deepEqual(out.trim().split("\n"), [
+    "stray_rejection TypeError",
+    "stray_error RangeError",
+    "still here",
   ]);
+  assert.equal((await runCareless(false)).code, 1, "without the guard it would have");
 });
