@@ -1,28 +1,38 @@
 -- public.tasks: one row per task, to read and to write as if it were a table.
 
 create or replace view public.tasks with (security_invoker = true) as
-select l.id, l.type, l.payload, place.status, l.created_at, place.started_at, place.completed_at,
-  (select a.error from dibs.attempt a where a.task = dibs.task_of(l.id) order by a.n desc limit 1) as error,
-  l.priority, coalesce(place.run_at, l.run_at) as run_at,
-  (select h.failures + h.losses from dibs.history_of(dibs.task_of(l.id)) h) + place.running as attempts, l.max_attempts, l.unique_key,
-  (select r.result from dibs.result r where r.task = dibs.task_of(l.id)) as result,
-  (select p.progress from dibs.progress p where p.task = dibs.task_of(l.id)) as progress,
-  place.worker_id, place.lease_expires_at
-from (
-    select run, 'pending'::text as status, run_at, null::timestamptz as started_at, null::timestamptz as completed_at,
-      null::text as worker_id, null::timestamptz as lease_expires_at, 0 as running
-    from dibs.ready
-    union all
-    select run, 'processing', null, started_at, null, worker_id, expires_at, 1
-    from dibs.lease, dibs.runs_of(held) run
-    union all
-    select run, status, null, started_at, completed_at, worker_id, null, (status = 'completed')::int
-    from dibs.outcome
-  ) place
-  -- Joined in two ways at once: by the range of ids for whoever comes from the runs, by page for whoever comes with an id.
-  -- The page is dibs.task_of(id) >> 7, written out so that the planner can see into it.
-  join dibs.log l on l.id >= dibs.id_of(lower(place.run)) and l.id < dibs.id_of(upper(place.run))
-    and lower(place.run) >> 7 = ('x' || encode(substr(uuid_send(l.id), 1, 6), 'hex'))::bit(48)::bigint >> 7;
+select t.id, t.type, t.payload, t.status, t.created_at, t.started_at, t.completed_at,
+  (select a.error from dibs.attempt a where a.task = dibs.task_of(t.id) order by a.n desc limit 1) as error,
+  t.priority, t.run_at,
+  (select h.failures + h.losses from dibs.history_of(dibs.task_of(t.id)) h) + t.running as attempts, t.max_attempts, t.unique_key,
+  (select r.result from dibs.result r where r.task = dibs.task_of(t.id)) as result,
+  (select p.progress from dibs.progress p where p.task = dibs.task_of(t.id)) as progress,
+  t.worker_id, t.lease_expires_at
+from
+-- A join, so that a limit on the whole is no reason to plan the parts below for their first rows: those plans compare every task with every run.
+(select offset 0) one_row, (
+  -- Each branch by task number rather than by range: equality is what the planner can hash, and its cost grows with the tasks. By page as
+  -- well, for whoever comes with an id: that is the index on the runs.
+  select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, r.run_at, 'pending'::text as status,
+    null::timestamptz as started_at, null::timestamptz as completed_at, null::text as worker_id, null::timestamptz as lease_expires_at,
+    0 as running
+  from dibs.ready r, generate_series(lower(r.run), upper(r.run) - 1) task, dibs.log l
+  where dibs.task_of(l.id) = task and dibs.task_of(l.id) >> 7 = lower(r.run) >> 7
+  union all
+  select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, l.run_at, 'processing',
+    h.started_at, null, h.worker_id, h.expires_at, 1
+  from (
+    -- First all that is held, which is not much, and then the log, once.
+    select e.started_at, e.worker_id, e.expires_at, task
+    from dibs.lease e, unnest(e.held) run, generate_series(lower(run), upper(run) - 1) task offset 0
+  ) h, dibs.log l
+  where dibs.task_of(l.id) = h.task
+  union all
+  select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, l.run_at, o.status,
+    o.started_at, o.completed_at, o.worker_id, null, (o.status = 'completed')::int
+  from dibs.outcome o, generate_series(lower(o.run), upper(o.run) - 1) task, dibs.log l
+  where dibs.task_of(l.id) = task and dibs.task_of(l.id) >> 7 = lower(o.run) >> 7
+) t;
 comment on view public.tasks is
   'Every task with its status: pending, processing, completed, failed or cancelled. Insert type and payload to enqueue; update status to settle
 or reset by hand; delete to forget. Workers claim with claim_tasks and settle with settle_lease, which fence out late writers; an update does not.';
