@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { demoFiles, demonstrate } from "./demo/demonstration.ts";
 import { progressView } from "./demo/progress.ts";
 import type { Proof } from "./demo/proof.ts";
-import { Screen } from "./demo/screen.ts";
+import { Screen } from "./screen.ts";
 import { PROJECT_DIR } from "./stack/migrate.ts";
 import { type Stack, startStack } from "./stack/stack.ts";
 
@@ -85,7 +85,7 @@ async function start(options: Options, interrupt: AbortSignal): Promise<number> 
 
 async function startWatched(options: Options, screen: Screen): Promise<Stack> {
   const preload = fileURLToPath(new URL("demo/record_drains.ts", import.meta.url));
-  const env = { DIBS_DEMO_RECORD: demoFiles(options.state).record };
+  const env = { DIBS_RECORD: demoFiles(options.state).record };
   try {
     const stack = await startStack({
       stateDir: options.state,

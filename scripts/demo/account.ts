@@ -1,4 +1,4 @@
-import type { Line, Surface } from "./record.ts";
+import type { Line, Surface } from "../record/record.ts";
 
 /** What the killed worker held at its end, and what became of it. */
 export interface Recovery {

@@ -1,5 +1,5 @@
 import postgres, { type Sql } from "postgres";
-import type { Surface } from "./record.ts";
+import type { Surface } from "../record/record.ts";
 
 /** What Dibs's own tables say, for comparison with the record. */
 export interface Books extends AsyncDisposable {

@@ -1,14 +1,16 @@
 import { delay } from "@std/async/delay";
 import { join } from "node:path";
+import { count } from "../numbers.ts";
+import type { Check } from "../screen.ts";
 import type { Stack } from "../stack/stack.ts";
 import { type Books, openBooks } from "./books.ts";
 import { openEmails } from "./emails.ts";
 import { Feed } from "./feed.ts";
 import type { ProgressView } from "./progress.ts";
-import { type Check, count, type Proof, prove } from "./proof.ts";
-import { closeRecord, openRecord } from "./record.ts";
+import { type Proof, prove } from "./proof.ts";
+import { closeRecord, openRecord } from "../record/record.ts";
 import { Watch } from "./watch.ts";
-import { startWorker } from "./worker_process.ts";
+import { startWorker } from "../record/worker_process.ts";
 import { type Amount, makeWorkload, WORK_TYPE } from "./workload.ts";
 
 const AMOUNT: Amount = { carePlans: 200, otherTasks: 1_800, thoughts: 1_000, waves: 10 };
@@ -61,7 +63,15 @@ export async function demonstrate(
   const workers = Array.from({ length: WORKERS }, (_, n) => {
     const name = `worker-${n + 1}`;
     const log = files.log(name);
-    return startWorker(name, { stack, record: files.record, log, leaseSeconds: LEASE_SECONDS });
+    return startWorker(name, {
+      program: new URL("worker.ts", import.meta.url),
+      url: stack.url,
+      secretKey: stack.secretKey,
+      record: files.record,
+      log,
+      leaseSeconds: LEASE_SECONDS,
+      env: { DIBS_MAIL_URL: stack.mailUrl },
+    });
   });
   const stopWorkers = () => Promise.all(workers.map((worker) => worker.stop()));
   parts.defer(async () => void await stopWorkers());

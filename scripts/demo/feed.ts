@@ -1,5 +1,5 @@
 import type { Stack } from "../stack/stack.ts";
-import { type Surface, write } from "./record.ts";
+import { type Surface, write } from "../record/record.ts";
 import { nameOf, type NewTask, type NewThought, type Workload } from "./workload.ts";
 
 /** Hands a workload over, wave by wave, as any client of a project would. */

@@ -1,6 +1,6 @@
 import { MultiBar } from "cli-progress";
-import { number } from "./proof.ts";
-import type { Screen } from "./screen.ts";
+import { number } from "../numbers.ts";
+import type { Screen } from "../screen.ts";
 
 /** How far everything is. */
 export interface Standing {

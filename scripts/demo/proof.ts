@@ -1,5 +1,7 @@
+import { count, number } from "../numbers.ts";
+import { DRAINS } from "../record/record.ts";
+import type { Check } from "../screen.ts";
 import type { Account } from "./account.ts";
-import { DRAINS } from "./record.ts";
 
 /** What others than the record know. */
 export interface Evidence {
@@ -32,13 +34,6 @@ export interface Proof {
   drains: { started: number; completed: number };
   seconds: number;
   ok: boolean;
-}
-
-/** One of the things to be proven. */
-export interface Check {
-  what: string;
-  passed: boolean;
-  found: string;
 }
 
 /** Puts the record and the other evidence together. */
@@ -138,16 +133,6 @@ function check(proof: Proof, { emails: { expected }, books }: Evidence): Check[]
       } succeeded`,
     },
   ];
-}
-
-/** A number as people read it. */
-export function number(value: number): string {
-  return value.toLocaleString("en-US");
-}
-
-/** So many of something. */
-export function count(value: number, noun: string): string {
-  return `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
 }
 
 function times(value: number): string {

@@ -3,9 +3,9 @@ import { Account } from "./account.ts";
 import type { Emails } from "./emails.ts";
 import type { Feed } from "./feed.ts";
 import type { ProgressView } from "./progress.ts";
-import { count } from "./proof.ts";
-import { DRAINS, followRecord, type Line, type Surface, write } from "./record.ts";
-import type { WorkerProcess } from "./worker_process.ts";
+import { count } from "../numbers.ts";
+import { DRAINS, followRecord, type Line, type Surface, write } from "../record/record.ts";
+import type { WorkerProcess } from "../record/worker_process.ts";
 
 /** What is watched, and how. */
 export interface WatchOptions {

@@ -7,14 +7,15 @@ import { runWorker } from "../../functions/_shared/worker.ts";
 import { taskWork } from "../../functions/_shared/worker/tasks.ts";
 import { thoughtWork } from "../../functions/_shared/worker/thoughts.ts";
 import * as handlers from "../../functions/handlers/index.ts";
+import { recordGrants } from "../record/grants.ts";
 import { runUntilParentEnds, setting } from "../stack/child.ts";
 import * as demoHandlers from "./handlers.ts";
-import { recordGrants, recordHandlers } from "./recorder.ts";
+import { recordHandlers } from "./record_handlers.ts";
 import { nameOf, WORK_TYPE } from "./workload.ts";
 
 const workerId = setting("DIBS_WORKER_ID");
 const leaseSeconds = Number(setting("DIBS_LEASE_SECONDS"));
-const recorder = { file: setting("DIBS_DEMO_RECORD"), by: workerId };
+const recorder = { file: setting("DIBS_RECORD"), by: workerId };
 const rpc = remoteRpc(setting("SUPABASE_URL"), setting("SUPABASE_SECRET_KEY"));
 const log = jsonLog({ worker_id: workerId });
 

@@ -1,7 +1,7 @@
 import { deepStrictEqual as equal } from "node:assert";
 import { Account } from "../../../scripts/demo/account.ts";
 import { type Evidence, prove } from "../../../scripts/demo/proof.ts";
-import { DRAINS, type Entry } from "../../../scripts/demo/record.ts";
+import { DRAINS, type Entry } from "../../../scripts/record/record.ts";
 
 const began = (execution: string, item: string, by = "worker-1"): Entry => ({
   kind: "began",
@@ -21,6 +21,8 @@ const granted = (by: string, surface: "tasks" | "thoughts", items: string[]): En
   by,
   fence: "1",
   items,
+  asked: 0,
+  leaseMs: 1000,
 });
 
 /** Two tasks and two thoughts; worker-1 is killed while it holds one of each, drains and worker-2 go on. */

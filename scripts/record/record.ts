@@ -3,22 +3,58 @@
 // The lines are in the order of the events whatever the clocks say, and they outlive a SIGKILL of
 // their writer, since each is handed to the operating system in one write before work goes on.
 
+import type { Outcome } from "../../functions/_shared/schemas.ts";
+
 /** The two kinds of work. */
 export type Surface = "tasks" | "thoughts";
 
 /** Under this name the record knows whatever ran in the functions' process. */
 export const DRAINS = "drains";
 
-/** One line. An item is what whoever enqueued it calls it, `by` who wrote the line. */
+/** What a worker says came of an item. */
+export type Ending = Outcome["status"];
+
+/** Who records, and where. */
+export interface Recorder {
+  file: string;
+  by: string;
+}
+
+/** One line. An item is what whoever enqueued it calls it, `by` the worker the line is about. */
 export type Line =
   & { at: number }
   & (
     | { kind: "enqueued"; surface: Surface; items: string[] }
-    | { kind: "granted" | "settling"; surface: Surface; by: string; fence: string; items: string[] }
-    | { kind: "began"; execution: string; item: string; by: string; attempt: number }
+    | { kind: "granted" | "renewed"; asked: number; leaseMs: number } & Held
+    | { kind: "settling" } & Held
+    | {
+      kind: "settled";
+      surface: Surface;
+      by: string;
+      fence: string;
+      /** What was not refused. */
+      accepted: Record<string, Ending>;
+    }
+    | {
+      kind: "began";
+      execution: string;
+      item: string;
+      by: string;
+      attempt: number;
+      /** Left out by those who are not told. */
+      fence?: string;
+    }
     | { kind: "ended"; execution: string; succeeded: boolean }
     | { kind: "killed"; by: string }
+    | { kind: "terminated" | "frozen" | "thawed"; by: string }
   );
+
+interface Held {
+  surface: Surface;
+  by: string;
+  fence: string;
+  items: string[];
+}
 
 /** A line before it is dated. */
 export type Entry = Line extends infer L ? L extends Line ? Omit<L, "at"> : never : never;

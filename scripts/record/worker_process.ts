@@ -1,6 +1,5 @@
 import { fileURLToPath } from "node:url";
 import { tail } from "../stack/processes.ts";
-import type { Stack } from "../stack/stack.ts";
 
 /** Longer than any of its handlers takes. */
 const STOP_MS = 15_000;
@@ -9,7 +8,6 @@ const STOP_MS = 15_000;
 export interface WorkerProcess {
   name: string;
   pid: number;
-  /** The file that takes what it prints. */
   log: string;
   /** Set once it has ended. */
   readonly exitCode: number | null;
@@ -20,19 +18,28 @@ export interface WorkerProcess {
   thaw(): void;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
-  /** Lets it finish what it runs and hand back the rest. */
+  /** Lets it finish what it runs and hand back the rest: SIGTERM, or the end of its input. */
+  terminate(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Starts a worker of the demonstration. */
+/** What a worker process is started with. */
+export interface WorkerOptions {
+  program: URL;
+  /** The project, and its secret key. */
+  url: string;
+  secretKey: string;
+  record: string;
+  /** The file that takes what it prints. */
+  log: string;
+  leaseSeconds: number;
+  env?: Record<string, string>;
+}
+
+/** Starts a worker that writes what it does into a record. */
 export function startWorker(
   name: string,
-  { stack, record, log, leaseSeconds }: {
-    stack: Stack;
-    record: string;
-    log: string;
-    leaseSeconds: number;
-  },
+  { program, url, secretKey, record, log, leaseSeconds, env }: WorkerOptions,
 ): WorkerProcess {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
@@ -40,13 +47,13 @@ export function startWorker(
       "--allow-all",
       "--no-lock",
       "--quiet",
-      fileURLToPath(new URL("worker.ts", import.meta.url)),
+      fileURLToPath(program),
     ],
     env: {
-      SUPABASE_URL: stack.url,
-      SUPABASE_SECRET_KEY: stack.secretKey,
-      DIBS_MAIL_URL: stack.mailUrl,
-      DIBS_DEMO_RECORD: record,
+      ...env,
+      SUPABASE_URL: url,
+      SUPABASE_SECRET_KEY: secretKey,
+      DIBS_RECORD: record,
       DIBS_WORKER_ID: name,
       DIBS_LEASE_SECONDS: String(leaseSeconds),
       NO_COLOR: "1",
@@ -76,13 +83,21 @@ export function startWorker(
       signal(child, "SIGKILL");
       await ended;
     },
+    async terminate() {
+      signal(child, "SIGTERM");
+      await endedInTime();
+    },
     async stop() {
       await child.stdin.close().catch(() => {});
       signal(child, "SIGCONT");
-      const timer = setTimeout(() => signal(child, "SIGKILL"), STOP_MS);
-      await ended.finally(() => clearTimeout(timer));
+      await endedInTime();
     },
   };
+
+  async function endedInTime(): Promise<void> {
+    const timer = setTimeout(() => signal(child, "SIGKILL"), STOP_MS);
+    await ended.finally(() => clearTimeout(timer));
+  }
 }
 
 /** It may have ended a moment ago. */

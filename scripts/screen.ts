@@ -1,8 +1,14 @@
 import Table from "cli-table3";
 import pc from "picocolors";
-import type { Check } from "./proof.ts";
 
 const NARROW = 80;
+
+/** One of the things to be proven. */
+export interface Check {
+  what: string;
+  passed: boolean;
+  found: string;
+}
 
 /** Where people read along. A terminal gets colours and lines that change, a file plain ones. */
 export class Screen {
