@@ -1,15 +1,30 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
 
-const COPIED = ["functions", "scripts", "supabase", "deno.json", "package.json"];
+/** What `npm run generate` and `npm run check` run on and look at, and little more. */
+const COPIED = [
+  "deno.json",
+  "functions/_shared",
+  "functions/openapi.json",
+  "package.json",
+  "scripts/check",
+  "scripts/check.ts",
+  "scripts/generate",
+  "scripts/generate.ts",
+  "scripts/stack",
+  "supabase",
+];
 
-/** The project without its tests and docs in a folder of its own, removed on dispose. */
+/** Part of the project in a folder of its own, to be spoiled; removed on dispose. */
 export async function copyOfProject(): Promise<{ dir: string } & AsyncDisposable> {
   const dir = await Deno.makeTempDir({ prefix: "dibs-test-copy-" });
   // Where the tests run as root, PostgreSQL does not.
   await Deno.chmod(dir, 0o755);
-  const from = COPIED.map((name) => join(PROJECT_DIR, name));
-  await new Deno.Command("cp", { args: ["-R", ...from, dir] }).output();
+  for (const path of COPIED) {
+    await Deno.mkdir(join(dir, dirname(path)), { recursive: true });
+    const args = ["-R", join(PROJECT_DIR, path), join(dir, path)];
+    await new Deno.Command("cp", { args }).output();
+  }
   await Deno.symlink(join(PROJECT_DIR, "node_modules"), join(dir, "node_modules"));
   return { dir, [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }) };
 }
