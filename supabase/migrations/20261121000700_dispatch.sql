@@ -96,7 +96,8 @@ create or replace function dibs.tidy() returns void
   language plpgsql set search_path = '' as $$
 begin
   delete from dibs.hint h where h.made_at < dibs.clock() - interval '1 minute' and exists (
-    select from dibs.hint newer where newer.type = h.type and newer.priority = h.priority and newer.made_at > h.made_at);
+    select from dibs.hint newer
+    where newer.type = h.type and newer.priority = h.priority and newer.made_at > h.made_at);
   delete from dibs.dispatch where made_at < dibs.clock() - interval '7 days';
   delete from dibs.request where made_at < dibs.clock() - interval '1 day';
 end $$;
@@ -172,7 +173,8 @@ begin
     create extension if not exists pg_cron;
   end if;
   if to_regprocedure('cron.schedule(text, text, text)') is null then
-    raise notice 'Dibs: without pg_cron nothing ticks. Run "select dibs.tick()" every few seconds, or POST to dispatch.';
+    raise notice
+      'Dibs: without pg_cron nothing ticks. Run "select dibs.tick()" every few seconds, or POST to dispatch.';
     return;
   end if;
   begin
