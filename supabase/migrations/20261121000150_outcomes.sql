@@ -5,7 +5,7 @@ create or replace function dibs.read_outcomes(p_outcomes jsonb)
   returns table (ord int, id uuid, status text, error text, result jsonb, metadata jsonb, permanent boolean)
   language plpgsql immutable set search_path = '' as $$
 begin
-  if p_outcomes is null then return; end if;
+  if p_outcomes is null or p_outcomes = '[]' then return; end if;
   perform dibs.check_outcomes(p_outcomes);
   return query
     select (item.ordinality - 1)::int, (item.value ->> 'id')::uuid, item.value ->> 'status',

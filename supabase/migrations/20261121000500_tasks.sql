@@ -11,6 +11,8 @@
 --
 -- Nothing hot is updated in place: rows are inserted and deleted, so an old snapshot held open
 -- elsewhere cannot make version chains grow under the workers.
+--
+-- The functions are in plpgsql also where SQL would do: it plans once a session, SQL at every call.
 
 -- Numbers and ids ----------------------------------------------------------------------------------
 -- A run never crosses a page of 128 numbers, so "which run is task n in" is a lookup by page.
@@ -23,10 +25,12 @@ create sequence if not exists dibs.task_page increment 128 start 70368744177664;
 create or replace function dibs.id_of(p_task bigint, p_salt bigint default 0) returns uuid
   language plpgsql immutable parallel safe set search_path = '' as $$
 begin
-  return encode(int8send(p_task << 16 | 32768) || int8send(p_salt & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid;
+  return encode(
+    int8send(p_task << 16 | 32768) || int8send(p_salt & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid;
 end $$;
 comment on function dibs.id_of(bigint, bigint) is
-  'The id of a task: a version 8 uuid of 48 bits of number and 62 bits of salt. Ids sort by number, so a run is a range of the log''s key.';
+  'The id of a task: a version 8 uuid of 48 bits of number and 62 bits of salt.
+Ids sort by number, so a run is a range of the log''s key.';
 
 create or replace function dibs.task_of(p_id uuid) returns bigint
   language plpgsql immutable parallel safe set search_path = '' as $$
@@ -36,10 +40,12 @@ end $$;
 comment on function dibs.task_of(uuid) is 'The number in a task''s id.';
 
 create or replace function dibs.runs_of(p_tasks int8multirange) returns setof int8range
-  language sql immutable parallel safe set search_path = '' as $$
-  select r * int8range(page * 128, (page + 1) * 128)
-  from unnest(p_tasks) r, generate_series(lower(r) / 128, (upper(r) - 1) / 128) page
-$$;
+  language plpgsql immutable parallel safe set search_path = '' as $$
+begin
+  return query
+    select r * int8range(page * 128, (page + 1) * 128)
+    from unnest(p_tasks) r, generate_series(lower(r) / 128, (upper(r) - 1) / 128) page;
+end $$;
 comment on function dibs.runs_of(int8multirange) is 'The runs that make up a set of tasks, cut where a page ends.';
 
 -- What each task is --------------------------------------------------------------------------------
@@ -77,7 +83,8 @@ create table if not exists dibs.lease (
   held int8multirange not null,
   worker_id text not null
 );
-comment on table dibs.lease is 'One row per claim call that was granted something: the tasks it still holds, until when.';
+comment on table dibs.lease is
+  'One row per claim call that was granted something: the tasks it still holds, until when.';
 alter table dibs.lease enable row level security;
 
 create table if not exists dibs.outcome (
@@ -107,7 +114,8 @@ create table if not exists dibs.attempt (
   primary key (task, n)
 );
 comment on table dibs.attempt is
-  'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried: from here on counting starts anew.';
+  'Attempts that did not complete: failed (the handler said so), lost (the lease ran out).
+retried: from here on counting starts anew.';
 alter table dibs.attempt enable row level security;
 
 create table if not exists dibs.result (
@@ -131,7 +139,8 @@ create table if not exists dibs.unique_key (
   task bigint not null,
   primary key (type, key)
 );
-comment on table dibs.unique_key is 'Keys of tasks that have not ended; a second task of the same type and key is not enqueued.';
+comment on table dibs.unique_key is
+  'Keys of tasks that have not ended; a second task of the same type and key is not enqueued.';
 alter table dibs.unique_key enable row level security;
 create index if not exists unique_key_by_task on dibs.unique_key (task);
 
@@ -158,7 +167,8 @@ create table if not exists dibs.hint (
   sweep_took interval not null
 );
 comment on table dibs.hint is
-  'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it. Inserted, never updated; never trusted.';
+  'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it.
+Inserted, never updated; never trusted.';
 alter table dibs.hint enable row level security;
 create index if not exists hint_newest on dibs.hint (type, priority, made_at desc);
 

@@ -78,14 +78,16 @@ end $$;
 comment on function dibs.held_tasks(bigint) is 'The tasks a lease holds, ready to be handed to its worker.';
 
 create or replace function dibs.history_of(p_task bigint, out last int, out failures int, out losses int)
-  language sql stable set search_path = '' as $$
-  select coalesce(max(n), 0),
-    count(*) filter (where outcome = 'failed' and n > counted_from)::int, count(*) filter (where outcome = 'lost' and n > counted_from)::int
-  from (
-    select n, outcome, coalesce(max(n) filter (where outcome = 'retried') over (), 0) as counted_from
-    from dibs.attempt where task = p_task
-  ) a
-$$;
+  language plpgsql stable set search_path = '' as $$
+begin
+  select coalesce(max(a.n), 0),
+      count(*) filter (where a.outcome = 'failed' and a.n > a.counted_from), count(*) filter (where a.outcome = 'lost' and a.n > a.counted_from)
+    into last, failures, losses
+    from (
+      select n, outcome, coalesce(max(n) filter (where outcome = 'retried') over (), 0) as counted_from
+      from dibs.attempt where task = p_task
+    ) a;
+end $$;
 comment on function dibs.history_of(bigint) is
   'The number of a task''s last noted attempt, and how many failed and were lost since somebody last asked to try it again.';
 
@@ -93,7 +95,10 @@ comment on function dibs.history_of(bigint) is
 
 create or replace function dibs.due_lanes(p_types text[], p_now timestamptz, p_from_start boolean)
   returns table (type text, priority smallint, hint dibs.hint, sweep boolean)
-  language sql stable set search_path = '' as $$
+  language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+begin
+  return query
   select l.type, l.priority, h.hint, s.sweep
   from dibs.lane l
   left join lateral (
@@ -113,8 +118,8 @@ create or replace function dibs.due_lanes(p_types text[], p_now timestamptz, p_f
     order by r.run_at, lower(r.run) limit 1
   ) head
   where p_types is null or l.type = any (p_types)
-  order by l.priority, head.run_at, l.type
-$$;
+  order by l.priority, head.run_at, l.type;
+end $$;
 comment on function dibs.due_lanes(text[], timestamptz, boolean) is
   'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first. Each with its newest hint, and
 whether it is time for a sweep from its start (once a second, or p_from_start unless that is slow), since work that was committed late lies

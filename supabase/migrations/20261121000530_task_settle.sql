@@ -11,12 +11,13 @@ declare
   v_released int8multirange;
   v_settled int8multirange;
   v_count int;
+  v_results boolean;
 begin
-  select count(*), coalesce(range_agg(int8range(task, task + 1)), '{}'),
+  select count(*), bool_or(result is not null), coalesce(range_agg(int8range(task, task + 1)), '{}'),
       coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'failed'), '{}'),
       coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'released'), '{}')
-    into v_count, v_named, v_failed, v_released
-    from (select dibs.task_of(id) as task, status from dibs.read_outcomes(p_outcomes)) o;
+    into v_count, v_results, v_named, v_failed, v_released
+    from (select dibs.task_of(id) as task, status, result from dibs.read_outcomes(p_outcomes)) o;
   if v_count > dibs.count_of(v_named) then
     perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own', 'Send ids back exactly as the claim gave them.');
   end if;
@@ -45,17 +46,22 @@ begin
   if not isempty(v_released) then
     perform dibs.make_ready(v_released);
   end if;
-  insert into dibs.result
-    select task, result from (select dibs.task_of(id) as task, result, status from dibs.read_outcomes(p_outcomes) where result is not null) o
-    where status = 'succeeded' and task <@ v_settled
-    on conflict (task) do update set result = excluded.result;  -- a task that was done once before and asked for again
+  if v_results then
+    insert into dibs.result
+      select task, result from (select dibs.task_of(id) as task, result from dibs.read_outcomes(p_outcomes) where result is not null) o
+      where task <@ v_settled
+      on conflict (task) do update set result = excluded.result;  -- a task that was done once before and asked for again
+  end if;
 
-  select coalesce(array_agg(id) filter (where not repeated), '{}'), count(*) filter (where repeated) into lost, settled
-    from (
-      select id, dibs.was_settled(p_fence, dibs.task_of(id), status) as repeated
-      from dibs.read_outcomes(p_outcomes) where not dibs.task_of(id) <@ v_settled
-    ) o;
-  settled := settled + dibs.count_of(v_settled);
+  settled := dibs.count_of(v_settled);
+  lost := '{}';
+  if not v_named <@ v_settled then
+    select coalesce(array_agg(id) filter (where not repeated), '{}'), settled + count(*) filter (where repeated) into lost, settled
+      from (
+        select id, dibs.was_settled(p_fence, dibs.task_of(id), status) as repeated
+        from dibs.read_outcomes(p_outcomes) where not dibs.task_of(id) <@ v_settled
+      ) o;
+  end if;
 end $$;
 comment on function dibs.settle_tasks(bigint, jsonb, text) is
   'Settle tasks of one lease, as settle_lease says. A lease that is gone settles nothing: its worker was fenced out.';
@@ -167,19 +173,21 @@ comment on function public.reap_tasks() is
 -- Small questions ----------------------------------------------------------------------------------
 
 create or replace function dibs.count_of(p_tasks int8multirange) returns int
-  language sql immutable set search_path = '' as $$
-  select coalesce(sum(upper(r) - lower(r)), 0)::int from unnest(p_tasks) r
-$$;
+  language plpgsql immutable set search_path = '' as $$
+begin
+  return (select coalesce(sum(upper(r) - lower(r)), 0) from unnest(p_tasks) r);
+end $$;
 comment on function dibs.count_of(int8multirange) is 'How many tasks are in a set.';
 
 create or replace function dibs.was_settled(p_fence bigint, p_task bigint, p_status text) returns boolean
-  language sql stable set search_path = '' as $$
-  select case p_status
+  language plpgsql stable set search_path = '' as $$
+begin
+  return case p_status
     when 'succeeded' then exists (select from dibs.outcome o
       where lower(o.run) >> 7 = p_task >> 7 and o.run @> p_task and o.fence = p_fence and o.status = 'completed')
     when 'failed' then exists (select from dibs.attempt a where a.task = p_task and a.fence = p_fence and a.outcome = 'failed')
-    else false end
-$$;
+    else false end;
+end $$;
 comment on function dibs.was_settled(bigint, bigint, text) is
   'Whether this very grant already reported this outcome of a task: then saying it again is no loss.';
 

@@ -143,8 +143,8 @@ testTasks(
     const [a, b] = [db.connect(), db.connect()];
     const clock = await testClock(db.sql);
     await enqueue(b, "a");
-  await claim(b, { seconds: 3600 });
-  for (let round = 0; round < 5; round++) {
+    await claim(b, { seconds: 3600 });
+    for (let round = 0; round < 5; round++) {
       await a`begin`;
       const late = await enqueue(a, "a", 3);
       // Others go on meanwhile, long enough for hints to be made, and used, beyond those three.
