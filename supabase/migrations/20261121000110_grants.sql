@@ -77,7 +77,8 @@ create or replace function dibs.interface() returns text[]
     'claim_named_thoughts', 'claim_next_thoughts', 'settle_and_claim_thoughts', 'retry_failed_thoughts',
     'quarantined_thoughts',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
-    'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts', 'task_attempts',
+    'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
+    'task_attempts',
     'renew_lease', 'settle_lease', 'effect_begin', 'effect_done', 'plan_dispatch', 'dibs_status']
 $$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';

@@ -1,7 +1,8 @@
 -- What a worker does with a lease, whether it holds tasks or thoughts: renew it, settle it, and in
 -- the same call claim the next.
 
-create or replace function public.renew_lease(p_fence text, p_lease_seconds int default 900, p_progress jsonb default null) returns setof uuid
+create or replace function public.renew_lease(
+    p_fence text, p_lease_seconds int default 900, p_progress jsonb default null) returns setof uuid
   language plpgsql set search_path = '' as $$
 declare
   v_fence bigint := dibs.parse_fence(p_fence);
@@ -38,11 +39,13 @@ begin
 end $$;
 comment on function public.settle_lease(text, jsonb, text, text) is
   'Report what came of granted work.
-p_outcomes: [{id, status, error?, result?, metadata?, permanent?}]; status is succeeded, failed or released (handed back, no attempt burned);
-result is kept with a task; metadata is merged into a thought''s in this very transaction; permanent: a failure that no retry will mend.
+p_outcomes: [{id, status, error?, result?, metadata?, permanent?}]; status is succeeded, failed or released
+(handed back, no attempt burned); result is kept with a task; metadata is merged into a thought''s in this very
+transaction; permanent: a failure that no retry will mend.
 p_rest: what came of everything the lease holds and p_outcomes does not name; null leaves it leased.
 p_request_id: a repeat of the same request is answered the same.
-Returns how many were settled, and the named ids that were not, because the lease no longer holds them: somebody else has them, or will.
+Returns how many were settled, and the named ids that were not, because the lease no longer holds them: somebody
+else has them, or will.
 Errors: PT400 with the path of the bad field; then nothing was settled.';
 
 create or replace function public.settle_and_claim_tasks(
@@ -64,13 +67,15 @@ begin
   return v_done || (
     select jsonb_build_object('lease_expires_at', min(h.lease_expires_at),
       'lease_ms', dibs.ms_until(min(h.lease_expires_at)),
-      'tasks', coalesce(jsonb_agg(jsonb_build_object('id', h.id, 'type', h.type, 'payload', h.payload, 'attempt', h.attempt,
+      'tasks', coalesce(jsonb_agg(jsonb_build_object(
+          'id', h.id, 'type', h.type, 'payload', h.payload, 'attempt', h.attempt,
         'max_attempts', h.max_attempts)), '[]'))
     from dibs.held_tasks(v_fence) h);
 end $$;
 comment on function public.settle_and_claim_tasks(text, jsonb, text, text, text[], int, int, text) is
   'settle_lease and claim_tasks in one transaction and one round trip.
-Returns {settled, lost, fence, lease_expires_at, lease_ms, tasks: [{id, type, payload, attempt, max_attempts}]}; fence is null when nothing was due.
+Returns {settled, lost, fence, lease_expires_at, lease_ms, tasks: [{id, type, payload, attempt, max_attempts}]};
+fence is null when nothing was due.
 Errors: PT400 with the path of the bad field; then nothing was settled nor claimed.';
 
 -- Either surface -----------------------------------------------------------------------------------
@@ -81,7 +86,8 @@ declare
   v_fence bigint := dibs.parse_fence(p_fence);
 begin
   if p_rest not in ('succeeded', 'failed', 'released') then
-    perform dibs.refuse('PT400', 'p_rest must be succeeded, failed or released', 'Leave it out to keep the rest leased.');
+    perform dibs.refuse('PT400', 'p_rest must be succeeded, failed or released',
+      'Leave it out to keep the rest leased.');
   end if;
   if exists (select from public.thought_work_claims where fence = v_fence) then
     select s.settled, s.lost into settled, lost from dibs.settle_thoughts(v_fence, p_outcomes, p_rest) s;
@@ -97,7 +103,8 @@ create or replace function dibs.renew_tasks(p_fence bigint, p_lease_seconds int,
 declare
   v_held int8multirange;
 begin
-  update dibs.lease set expires_at = dibs.clock() + p_lease_seconds * interval '1 s' where fence = p_fence returning held into v_held;
+  update dibs.lease set expires_at = dibs.clock() + p_lease_seconds * interval '1 s'
+    where fence = p_fence returning held into v_held;
   if not found then return; end if;
   insert into dibs.progress
     select dibs.task_of(key::uuid), value, dibs.clock() from jsonb_each(coalesce(nullif(p_progress, 'null'), '{}'))
@@ -105,9 +112,13 @@ begin
     on conflict (task) do update set progress = excluded.progress, reported_at = excluded.reported_at;
   return query
     select l.id from unnest(v_held) r,
-      lateral (select l.id from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l;
+      lateral (
+        select l.id from dibs.log l
+        where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0
+      ) l;
 end $$;
-comment on function dibs.renew_tasks(bigint, int, jsonb) is 'Prolong a lease on tasks and note their progress. Returns the ids held.';
+comment on function dibs.renew_tasks(bigint, int, jsonb) is
+  'Prolong a lease on tasks and note their progress. Returns the ids held.';
 
 create or replace function dibs.ms_until(p_moment timestamptz) returns bigint
   language plpgsql volatile set search_path = '' as $$

@@ -12,10 +12,12 @@ create table if not exists dibs.effect (
   primary key (id, key)
 );
 comment on table dibs.effect is
-  'Effects outside the database, by task or thought. parked: begun by an attempt that was cut off; nobody knows whether it happened, a person decides.';
+  'Effects outside the database, by task or thought.
+parked: begun by an attempt that was cut off; nobody knows whether it happened, a person decides.';
 alter table dibs.effect enable row level security;
 
-create or replace function public.effect_begin(p_fence text, p_id uuid, p_key text, p_mode text default 'at_most_once') returns jsonb
+create or replace function public.effect_begin(p_fence text, p_id uuid, p_key text, p_mode text default 'at_most_once')
+  returns jsonb
   language plpgsql set search_path = '' as $$
 declare
   v_effect dibs.effect;
@@ -28,7 +30,8 @@ begin
   end if;
   perform dibs.assert_held(dibs.parse_fence(p_fence), p_id);
 
-  insert into dibs.effect (id, key, mode, state, begun_at) values (p_id, p_key, p_mode, 'begun', dibs.clock()) on conflict do nothing;
+  insert into dibs.effect (id, key, mode, state, begun_at)
+    values (p_id, p_key, p_mode, 'begun', dibs.clock()) on conflict do nothing;
   if found then
     v_state := 'go';
   else
@@ -45,21 +48,25 @@ begin
 end $$;
 comment on function public.effect_begin(text, uuid, text, text) is
   'Ask to do an effect outside the database on behalf of a task or thought that p_fence holds.
-p_key names the effect within the work. p_mode: provider_key when the provider drops repeats of an idempotency key, at_most_once when it does not.
-Returns {state, result, idempotency_key}. go: do it, then effect_done. done: it was done before, here is its result. parked: an earlier attempt
-was cut off in between; doing it again might double it, so a person decides.
+p_key names the effect within the work.
+p_mode: provider_key when the provider drops repeats of an idempotency key, at_most_once when it does not.
+Returns {state, result, idempotency_key}. go: do it, then effect_done. done: it was done before, here is its result.
+parked: an earlier attempt was cut off in between; doing it again might double it, so a person decides.
 Errors: PT409 when the lease is lost; PT400 for bad input.';
 
-create or replace function public.effect_done(p_fence text, p_id uuid, p_key text, p_result jsonb default null) returns boolean
+create or replace function public.effect_done(p_fence text, p_id uuid, p_key text, p_result jsonb default null)
+  returns boolean
   language plpgsql set search_path = '' as $$
 begin
   -- Not fenced: that it happened is true, also when the lease was lost meanwhile.
   perform dibs.parse_fence(p_fence);
-  update dibs.effect set state = 'done', result = p_result, done_at = dibs.clock() where id = p_id and key = p_key and state <> 'done';
+  update dibs.effect set state = 'done', result = p_result, done_at = dibs.clock()
+    where id = p_id and key = p_key and state <> 'done';
   return found;
 end $$;
 comment on function public.effect_done(text, uuid, text, jsonb) is
-  'Note that an effect happened, with what the provider answered. Returns false when it was not begun or already noted.';
+  'Note that an effect happened, with what the provider answered.
+Returns false when it was not begun or already noted.';
 
 create or replace function dibs.assert_held(p_fence bigint, p_id uuid) returns void
   language plpgsql set search_path = '' as $$
@@ -68,9 +75,11 @@ begin
   if found then return; end if;
   perform from public.thought_work_claims where thought_id = p_id and fence = p_fence and status = 'claimed' for share;
   if found then return; end if;
-  perform dibs.refuse('PT409', 'lost: this fence does not hold ' || coalesce(p_id::text, 'null') || ' any more', 'Stop working on it: somebody else has it, or will.');
+  perform dibs.refuse('PT409', 'lost: this fence does not hold ' || coalesce(p_id::text, 'null') || ' any more',
+    'Stop working on it: somebody else has it, or will.');
 end $$;
 comment on function dibs.assert_held(bigint, uuid) is
-  'Refuse (PT409) unless the lease holds this task or thought; it cannot be taken from the lease before the transaction ends.';
+  'Refuse (PT409) unless the lease holds this task or thought;
+it cannot be taken from the lease before the transaction ends.';
 
 select dibs.seal();
