@@ -52,7 +52,8 @@ create table dibs.attempt (
   constraint outcome_is_known CHECK ((outcome = ANY (ARRAY['failed'::text, 'lost'::text, 'retried'::text])))
 );
 alter table dibs.attempt enable row level security;
-comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried: from here on counting starts anew.';
+comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out).
+retried: from here on counting starts anew.';
 
 create table dibs.dispatch (
   id bigint generated always as identity,
@@ -84,7 +85,8 @@ create table dibs.effect (
   constraint state_is_known CHECK ((state = ANY (ARRAY['begun'::text, 'done'::text, 'parked'::text])))
 );
 alter table dibs.effect enable row level security;
-comment on table dibs.effect is 'Effects outside the database, by task or thought. parked: begun by an attempt that was cut off; nobody knows whether it happened, a person decides.';
+comment on table dibs.effect is 'Effects outside the database, by task or thought.
+parked: begun by an attempt that was cut off; nobody knows whether it happened, a person decides.';
 
 create table dibs.hint (
   type text not null,
@@ -100,7 +102,8 @@ create table dibs.hint (
 );
 alter table dibs.hint enable row level security;
 CREATE INDEX hint_newest ON dibs.hint USING btree (type, priority, made_at DESC);
-comment on table dibs.hint is 'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it. Inserted, never updated; never trusted.';
+comment on table dibs.hint is 'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it.
+Inserted, never updated; never trusted.';
 
 create table dibs.lane (
   type text not null,
@@ -156,6 +159,7 @@ create table dibs.progress (
   constraint progress_pkey PRIMARY KEY (task)
 );
 alter table dibs.progress enable row level security;
+comment on table dibs.progress is 'How far running tasks have come, as their worker last said.';
 
 create table dibs.ready (
   run_at timestamp with time zone not null,
@@ -185,6 +189,7 @@ create table dibs.result (
   constraint result_pkey PRIMARY KEY (task)
 );
 alter table dibs.result enable row level security;
+comment on table dibs.result is 'What completed tasks came to, where their handler said.';
 
 create table dibs.settings (
   only_row boolean default true not null,
@@ -289,19 +294,11 @@ begin
   if found then return; end if;
   perform from public.thought_work_claims where thought_id = p_id and fence = p_fence and status = 'claimed' for share;
   if found then return; end if;
-  perform dibs.refuse('PT409', 'lost: this fence does not hold ' || coalesce(p_id::text, 'null') || ' any more', 'Stop working on it: somebody else has it, or will.');
+  perform dibs.refuse('PT409', 'lost: this fence does not hold ' || coalesce(p_id::text, 'null') || ' any more',
+    'Stop working on it: somebody else has it, or will.');
 end $function$;
-comment on function dibs.assert_held(bigint,uuid) is 'Refuse (PT409) unless the lease holds this task or thought; it cannot be taken from the lease before the transaction ends.';
-
-CREATE OR REPLACE FUNCTION dibs.attempts_of(p_task bigint)
- RETURNS integer
- LANGUAGE sql
- STABLE
- SET search_path TO ''
-AS $function$
-  select count(*)::int from dibs.attempt where task = p_task and outcome <> 'retried'
-$function$;
-comment on function dibs.attempts_of(bigint) is 'How many attempts of a task failed or were lost.';
+comment on function dibs.assert_held(bigint,uuid) is 'Refuse (PT409) unless the lease holds this task or thought;
+it cannot be taken from the lease before the transaction ends.';
 
 CREATE OR REPLACE FUNCTION dibs.backoff(p_failures integer)
  RETURNS interval
@@ -416,9 +413,11 @@ declare
   v_problem text;
 begin
   if jsonb_typeof(p_outcomes) <> 'array' then
-    perform dibs.refuse('PT400', 'p_outcomes must be a list of outcomes', 'Send [{"id": …, "status": "succeeded"}, …].');
+    perform dibs.refuse('PT400', 'p_outcomes must be a list of outcomes',
+      'Send [{"id": …, "status": "succeeded"}, …].');
   elsif jsonb_array_length(p_outcomes) > 1000 then
-    perform dibs.refuse('PT400', 'p_outcomes has ' || jsonb_array_length(p_outcomes) || ' outcomes, at most 1000 go in one call',
+    perform dibs.refuse('PT400',
+      'p_outcomes has ' || jsonb_array_length(p_outcomes) || ' outcomes, at most 1000 go in one call',
       'Settle the rest in a second call.');
   end if;
 
@@ -428,16 +427,20 @@ begin
     select ordinality - 1 as ord, case
       when jsonb_typeof(value) <> 'object' then ' must be an object'
       when value - '{id,status,error,result,metadata,permanent}'::text[] <> '{}'
-        then ' has a field that outcomes do not have; they have id, status, error, result, metadata, permanent'
-      when coalesce(value ->> 'id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then '.id must be a uuid'
+        then ' must have no other fields than id, status, error, result, metadata, permanent'
+      when coalesce(value ->> 'id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        then '.id must be a uuid'
       when coalesce(value ->> 'status', '') not in ('succeeded', 'failed', 'released')
         then '.status must be succeeded, failed or released'
       when jsonb_typeof(value -> 'error') not in ('string', 'null') then '.error must be text'
-      when jsonb_typeof(value -> 'permanent') not in ('boolean', 'null') then '.permanent must be true or false'
+      when jsonb_typeof(value -> 'permanent') not in ('boolean', 'null')
+        then '.permanent must be true or false'
       when jsonb_typeof(value -> 'metadata') not in ('object', 'null') then '.metadata must be an object'
       -- What would be dropped in silence is refused instead.
-      when value ->> 'status' <> 'succeeded' and value ->> 'metadata' is not null then '.metadata goes with succeeded only'
-      when value ->> 'status' <> 'succeeded' and value ->> 'result' is not null then '.result goes with succeeded only'
+      when value ->> 'status' <> 'succeeded' and value ->> 'metadata' is not null
+        then '.metadata goes with succeeded only'
+      when value ->> 'status' <> 'succeeded' and value ->> 'result' is not null
+        then '.result goes with succeeded only'
     end as problem
     from jsonb_array_elements(p_outcomes) with ordinality
   ) looked_at
@@ -454,7 +457,8 @@ begin
   having count(*) > 1
   limit 1;
   if found then
-    perform dibs.refuse('PT400', 'p_outcomes[' || v_ord || '].id is named twice', 'Report one outcome for each id.');
+    perform dibs.refuse('PT400', 'p_outcomes[' || v_ord || '].id is named twice',
+      'Report one outcome for each id.');
   end if;
 end $function$;
 comment on function dibs.check_outcomes(jsonb) is 'Refuse (PT400) a list with an outcome that is wrong in itself, or with two outcomes for one id.';
@@ -467,7 +471,8 @@ CREATE OR REPLACE FUNCTION dibs.check_rest(p_rest text)
 AS $function$
 begin
   if p_rest not in ('succeeded', 'failed', 'released') then
-    perform dibs.refuse('PT400', 'p_rest must be succeeded, failed or released', 'Leave it out to keep the rest leased.');
+    perform dibs.refuse('PT400', 'p_rest must be succeeded, failed or released',
+      'Leave it out to keep the rest leased.');
   end if;
 end $function$;
 comment on function dibs.check_rest(text) is 'Refuse (PT400) an outcome for the rest of a lease that is none. Null is fine: the rest stays leased.';
@@ -551,12 +556,13 @@ before.';
 
 CREATE OR REPLACE FUNCTION dibs.count_of(p_tasks int8multirange)
  RETURNS integer
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
 AS $function$
-  select coalesce(sum(upper(r) - lower(r)), 0)::int from unnest(p_tasks) r
-$function$;
+begin
+  return (select coalesce(sum(upper(r) - lower(r)), 0) from unnest(p_tasks) r);
+end $function$;
 comment on function dibs.count_of(int8multirange) is 'How many tasks are in a set.';
 
 CREATE OR REPLACE FUNCTION dibs.delete_task()
@@ -582,7 +588,8 @@ CREATE OR REPLACE FUNCTION dibs.distinct_ids(p_argument text, p_ids uuid[])
 AS $function$
 begin
   if cardinality(p_ids) > 1000 then
-    perform dibs.refuse('PT400', p_argument || ' has ' || cardinality(p_ids) || ' ids, at most 1000 go in one call',
+    perform dibs.refuse('PT400',
+      p_argument || ' has ' || cardinality(p_ids) || ' ids, at most 1000 go in one call',
       'Split them over several calls.');
   end if;
   return array(select distinct id from unnest(p_ids) id where id is not null order by id);
@@ -591,10 +598,17 @@ comment on function dibs.distinct_ids(text,uuid[]) is 'Ids as people send them, 
 
 CREATE OR REPLACE FUNCTION dibs.due_lanes(p_types text[], p_now timestamp with time zone, p_from_start boolean)
  RETURNS TABLE(type text, priority smallint, hint dibs.hint, sweep boolean)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
+begin
+  return query
   select l.type, l.priority, h.hint, s.sweep
   from dibs.lane l
   left join lateral (
@@ -602,8 +616,9 @@ AS $function$
   ) h on true,
   -- While an old snapshot is held a sweep gets slow; it then comes so seldom that it takes a twentieth of the time.
   lateral (
-    select h.hint is null or (h.hint).swept_at
-      + greatest((h.hint).sweep_took * 20, case when p_from_start then interval '0' else interval '1 s' end) < p_now as sweep
+    select h.hint is null or (h.hint).swept_at + case
+      when p_from_start then greatest((h.hint).sweep_took - interval '100 ms', interval '0') * 20
+      else greatest((h.hint).sweep_took * 20, interval '1 s') end <= p_now as sweep
   ) s,
   lateral (
     select r.run_at from dibs.ready r
@@ -613,10 +628,11 @@ AS $function$
     order by r.run_at, lower(r.run) limit 1
   ) head
   where p_types is null or l.type = any (p_types)
-  order by l.priority, head.run_at, l.type
-$function$;
+  order by l.priority, head.run_at, l.type;
+end $function$;
 comment on function dibs.due_lanes(text[],timestamp with time zone,boolean) is 'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first. Each with its newest hint, and
-whether it is time for a sweep from its start (once a second, or p_from_start), since work that was committed late lies before the hint.';
+whether it is time for a sweep from its start (once a second, or p_from_start unless that is slow), since work that was committed late lies
+before the hint.';
 
 CREATE OR REPLACE FUNCTION dibs.end_attempts(p_outcome text, p_lease dibs.lease, p_tasks bigint[], p_errors text[], p_permanent boolean[])
  RETURNS void
@@ -666,19 +682,19 @@ end $function$;
 comment on function dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]) is 'An attempt of each of these tasks failed or was lost: they wait for the next one, failed ones after a backoff, or fail for good when that
 was the last. A lost attempt has its own cap (settings.max_losses), since most of a lost batch had not begun.';
 
-CREATE OR REPLACE FUNCTION dibs.end_claims(p_fence bigint, p_ids uuid[], p_statuses text[], p_errors text[], p_permanent boolean[])
+CREATE OR REPLACE FUNCTION dibs.end_claims(p_fence bigint, p_work_type text, p_ids uuid[], p_statuses text[], p_errors text[], p_permanent boolean[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
- SET enable_bitmapscan TO 'off'
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
-  v_work_type text;
   v_ended uuid[];
   v_released uuid[];
 begin
@@ -689,16 +705,18 @@ begin
           and (c.max_attempts is null or c.attempt_count < c.max_attempts)
         then v_now + dibs.backoff(c.attempt_count) end
     from unnest(p_ids, p_statuses, p_errors, p_permanent) o (id, status, error, permanent)
-    where c.thought_id = o.id and c.fence = p_fence and c.status = 'claimed' and o.status <> 'released'
-    returning c.thought_id, c.work_type
+    where c.thought_id = o.id and c.work_type = p_work_type
+      and c.fence = p_fence and c.status || '' = 'claimed' and o.status <> 'released'
+    returning c.thought_id
   )
-  select min(work_type), array_agg(thought_id) into v_work_type, v_ended from ended;
-  perform dibs.forget_attempts(v_work_type, v_ended);
+  select array_agg(thought_id) into v_ended from ended;
+  perform dibs.forget_attempts(p_work_type, v_ended);
 
   with released as (
     delete from public.thought_work_claims c
     using unnest(p_ids, p_statuses) o (id, status)
-    where c.thought_id = o.id and c.fence = p_fence and c.status = 'claimed' and o.status = 'released'
+    where c.thought_id = o.id and c.work_type = p_work_type
+      and c.fence = p_fence and c.status || '' = 'claimed' and o.status = 'released'
     returning c.thought_id
   )
   select array_agg(thought_id) into v_released from released;
@@ -709,11 +727,11 @@ begin
     from unnest(p_ids, p_statuses) o (id, status)
     where not exists (
       select from public.thought_work_claims c
-      where c.thought_id = o.id and c.fence = p_fence and c.status = o.status)
+      where c.thought_id = o.id and c.work_type = p_work_type and c.fence = p_fence and c.status = o.status)
     except select unnest(v_released)
     order by 1);
 end $function$;
-comment on function dibs.end_claims(bigint,uuid[],text[],text[],boolean[]) is 'Give the locked claims of a lease their outcomes.
+comment on function dibs.end_claims(bigint,text,uuid[],text[],text[],boolean[]) is 'Give the locked claims of a lease their outcomes.
 Returns the ids that this fence does not hold, nor has ended in the same way.';
 
 CREATE OR REPLACE FUNCTION dibs.end_tasks(p_tasks int8multirange, p_status text, p_lease dibs.lease, p_now timestamp with time zone)
@@ -734,6 +752,28 @@ begin
       lateral (select k.ctid as at from dibs.unique_key k where k.task >= lower(r) and k.task < upper(r) offset 0) k));
 end $function$;
 comment on function dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone) is 'Give tasks that are in no other place their outcome, and free their unique keys.';
+
+CREATE OR REPLACE FUNCTION dibs.ended(p_tasks int8multirange, p_statuses text[] DEFAULT ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  -- Locked, so that nobody prunes what is being looked at.
+  return (
+    select coalesce(range_agg(o.run), '{}') from (
+      select run from dibs.outcome
+      where lower(run) >> 7 = any (array(select distinct lower(r) >> 7 from dibs.runs_of(p_tasks) r))
+        and run && p_tasks and status = any (p_statuses)
+      order by lower(run) for update
+    ) o);
+end $function$;
+comment on function dibs.ended(int8multirange,text[]) is 'The runs that ended in one of these ways and have a part of these tasks.';
 
 CREATE OR REPLACE FUNCTION dibs.fill_pool(p_work_type text, p_call_began timestamp with time zone)
  RETURNS boolean
@@ -810,9 +850,10 @@ CREATE OR REPLACE FUNCTION dibs.forget_attempts(p_work_type text, p_ids uuid[])
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
- SET enable_bitmapscan TO 'off'
 AS $function$
 begin
   -- A memory that is locked is going away with its thought.
@@ -828,87 +869,20 @@ begin
 end $function$;
 comment on function dibs.forget_attempts(text,uuid[]) is 'Forget the attempts of thoughts whose claim has ended: from then on the claim itself tells them.';
 
-CREATE OR REPLACE FUNCTION dibs.grant_next_thoughts(p_limit integer, p_work_type text, p_worker_id text, p_ttl_seconds integer, p_max_attempts integer, p_fence bigint)
- RETURNS void
+CREATE OR REPLACE FUNCTION dibs.grant_next_thoughts(p_limit integer, p_work_type text, p_worker_id text, p_lease_seconds integer, p_max_attempts integer)
+ RETURNS bigint
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
-declare
-  v_began timestamptz := clock_timestamp();
-  v_missing int := p_limit;
-  v_searching boolean := false;
-  v_ids uuid[];
 begin
   perform dibs.reap_thoughts(p_work_type);
-  loop
-    v_ids := dibs.take_from_pool(p_work_type, v_missing);
-    if v_ids = '{}' then
-      if not v_searching then
-        v_searching := pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0));
-        if v_searching then continue; end if;  -- the one who searched before may have filled it
-        -- Somebody is searching for all. Rather than wait, look around a little.
-        v_ids := dibs.look_around(p_work_type, v_missing);
-        perform dibs.grant_thoughts(v_ids, p_work_type, p_worker_id, p_ttl_seconds, p_max_attempts, p_fence);
-        return;
-      end if;
-      if not dibs.fill_pool(p_work_type, v_began) then return; end if;
-      continue;
-    end if;
-    v_missing := v_missing - cardinality(
-      dibs.grant_thoughts(v_ids, p_work_type, p_worker_id, p_ttl_seconds, p_max_attempts, p_fence));
-    if v_missing = 0 then return; end if;
-  end loop;
+  return (
+    select w.fence
+    from dibs.write_claims(
+      dibs.lock_next_claimable(p_work_type, p_limit),
+      p_work_type, p_worker_id, p_lease_seconds, p_max_attempts) w);
 end $function$;
-comment on function dibs.grant_next_thoughts(integer,text,text,integer,integer,bigint) is 'Grant up to so many thoughts that have no claim. Fewer only when a whole pass found no more, or while
-another caller searches.';
-
-CREATE OR REPLACE FUNCTION dibs.grant_thoughts(p_ids uuid[], p_work_type text, p_worker_id text, p_ttl_seconds integer, p_max_attempts integer, p_fence bigint)
- RETURNS uuid[]
- LANGUAGE plpgsql
- SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET enable_bitmapscan TO 'off'
-AS $function$
-declare
-  v_ids uuid[];
-  v_now timestamptz := dibs.clock();
-begin
-  -- What is plainly taken goes first, because each lock below takes shared memory.
-  v_ids := array(
-    select wanted.id
-    from unnest(p_ids) wanted (id)
-    where not exists (
-      select from public.thought_work_claims c
-      where c.thought_id = wanted.id and c.work_type = p_work_type
-        and (c.status <> 'claimed' or c.ttl_expires_at > v_now)));
-  if v_ids = '{}' then return v_ids; end if;
-
-  -- Nothing from here on waits for another claimer: whatever somebody else is at is left to them.
-  v_ids := dibs.lock_unclaimed(p_work_type, dibs.lock_thoughts(dibs.lock_claiming(p_work_type, v_ids)), v_now);
-  v_now := dibs.clock();
-
-  with granted as (
-    insert into public.thought_work_claims as c
-      (thought_id, work_type, worker_id, claimed_at, ttl_expires_at, attempt_count, last_error, fence, max_attempts)
-    select wanted.id, p_work_type, p_worker_id, v_now, v_now + make_interval(secs => p_ttl_seconds),
-      coalesce(m.attempts, 0) + 1, m.last_error, p_fence, p_max_attempts
-    from unnest(v_ids) wanted (id)
-    left join dibs.thought_attempt m on m.thought_id = wanted.id and m.work_type = p_work_type
-    order by wanted.id
-    on conflict (thought_id, work_type) do update
-    set worker_id = excluded.worker_id, claimed_at = excluded.claimed_at, ttl_expires_at = excluded.ttl_expires_at,
-      attempt_count = c.attempt_count + 1, fence = excluded.fence, max_attempts = excluded.max_attempts
-    where c.status = 'claimed' and c.ttl_expires_at <= v_now
-    returning c.thought_id
-  )
-  select coalesce(array_agg(thought_id), '{}') into v_ids from granted;
-  return v_ids;
-end $function$;
-comment on function dibs.grant_thoughts(uuid[],text,text,integer,integer,bigint) is 'Grant those of the thoughts that can be had; ids distinct and in order.
-Returns them. Never waits for another claimer.';
+comment on function dibs.grant_next_thoughts(integer,text,text,integer,integer) is 'Grant up to so many thoughts that have no claim. Returns the fence of the grant.';
 
 CREATE OR REPLACE FUNCTION dibs.granted_thoughts(p_fence bigint)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, content text, metadata jsonb)
@@ -917,16 +891,17 @@ CREATE OR REPLACE FUNCTION dibs.granted_thoughts(p_fence bigint)
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
- SET enable_bitmapscan TO 'off'
 AS $function$
 begin
   return query
     select c.thought_id, c.fence::text, c.attempt_count, c.ttl_expires_at, t.content, t.metadata
     from public.thought_work_claims c
     join public.thoughts t on t.id = c.thought_id
-    where c.fence = p_fence and c.status = 'claimed'
+    where c.fence = p_fence and c.status || '' = 'claimed'
     order by c.thought_id;
 end $function$;
 comment on function dibs.granted_thoughts(bigint) is 'What a grant still holds, with what a worker needs of it.';
@@ -952,7 +927,7 @@ begin
     select from unnest(v_lease.held) r,
       lateral (select from dibs.attempt a where a.task >= lower(r) and a.task < upper(r) limit 1) a);
   return query
-    select t.id, t.type, t.payload, 1 + case when v_tried then dibs.attempts_of(dibs.task_of(t.id)) else 0 end,
+    select t.id, t.type, t.payload, 1 + case when v_tried then (select h.failures + h.losses from dibs.history_of(dibs.task_of(t.id)) h) else 0 end,
       t.max_attempts::int, p_fence::text, v_lease.expires_at
     from unnest(v_lease.held) r,
       -- offset 0: from the run to the log's key, whatever the statistics say.
@@ -963,17 +938,19 @@ comment on function dibs.held_tasks(bigint) is 'The tasks a lease holds, ready t
 
 CREATE OR REPLACE FUNCTION dibs.history_of(p_task bigint, OUT last integer, OUT failures integer, OUT losses integer)
  RETURNS record
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
-  select coalesce(max(n), 0),
-    count(*) filter (where outcome = 'failed' and n > counted_from)::int, count(*) filter (where outcome = 'lost' and n > counted_from)::int
-  from (
-    select n, outcome, coalesce(max(n) filter (where outcome = 'retried') over (), 0) as counted_from
-    from dibs.attempt where task = p_task
-  ) a
-$function$;
+begin
+  select coalesce(max(a.n), 0),
+      count(*) filter (where a.outcome = 'failed' and a.n > a.counted_from), count(*) filter (where a.outcome = 'lost' and a.n > a.counted_from)
+    into last, failures, losses
+    from (
+      select n, outcome, coalesce(max(n) filter (where outcome = 'retried') over (), 0) as counted_from
+      from dibs.attempt where task = p_task
+    ) a;
+end $function$;
 comment on function dibs.history_of(bigint) is 'The number of a task''s last noted attempt, and how many failed and were lost since somebody last asked to try it again.';
 
 CREATE OR REPLACE FUNCTION dibs.id_of(p_task bigint, p_salt bigint DEFAULT 0)
@@ -983,9 +960,11 @@ CREATE OR REPLACE FUNCTION dibs.id_of(p_task bigint, p_salt bigint DEFAULT 0)
  SET search_path TO ''
 AS $function$
 begin
-  return encode(int8send(p_task << 16 | 32768) || int8send(p_salt & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid;
+  return encode(
+    int8send(p_task << 16 | 32768) || int8send(p_salt & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid;
 end $function$;
-comment on function dibs.id_of(bigint,bigint) is 'The id of a task: a version 8 uuid of 48 bits of number and 62 bits of salt. Ids sort by number, so a run is a range of the log''s key.';
+comment on function dibs.id_of(bigint,bigint) is 'The id of a task: a version 8 uuid of 48 bits of number and 62 bits of salt.
+Ids sort by number, so a run is a range of the log''s key.';
 
 CREATE OR REPLACE FUNCTION dibs.insert_task()
  RETURNS trigger
@@ -993,8 +972,9 @@ CREATE OR REPLACE FUNCTION dibs.insert_task()
  SET search_path TO ''
 AS $function$
 begin
-  if new.id is not null then
-    perform dibs.refuse('PT400', 'id is given by Dibs', 'Leave id out; unique_key makes a task unique.');
+  if jsonb_strip_nulls(to_jsonb(new) - '{type,payload,priority,run_at,max_attempts,unique_key,status}'::text[]) <> '{}' then
+    perform dibs.refuse('PT400', 'a new task has type, payload, priority, run_at, max_attempts and unique_key only',
+      'Leave the rest out; Dibs gives the id, and unique_key makes a task unique.');
   elsif new.status <> 'pending' then
     perform dibs.refuse('PT400', 'status of a new task is pending', 'Leave status out.');
   end if;
@@ -1016,7 +996,8 @@ AS $function$
     'claim_named_thoughts', 'claim_next_thoughts', 'settle_and_claim_thoughts', 'retry_failed_thoughts',
     'quarantined_thoughts',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
-    'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts', 'task_attempts',
+    'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
+    'task_attempts',
     'renew_lease', 'settle_lease', 'effect_begin', 'effect_done', 'plan_dispatch', 'dibs_status']
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
@@ -1090,6 +1071,37 @@ begin
 end $function$;
 comment on function dibs.lease_tasks(text,text[],integer,integer) is 'Lease up to p_limit due tasks. Returns the fence, or null when nothing was to be had.';
 
+CREATE OR REPLACE FUNCTION dibs.lock_claimable(p_work_type text, p_ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+  v_ids uuid[];
+begin
+  -- What is plainly taken goes first, because each lock below takes shared memory.
+  v_ids := array(
+    select wanted.id
+    from unnest(p_ids) wanted (id)
+    where not exists (
+      select from public.thought_work_claims c
+      where c.thought_id = wanted.id and c.work_type = p_work_type
+        and (c.status <> 'claimed' or c.ttl_expires_at > v_now)));
+  if v_ids = '{}' then return v_ids; end if;
+  v_ids := dibs.lock_claiming(p_work_type, v_ids);
+  v_ids := dibs.lock_thoughts(v_ids);
+  return dibs.lock_unclaimed(p_work_type, v_ids, v_now);
+end $function$;
+comment on function dibs.lock_claimable(text,uuid[]) is 'Those of the thoughts that can be had, kept from everybody else until the end of the transaction.
+Never waits for another claimer: whatever somebody else is at is left to them.';
+
 CREATE OR REPLACE FUNCTION dibs.lock_claiming(p_work_type text, p_ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -1112,19 +1124,51 @@ CREATE OR REPLACE FUNCTION dibs.lock_held_thoughts(p_fence bigint)
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
- SET enable_bitmapscan TO 'off'
 AS $function$
 begin
   return array(
     select c.thought_id
     from public.thought_work_claims c
-    where c.fence = p_fence and c.status = 'claimed'
+    where c.fence = p_fence and c.status || '' = 'claimed'
     order by c.thought_id
     for update);
 end $function$;
 comment on function dibs.lock_held_thoughts(bigint) is 'What a grant still holds, locked, so that it stays held until the end of the transaction.';
+
+CREATE OR REPLACE FUNCTION dibs.lock_next_claimable(p_work_type text, p_limit integer)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_began timestamptz := clock_timestamp();
+  v_searching boolean := false;
+  v_ids uuid[];
+  v_locked uuid[] := '{}';
+begin
+  while cardinality(v_locked) < p_limit loop
+    v_ids := dibs.take_from_pool(p_work_type, p_limit - cardinality(v_locked));
+    if v_ids = '{}' and not v_searching then
+      v_searching := pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0));
+      if v_searching then continue; end if;  -- whoever searched before may have filled it by now
+      -- Somebody is searching for all. Rather than wait, look around a little.
+      return v_locked || dibs.lock_claimable(p_work_type,
+        array(select unnest(dibs.look_around(p_work_type, p_limit)) except select unnest(v_locked)
+          order by 1 limit p_limit - cardinality(v_locked)));
+    elsif v_ids = '{}' then
+      exit when not dibs.fill_pool(p_work_type, v_began);
+    end if;
+    v_locked := v_locked || dibs.lock_claimable(p_work_type,
+      array(select unnest(v_ids) except select unnest(v_locked) order by 1));
+  end loop;
+  return v_locked;
+end $function$;
+comment on function dibs.lock_next_claimable(text,integer) is 'Up to so many thoughts that have no claim, locked as lock_claimable does. Fewer only when a whole pass
+found no more, or while another caller searches.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_thoughts(p_ids uuid[])
  RETURNS uuid[]
@@ -1132,12 +1176,14 @@ CREATE OR REPLACE FUNCTION dibs.lock_thoughts(p_ids uuid[])
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
- SET enable_bitmapscan TO 'off'
 AS $function$
 begin
-  return array(select t.id from public.thoughts t where t.id = any (p_ids) order by t.id for key share skip locked);
+  return array(
+    select t.id from public.thoughts t where t.id = any (p_ids) order by t.id for key share skip locked);
 end $function$;
 comment on function dibs.lock_thoughts(uuid[]) is 'Those ids that are thoughts and not being deleted, kept from deletion for the rest of the transaction.';
 
@@ -1147,9 +1193,10 @@ CREATE OR REPLACE FUNCTION dibs.lock_unclaimed(p_work_type text, p_ids uuid[], p
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
- SET enable_bitmapscan TO 'off'
 AS $function$
 declare
   v_expired uuid[];
@@ -1158,7 +1205,7 @@ begin
     select c.thought_id
     from unnest(p_ids) wanted (id)
     join public.thought_work_claims c on c.thought_id = wanted.id and c.work_type = p_work_type
-    where c.status = 'claimed' and c.ttl_expires_at <= p_now
+    where c.status || '' = 'claimed' and c.ttl_expires_at <= p_now
       and (c.max_attempts is null or c.attempt_count < c.max_attempts)
     for update of c skip locked);
   -- A claim that is there but was not locked is being renewed, released or reaped, or has no attempt left.
@@ -1187,8 +1234,7 @@ begin
     v_ids := (select s.ids from dibs.search_unclaimed(p_work_type, null, p_wanted, v_until) s);
   end if;
   -- Others are looking at the same ones.
-  return array(
-    select id from (select id from unnest(v_ids) id order by random() limit p_wanted) shuffled order by id);
+  return array(select id from unnest(v_ids) id order by random() limit p_wanted);
 end $function$;
 comment on function dibs.look_around(text,integer) is 'A few thoughts without a claim near to where the pass is, for those who cannot wait for it.';
 
@@ -1198,7 +1244,8 @@ CREATE OR REPLACE FUNCTION dibs.lost_error(p_worker_id text, p_attempt integer, 
  IMMUTABLE
  SET search_path TO ''
 AS $function$
-  select format('the lease of %s ran out in attempt %s', p_worker_id, p_attempt) || coalesce(' of ' || p_max_attempts, '')
+  select format('the lease of %s ran out in attempt %s', p_worker_id, p_attempt)
+    || coalesce(' of ' || p_max_attempts, '')
 $function$;
 comment on function dibs.lost_error(text,integer,integer) is 'What is written down about an attempt whose worker was not heard of again.';
 
@@ -1208,8 +1255,8 @@ CREATE OR REPLACE FUNCTION dibs.make_hint(p_type text, p_priority smallint, p_la
  SET search_path TO ''
 AS $function$
 begin
-  -- Ten a second are enough. Claims that run at once may each make one; that is harmless.
-  if not p_sweep and p_last.made_at > p_now - interval '100 ms' then return; end if;
+  -- Ten a second are enough, the first one from a sweep. Claims that run at once may each make one; that is harmless.
+  if not p_sweep and coalesce(p_last.made_at > p_now - interval '100 ms', true) then return; end if;
   -- Where work was seen becomes the beginning only with the next hint: a slower claim may still put a rest before it.
   insert into dibs.hint values (p_type, p_priority, p_now,
     coalesce(p_last.seen_run_at, '-infinity'), coalesce(p_last.seen_task, 0),
@@ -1219,7 +1266,9 @@ begin
     case when p_sweep then dibs.clock() - p_now else p_last.sweep_took end);
   -- Now and then, those that no claim reads any more.
   if p_sweep and random() < 0.02 then
-    delete from dibs.hint where type = p_type and priority = p_priority and made_at < p_now - interval '10 s';
+    delete from dibs.hint where ctid = any (array(
+      select ctid from dibs.hint where type = p_type and priority = p_priority and made_at < p_now - interval '10 s'
+      for update skip locked));
   end if;
 end $function$;
 comment on function dibs.make_hint(text,smallint,dibs.hint,boolean,timestamp with time zone,dibs.taken) is 'Note where the work of a lane begins, for the claims to come.';
@@ -1255,6 +1304,17 @@ begin
   return greatest(0, floor(extract(epoch from p_moment - dibs.clock()) * 1000));
 end $function$;
 comment on function dibs.ms_until(timestamp with time zone) is 'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no harm.';
+
+CREATE OR REPLACE FUNCTION dibs.one_at_a_time()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('dibs.one_at_a_time', 0));
+end $function$;
+comment on function dibs.one_at_a_time() is 'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could wait for each other. Workers
+never come here.';
 
 CREATE OR REPLACE FUNCTION dibs.parse_fence(p_fence text)
  RETURNS bigint
@@ -1383,19 +1443,21 @@ CREATE OR REPLACE FUNCTION dibs.quarantine_lost(p_work_type text, p_ids uuid[], 
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
- SET enable_bitmapscan TO 'off'
 AS $function$
 declare
   v_quarantined uuid[];
 begin
   with quarantined as (
     update public.thought_work_claims c
-    set status = 'failed', finished_at = p_now, last_error = dibs.lost_error(c.worker_id, c.attempt_count, c.max_attempts)
+    set status = 'failed', finished_at = p_now,
+      last_error = dibs.lost_error(c.worker_id, c.attempt_count, c.max_attempts)
     from unnest(p_ids) due (id)
     where c.thought_id = due.id and c.work_type = p_work_type
-      and c.status = 'claimed' and c.attempt_count >= c.max_attempts
+      and c.status || '' = 'claimed' and c.attempt_count >= c.max_attempts
     returning c.thought_id
   )
   select array_agg(thought_id) into v_quarantined from quarantined;
@@ -1411,7 +1473,7 @@ CREATE OR REPLACE FUNCTION dibs.read_outcomes(p_outcomes jsonb)
  SET search_path TO ''
 AS $function$
 begin
-  if p_outcomes is null then return; end if;
+  if p_outcomes is null or p_outcomes = '[]' then return; end if;
   perform dibs.check_outcomes(p_outcomes);
   return query
     select (item.ordinality - 1)::int, (item.value ->> 'id')::uuid, item.value ->> 'status',
@@ -1428,12 +1490,13 @@ CREATE OR REPLACE FUNCTION dibs.reap_leases()
  SET search_path TO ''
 AS $function$
 declare
+  v_now timestamptz := dibs.clock();
   v_lease dibs.lease;
   v_reaped int := 0;
 begin
   for v_lease in
     delete from dibs.lease where fence = any (array(
-      select l.fence from dibs.lease l where l.expires_at < dibs.clock() order by l.fence for update skip locked))
+      select l.fence from dibs.lease l where l.expires_at < v_now order by l.fence for update skip locked))
     returning *
   loop
     perform dibs.end_attempts('lost', v_lease, array_agg(task), array_fill('the lease ended before the task was settled'::text, array[count(*)::int]),
@@ -1458,7 +1521,9 @@ begin
   if p_work_type is not null then return dibs.reap_work_type(p_work_type); end if;
   -- One look into the index for each work type; distinct would read the whole of it.
   loop
-    select min(c.work_type) into v_work_type from public.thought_work_claims c where c.work_type > v_work_type;
+    select min(c.work_type) into v_work_type
+    from public.thought_work_claims c
+    where c.work_type > v_work_type;
     exit when v_work_type is null;
     v_reaped := v_reaped + dibs.reap_work_type(v_work_type);
   end loop;
@@ -1473,9 +1538,10 @@ CREATE OR REPLACE FUNCTION dibs.reap_work_type(p_work_type text)
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
- SET enable_bitmapscan TO 'off'
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
@@ -1564,15 +1630,22 @@ AS $function$
 declare
   v_held int8multirange;
 begin
-  update dibs.lease set expires_at = dibs.clock() + p_lease_seconds * interval '1 s' where fence = p_fence returning held into v_held;
+  -- Locked first: the clock is read when nobody else can keep this waiting any more.
+  perform from dibs.lease where fence = p_fence for update;
+  update dibs.lease set expires_at = dibs.clock() + p_lease_seconds * interval '1 s'
+    where fence = p_fence returning held into v_held;
   if not found then return; end if;
   insert into dibs.progress
-    select dibs.task_of(key::uuid), value, dibs.clock() from jsonb_each(coalesce(nullif(p_progress, 'null'), '{}'))
+    select distinct on (key::uuid) dibs.task_of(key::uuid), value, dibs.clock()
+    from jsonb_each(coalesce(nullif(p_progress, 'null'), '{}'))
     where key ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' and dibs.task_of(key::uuid) <@ v_held
     on conflict (task) do update set progress = excluded.progress, reported_at = excluded.reported_at;
   return query
     select l.id from unnest(v_held) r,
-      lateral (select l.id from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l;
+      lateral (
+        select l.id from dibs.log l
+        where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0
+      ) l;
 end $function$;
 comment on function dibs.renew_tasks(bigint,integer,jsonb) is 'Prolong a lease on tasks and note their progress. Returns the ids held.';
 
@@ -1582,9 +1655,10 @@ CREATE OR REPLACE FUNCTION dibs.renew_thoughts(p_fence bigint, p_lease_seconds i
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
- SET enable_bitmapscan TO 'off'
 AS $function$
 declare
   v_held uuid[] := dibs.lock_held_thoughts(p_fence);
@@ -1592,21 +1666,55 @@ declare
 begin
   update public.thought_work_claims c
   set ttl_expires_at = v_now + make_interval(secs => p_lease_seconds)
-  where c.fence = p_fence and c.status = 'claimed';
+  where c.fence = p_fence and c.status || '' = 'claimed';
   return query select unnest(v_held);
 end $function$;
 comment on function dibs.renew_thoughts(bigint,integer) is 'Hold what is still held for so many seconds more.
 Returns those ids. A lease that ran out and that nobody took away counts as held.';
 
+CREATE OR REPLACE FUNCTION dibs.revive(p_tasks int8multirange, p_statuses text[])
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_keyless int8multirange;
+begin
+  perform dibs.one_at_a_time();
+  p_tasks := p_tasks * dibs.ended(p_tasks, p_statuses);
+  with keyed as materialized (
+    select l.type, l.unique_key, dibs.task_of(l.id) as task
+    from unnest(p_tasks) r, lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
+    where l.unique_key is not null
+  ), got as (
+    insert into dibs.unique_key select * from keyed order by type, unique_key, task on conflict do nothing returning task
+  )
+  select coalesce(range_agg(int8range(task, task + 1)), '{}') into v_keyless from keyed where task not in (select task from got);
+  p_tasks := dibs.unfinish(p_tasks - v_keyless, p_statuses);
+  insert into dibs.attempt (task, n, outcome, ended_at)
+    select task, h.last + 1, 'retried', dibs.clock()
+    from unnest(p_tasks) r, generate_series(lower(r), upper(r) - 1) task, lateral dibs.history_of(task) h;
+  return p_tasks;
+end $function$;
+comment on function dibs.revive(int8multirange,text[]) is 'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts anew, and their unique keys
+where these are free. Returns those it could be done for; the caller makes them ready.';
+
 CREATE OR REPLACE FUNCTION dibs.runs_of(p_tasks int8multirange)
  RETURNS SETOF int8range
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 AS $function$
-  select r * int8range(page * 128, (page + 1) * 128)
-  from unnest(p_tasks) r, generate_series(lower(r) / 128, (upper(r) - 1) / 128) page
-$function$;
+begin
+  return query
+    select r * int8range(page * 128, (page + 1) * 128)
+    from unnest(p_tasks) r, generate_series(lower(r) / 128, (upper(r) - 1) / 128) page;
+end $function$;
 comment on function dibs.runs_of(int8multirange) is 'The runs that make up a set of tasks, cut where a page ends.';
 
 CREATE OR REPLACE FUNCTION dibs.seal()
@@ -1638,13 +1746,13 @@ begin
       -- Locking a row for update asks for the privilege to update it, also where nothing ever is.
       ('dibs.ready', 'select, insert, update, delete'),
       ('dibs.lease', 'select, insert, update, delete'),
+      ('dibs.hint', 'select, insert, update, delete'),
+      ('dibs.outcome', 'select, insert, update, delete'),
       ('dibs.thought_run', 'select, insert, update, delete'),
       -- Written once, deleted when pruned.
       ('dibs.log', 'select, insert, delete'),
-      ('dibs.outcome', 'select, insert, delete'),
       ('dibs.attempt', 'select, insert, delete'),
       ('dibs.unique_key', 'select, insert, delete'),
-      ('dibs.hint', 'select, insert, delete'),
       ('dibs.request', 'select, insert, delete'),
       ('dibs.lane', 'select, insert'),
       -- The newest value counts.
@@ -1692,13 +1800,14 @@ begin
   reached := coalesce(p_from, '00000000-0000-0000-0000-000000000000');
   loop
     v_step := array(select t.id from public.thoughts t where t.id >= reached order by t.id limit 10001);
-    -- The work type is spelt so that no index on it fits: this has to be one stretch of the primary key.
+    -- One stretch of the primary key each.
     ids := ids || array(
       select id from unnest(v_step[:10000]) id
       except
       select c.thought_id
       from public.thought_work_claims c
-      where c.thought_id >= v_step[1] and c.thought_id <= v_step[cardinality(v_step)] and c.work_type || '' = p_work_type);
+      where c.thought_id >= v_step[1] and c.thought_id <= v_step[cardinality(v_step)]
+        and c.work_type || '' = p_work_type);
     reached := v_step[10001];
     exit when reached is null or cardinality(ids) >= p_wanted or clock_timestamp() > p_until;
   end loop;
@@ -1715,13 +1824,15 @@ declare
   v_fence bigint := dibs.parse_fence(p_fence);
 begin
   if p_rest not in ('succeeded', 'failed', 'released') then
-    perform dibs.refuse('PT400', 'p_rest must be succeeded, failed or released', 'Leave it out to keep the rest leased.');
+    perform dibs.refuse('PT400', 'p_rest must be succeeded, failed or released',
+      'Leave it out to keep the rest leased.');
   end if;
-  if exists (select from public.thought_work_claims where fence = v_fence) then
+  if not exists (select from dibs.lease where fence = v_fence) then
     select s.settled, s.lost into settled, lost from dibs.settle_thoughts(v_fence, p_outcomes, p_rest) s;
-  else
-    select s.settled, s.lost into settled, lost from dibs.settle_tasks(v_fence, p_outcomes, p_rest) s;
+    if settled > 0 then return; end if;
   end if;
+  -- Also when the lease is gone: some of it may have been settled before, alike.
+  select s.settled, s.lost into settled, lost from dibs.settle_tasks(v_fence, p_outcomes, p_rest) s;
 end $function$;
 comment on function dibs.settle(text,jsonb,text) is 'Settle a lease of tasks or thoughts: the fence says which.';
 
@@ -1742,12 +1853,17 @@ declare
   v_failed int8multirange;
   v_released int8multirange;
   v_settled int8multirange;
+  v_count int;
+  v_results boolean;
 begin
-  select coalesce(range_agg(int8range(task, task + 1)), '{}'),
+  select count(*), bool_or(result is not null), coalesce(range_agg(int8range(task, task + 1)), '{}'),
       coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'failed'), '{}'),
       coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'released'), '{}')
-    into v_named, v_failed, v_released
-    from (select dibs.task_of(id) as task, status from dibs.read_outcomes(p_outcomes)) o;
+    into v_count, v_results, v_named, v_failed, v_released
+    from (select dibs.task_of(id) as task, status, result from dibs.read_outcomes(p_outcomes)) o;
+  if v_count > dibs.count_of(v_named) then
+    perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own', 'Send ids back exactly as the claim gave them.');
+  end if;
 
   select * into v_lease from dibs.lease where fence = p_fence for update;
   if found then
@@ -1773,17 +1889,22 @@ begin
   if not isempty(v_released) then
     perform dibs.make_ready(v_released);
   end if;
-  insert into dibs.result
-    select task, result from (select dibs.task_of(id) as task, result, status from dibs.read_outcomes(p_outcomes) where result is not null) o
-    where status = 'succeeded' and task <@ v_settled
-    on conflict (task) do update set result = excluded.result;  -- a task that was done once before and asked for again
+  if v_results then
+    insert into dibs.result
+      select task, result from (select dibs.task_of(id) as task, result from dibs.read_outcomes(p_outcomes) where result is not null) o
+      where task <@ v_settled
+      on conflict (task) do update set result = excluded.result;  -- a task that was done once before and asked for again
+  end if;
 
-  select coalesce(array_agg(id) filter (where not repeated), '{}'), count(*) filter (where repeated) into lost, settled
-    from (
-      select id, dibs.was_settled(p_fence, dibs.task_of(id), status) as repeated
-      from dibs.read_outcomes(p_outcomes) where not dibs.task_of(id) <@ v_settled
-    ) o;
-  settled := settled + dibs.count_of(v_settled);
+  settled := dibs.count_of(v_settled);
+  lost := '{}';
+  if not v_named <@ v_settled then
+    select coalesce(array_agg(id) filter (where not repeated), '{}'), settled + count(*) filter (where repeated) into lost, settled
+      from (
+        select id, dibs.was_settled(p_fence, dibs.task_of(id), status) as repeated
+        from dibs.read_outcomes(p_outcomes) where not dibs.task_of(id) <@ v_settled
+      ) o;
+  end if;
 end $function$;
 comment on function dibs.settle_tasks(bigint,jsonb,text) is 'Settle tasks of one lease, as settle_lease says. A lease that is gone settles nothing: its worker was fenced out.';
 
@@ -1793,9 +1914,10 @@ CREATE OR REPLACE FUNCTION dibs.settle_thoughts(p_fence bigint, p_outcomes jsonb
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
- SET enable_bitmapscan TO 'off'
 AS $function$
 declare
   v_ids uuid[];
@@ -1805,10 +1927,11 @@ declare
   v_permanent boolean[];
   v_rest uuid[] := '{}';
   v_held uuid[];
+  v_work_type text := (select c.work_type from public.thought_work_claims c where c.fence = p_fence limit 1);
 begin
   perform dibs.check_rest(p_rest);
-  select coalesce(array_agg(id order by id), '{}'), array_agg(status order by id), array_agg(error order by id),
-      array_agg(metadata order by id), array_agg(permanent order by id)
+  select coalesce(array_agg(id order by id), '{}'), array_agg(status order by id),
+      array_agg(error order by id), array_agg(metadata order by id), array_agg(permanent order by id)
     into v_ids, v_statuses, v_errors, v_metadata, v_permanent
     from dibs.read_outcomes(p_outcomes);
 
@@ -1826,10 +1949,10 @@ begin
   update public.thoughts t
   set metadata = coalesce(t.metadata, '{}') || o.metadata
   from unnest(v_ids, v_metadata) o (id, metadata)
-  join public.thought_work_claims c on c.thought_id = o.id and c.fence = p_fence and c.status = 'claimed'
-  where t.id = o.id and o.metadata is not null;
+  join public.thought_work_claims c on c.thought_id = o.id and c.work_type = v_work_type
+  where t.id = o.id and o.metadata is not null and c.fence = p_fence and c.status || '' = 'claimed';
 
-  lost := dibs.end_claims(p_fence, v_ids || v_rest, v_statuses, v_errors, v_permanent);
+  lost := dibs.end_claims(p_fence, v_work_type, v_ids || v_rest, v_statuses, v_errors, v_permanent);
   settled := cardinality(v_ids) + cardinality(v_rest) - cardinality(lost);
 end $function$;
 comment on function dibs.settle_thoughts(bigint,jsonb,text) is 'Settle thoughts of one lease, as settle_lease says: all that is named and still held, and with p_rest all
@@ -1841,9 +1964,10 @@ CREATE OR REPLACE FUNCTION dibs.take_away(p_work_type text, p_ids uuid[])
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
- SET enable_bitmapscan TO 'off'
 AS $function$
 begin
   with gone as (
@@ -1868,9 +1992,10 @@ CREATE OR REPLACE FUNCTION dibs.take_from_pool(p_work_type text, p_wanted intege
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
- SET enable_bitmapscan TO 'off'
 AS $function$
 declare
   v_from uuid := gen_random_uuid();
@@ -1896,7 +2021,7 @@ begin
   if cardinality(v_ids) > p_wanted then
     insert into dibs.thought_run (work_type, ids) values (p_work_type, v_ids[p_wanted + 1:]);
   end if;
-  return array(select distinct id from unnest(v_ids[:p_wanted]) id order by id);
+  return v_ids[:p_wanted];
 end $function$;
 comment on function dibs.take_from_pool(text,integer) is 'Take up to so many thoughts out of the pool that no other caller is taking; none when there are none.';
 
@@ -1982,6 +2107,7 @@ begin
       v_lane.sweep := pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority);
       if v_lane.sweep then perform dibs.reap_leases(); end if;
     end if;
+    v_now := dibs.clock();  -- what was reaped is due now; and the sweep's own time is to be known
     v_begin := case when not v_lane.sweep then v_lane.hint end;
     v_first := null;
     v_runs := ceil(p_limit / coalesce((v_lane.hint).run_length, 100));
@@ -2027,6 +2153,21 @@ begin
 end $function$;
 comment on function dibs.tasks_of(uuid[]) is 'The set of tasks with these ids; unknown ids are left out.';
 
+CREATE OR REPLACE FUNCTION dibs.thoughts_wait(p_work_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_began timestamptz := clock_timestamp();
+begin
+  return exists (select from dibs.thought_run r where r.work_type = p_work_type)
+    -- Whoever is searching right now is a claimer, who needs no drain's help to begin.
+    or pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0))
+      and dibs.fill_pool(p_work_type, v_began);
+end $function$;
+comment on function dibs.thoughts_wait(text) is 'Whether thoughts wait for this work type, as far as the pool or a look for more can tell.';
+
 CREATE OR REPLACE FUNCTION dibs.tick()
  RETURNS bigint
  LANGUAGE plpgsql
@@ -2049,7 +2190,8 @@ CREATE OR REPLACE FUNCTION dibs.tidy()
 AS $function$
 begin
   delete from dibs.hint h where h.made_at < dibs.clock() - interval '1 minute' and exists (
-    select from dibs.hint newer where newer.type = h.type and newer.priority = h.priority and newer.made_at > h.made_at);
+    select from dibs.hint newer
+    where newer.type = h.type and newer.priority = h.priority and newer.made_at > h.made_at);
   delete from dibs.dispatch where made_at < dibs.clock() - interval '7 days';
   delete from dibs.request where made_at < dibs.clock() - interval '1 day';
 end $function$;
@@ -2068,7 +2210,7 @@ AS $function$
 declare
   v_found int8multirange;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('dibs.withdraw', 0));
+  perform dibs.one_at_a_time();
   with deleted as (
     delete from dibs.outcome o
     where lower(o.run) >> 7 = any (array(select distinct lower(run) >> 7 from dibs.runs_of(p_tasks) run))
@@ -2091,20 +2233,24 @@ AS $function$
 declare
   v_task int8multirange := int8multirange(int8range(dibs.task_of(old.id), dibs.task_of(old.id) + 1));
   v_now timestamptz := dibs.clock();
+  v_run_at timestamptz := greatest(v_now, case when new.run_at is distinct from old.run_at then new.run_at end);
+  v_writable text[] := '{status,error,run_at,started_at,completed_at}';
   v_last dibs.lease;
 begin
-  if (new.id, new.type, new.payload, new.priority, new.max_attempts) is distinct from (old.id, old.type, old.payload, old.priority, old.max_attempts)
-    or new.unique_key is distinct from old.unique_key then
+  if to_jsonb(new) - v_writable <> to_jsonb(old) - v_writable then
     perform dibs.refuse('PT400', 'what a task is cannot be changed once it is enqueued',
-      'Update status, error, started_at and completed_at; to change the rest, cancel the task and enqueue another.');
-  elsif new.status is null or new.status not in ('pending', 'completed', 'failed', 'cancelled') and new.status <> old.status then
-    perform dibs.refuse('PT400', 'status must be pending, completed, failed or cancelled', 'To start work on a task, call claim_task().');
-  elsif new.status = old.status and new.status <> 'pending' then
+      'Update status, error, run_at, started_at and completed_at; to change the rest, cancel the task and enqueue another.');
+  elsif new.status is null or new.status not in ('pending', 'completed', 'failed', 'cancelled') and new is distinct from old then
+    perform dibs.refuse('PT400', 'status must be pending, completed, failed or cancelled',
+      'To start work on a task, call claim_task(); to go on with it, renew_lease().');
+  elsif new.status = old.status and (new.status <> 'pending' or new.run_at is not distinct from old.run_at) then
     return new;
   end if;
 
   if old.status in ('pending', 'processing') then
     v_task := dibs.withdraw(v_task);
+  elsif new.status = 'pending' then
+    v_task := dibs.revive(v_task, array[old.status]);
   else
     v_task := dibs.unfinish(v_task, array[old.status]);
   end if;
@@ -2113,18 +2259,14 @@ begin
 
   v_last.started_at := coalesce(old.started_at, new.started_at);
   v_last.worker_id := old.worker_id;
-  if old.status = 'processing' and new.status <> 'completed' or new.status = 'failed' then
+  if new.status = 'failed' or old.status = 'processing' and new.status = 'pending' then
     insert into dibs.attempt (task, n, outcome, started_at, ended_at, worker_id, error)
       select dibs.task_of(old.id), h.last + 1, case new.status when 'failed' then 'failed' else 'lost' end, v_last.started_at, v_now,
         old.worker_id, coalesce(dibs.clean_error(new.error), 'set to ' || new.status || ' by an update')
       from dibs.history_of(dibs.task_of(old.id)) h;
-  elsif old.status in ('completed', 'failed', 'cancelled') and new.status = 'pending' then
-    insert into dibs.attempt (task, n, outcome, ended_at)
-      select dibs.task_of(old.id), h.last + 1, 'retried', v_now from dibs.history_of(dibs.task_of(old.id)) h;
   end if;
   if new.status = 'pending' then
-    perform dibs.make_ready(v_task, greatest(nullif(new.run_at, old.run_at), v_now));
-    perform dibs.wake(new.run_at);
+    perform dibs.make_ready(v_task, v_run_at), dibs.wake(v_run_at);
   else
     perform dibs.end_tasks(v_task, new.status, v_last, coalesce(new.completed_at, v_now));
   end if;
@@ -2140,7 +2282,7 @@ AS $function$
 declare
   v_now timestamptz := dibs.clock();
 begin
-  if p_run_at > v_now or to_regproc('net.http_post') is null then return; end if;
+  if p_run_at > v_now or to_regnamespace('net') is null then return; end if;
   -- One call for a burst. Whoever comes while another is at it need not call either.
   if exists (select from dibs.dispatch where made_at > v_now - (select wake_debounce from dibs.settings)) then
     return;
@@ -2154,16 +2296,17 @@ The call leaves with the commit.';
 
 CREATE OR REPLACE FUNCTION dibs.was_settled(p_fence bigint, p_task bigint, p_status text)
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
-  select case p_status
+begin
+  return case p_status
     when 'succeeded' then exists (select from dibs.outcome o
       where lower(o.run) >> 7 = p_task >> 7 and o.run @> p_task and o.fence = p_fence and o.status = 'completed')
     when 'failed' then exists (select from dibs.attempt a where a.task = p_task and a.fence = p_fence and a.outcome = 'failed')
-    else false end
-$function$;
+    else false end;
+end $function$;
 comment on function dibs.was_settled(bigint,bigint,text) is 'Whether this very grant already reported this outcome of a task: then saying it again is no loss.';
 
 CREATE OR REPLACE FUNCTION dibs.withdraw(p_tasks int8multirange)
@@ -2180,10 +2323,9 @@ declare
   v_withdrawn int8multirange := '{}';
   v_found int8multirange;
 begin
-  -- One at a time: two of them could otherwise wait for each other, having begun in different places.
-  perform pg_advisory_xact_lock(hashtextextended('dibs.withdraw', 0));
-  -- More than one look, since a task may move meanwhile, from ready to a lease or back.
-  for v_look in 1..3 loop
+  perform dibs.one_at_a_time();
+  -- More than one look, since a task may move meanwhile: to a lease, back to ready, or within ready when a claim cuts its run.
+  for v_look in 1..100 loop
     with found as materialized (
       select r.ctid as at, r.* from dibs.ready r
       where lower(r.run) >> 7 = any (array(select distinct lower(run) >> 7 from dibs.runs_of(p_tasks) run))
@@ -2207,7 +2349,7 @@ begin
     select v_found + coalesce(range_agg(r), '{}') * p_tasks into v_found from found, unnest(held) r;
 
     v_withdrawn := v_withdrawn + v_found;
-    p_tasks := p_tasks - v_found;
+    p_tasks := p_tasks - v_found - dibs.ended(p_tasks);
     exit when isempty(p_tasks);
   end loop;
   return v_withdrawn;
@@ -2228,65 +2370,136 @@ begin
 end $function$;
 comment on function dibs.work_waits() is 'Whether a drain would find something to do.';
 
+CREATE OR REPLACE FUNCTION dibs.write_claims(p_ids uuid[], p_work_type text, p_worker_id text, p_ttl_seconds integer, p_max_attempts integer, OUT fence bigint, OUT granted uuid[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_material TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+declare
+  -- Both only now that all is locked: the lease must not begin, nor the fence be drawn, before the
+  -- last holder of any of the thoughts is gone.
+  v_now timestamptz := dibs.clock();
+  v_fence bigint := nextval('dibs.fence');
+begin
+  with written as (
+    insert into public.thought_work_claims as c
+      (thought_id, work_type, worker_id, claimed_at, ttl_expires_at,
+        attempt_count, last_error, fence, max_attempts)
+    select wanted.id, p_work_type, p_worker_id, v_now, v_now + make_interval(secs => p_ttl_seconds),
+      coalesce(m.attempts, 0) + 1, m.last_error, v_fence, p_max_attempts
+    from unnest(p_ids) wanted (id)
+    left join dibs.thought_attempt m on m.thought_id = wanted.id and m.work_type = p_work_type
+    order by wanted.id
+    on conflict (thought_id, work_type) do update
+    set worker_id = excluded.worker_id, claimed_at = excluded.claimed_at,
+      ttl_expires_at = excluded.ttl_expires_at, attempt_count = c.attempt_count + 1,
+      fence = excluded.fence, max_attempts = excluded.max_attempts
+    where c.status = 'claimed' and c.ttl_expires_at <= v_now
+    returning c.thought_id
+  )
+  select v_fence, coalesce(array_agg(thought_id), '{}') into fence, granted from written;
+end $function$;
+comment on function dibs.write_claims(uuid[],text,text,integer,integer) is 'Write the claims of one grant, on thoughts that lock_claimable gave. Returns its fence and its thoughts.';
+
 -- Views -------------------------------------------------------------------------------------------
 
 create view public.tasks with (security_invoker=true) as
- SELECT l.id,
-    l.type,
-    l.payload,
-    place.status,
-    l.created_at,
-    place.started_at,
-    place.completed_at,
+ SELECT t.id,
+    t.type,
+    t.payload,
+    t.status,
+    t.created_at,
+    t.started_at,
+    t.completed_at,
     ( SELECT a.error
            FROM dibs.attempt a
-          WHERE a.task = dibs.task_of(l.id)
+          WHERE a.task = dibs.task_of(t.id)
           ORDER BY a.n DESC
          LIMIT 1) AS error,
-    l.priority,
-    COALESCE(place.run_at, l.run_at) AS run_at,
-    dibs.attempts_of(dibs.task_of(l.id)) + place.running AS attempts,
-    l.max_attempts,
-    l.unique_key,
+    t.priority,
+    t.run_at,
+    (( SELECT h.failures + h.losses
+           FROM dibs.history_of(dibs.task_of(t.id)) h(last, failures, losses))) + t.running AS attempts,
+    t.max_attempts,
+    t.unique_key,
     ( SELECT r.result
            FROM dibs.result r
-          WHERE r.task = dibs.task_of(l.id)) AS result,
+          WHERE r.task = dibs.task_of(t.id)) AS result,
     ( SELECT p.progress
            FROM dibs.progress p
-          WHERE p.task = dibs.task_of(l.id)) AS progress,
-    place.worker_id,
-    place.lease_expires_at
-   FROM ( SELECT ready.run,
+          WHERE p.task = dibs.task_of(t.id)) AS progress,
+    t.worker_id,
+    t.lease_expires_at
+   FROM ( SELECT
+         OFFSET 0) one_row,
+    ( SELECT l.id,
+            l.type,
+            l.payload,
+            l.created_at,
+            l.priority,
+            l.max_attempts,
+            l.unique_key,
+            r.run_at,
             'pending'::text AS status,
-            ready.run_at,
             NULL::timestamp with time zone AS started_at,
             NULL::timestamp with time zone AS completed_at,
             NULL::text AS worker_id,
             NULL::timestamp with time zone AS lease_expires_at,
             0 AS running
-           FROM dibs.ready
+           FROM dibs.ready r,
+            LATERAL generate_series(lower(r.run), upper(r.run) - 1) task(task),
+            dibs.log l
+          WHERE dibs.task_of(l.id) = task.task AND (dibs.task_of(l.id) >> 7) = (lower(r.run) >> 7)
         UNION ALL
-         SELECT run.run,
+         SELECT l.id,
+            l.type,
+            l.payload,
+            l.created_at,
+            l.priority,
+            l.max_attempts,
+            l.unique_key,
+            l.run_at,
             'processing'::text,
+            h.started_at,
             NULL::timestamp with time zone,
-            lease.started_at,
-            NULL::timestamp with time zone,
-            lease.worker_id,
-            lease.expires_at,
+            h.worker_id,
+            h.expires_at,
             1
-           FROM dibs.lease,
-            LATERAL dibs.runs_of(lease.held) run(run)
+           FROM ( SELECT e.started_at,
+                    e.worker_id,
+                    e.expires_at,
+                    task.task
+                   FROM dibs.lease e,
+                    LATERAL unnest(e.held) run(run),
+                    LATERAL generate_series(lower(run.run), upper(run.run) - 1) task(task)
+                 OFFSET 0) h,
+            dibs.log l
+          WHERE dibs.task_of(l.id) = h.task
         UNION ALL
-         SELECT outcome.run,
-            outcome.status,
+         SELECT l.id,
+            l.type,
+            l.payload,
+            l.created_at,
+            l.priority,
+            l.max_attempts,
+            l.unique_key,
+            l.run_at,
+            o.status,
+            o.started_at,
+            o.completed_at,
+            o.worker_id,
             NULL::timestamp with time zone,
-            outcome.started_at,
-            outcome.completed_at,
-            outcome.worker_id,
-            NULL::timestamp with time zone,
-            (outcome.status = 'completed'::text)::integer AS int4
-           FROM dibs.outcome) place
-     JOIN dibs.log l ON l.id >= dibs.id_of(lower(place.run)) AND l.id < dibs.id_of(upper(place.run)) AND (lower(place.run) >> 7) = ((('x'::text || encode(substr(uuid_send(l.id), 1, 6), 'hex'::text)))::bit(48)::bigint >> 7);
+            (o.status = 'completed'::text)::integer AS int4
+           FROM dibs.outcome o,
+            LATERAL generate_series(lower(o.run), upper(o.run) - 1) task(task),
+            dibs.log l
+          WHERE dibs.task_of(l.id) = task.task AND (dibs.task_of(l.id) >> 7) = (lower(o.run) >> 7)) t;
 comment on view public.tasks is 'Every task with its status: pending, processing, completed, failed or cancelled. Insert type and payload to enqueue; update status to settle
 or reset by hand; delete to forget. Workers claim with claim_tasks and settle with settle_lease, which fence out late writers; an update does not.';
 
@@ -2301,7 +2514,7 @@ declare
   v_cancelled int8multirange := dibs.withdraw(dibs.tasks_of(p_ids));
 begin
   perform dibs.end_tasks(v_cancelled, 'cancelled', null, dibs.clock());
-  return query select id from unnest(p_ids) id where dibs.task_of(id) <@ v_cancelled;
+  return query select distinct id from unnest(p_ids) id where dibs.task_of(id) <@ v_cancelled;
 end $function$;
 comment on function public.cancel_tasks(uuid[]) is 'Cancel tasks that have not ended. One that is being worked on is taken out of its lease: the worker learns so at its next renewal, and what
 it settles is refused as lost. Returns the ids that were cancelled. Errors: PT400 for more than 1000 ids.';
@@ -2320,8 +2533,9 @@ begin
   v_ids := dibs.distinct_ids('p_thought_ids', p_thought_ids);
   v_fence := dibs.recall('claim_named_thoughts', p_request_id)::bigint;
   if v_fence is null then
-    v_fence := nextval('dibs.fence');
-    perform dibs.grant_thoughts(v_ids, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts, v_fence);
+    select w.fence into v_fence
+    from dibs.write_claims(
+      dibs.lock_claimable(p_work_type, v_ids), p_work_type, p_worker_id, p_lease_seconds, p_max_attempts) w;
     perform dibs.reap_thoughts(p_work_type);
     perform dibs.remember('claim_named_thoughts', p_request_id, to_jsonb(v_fence));
   end if;
@@ -2342,8 +2556,7 @@ begin
   perform dibs.check_claim_next(p_work_type, p_worker_id, p_limit, p_lease_seconds, p_max_attempts);
   v_fence := dibs.recall('claim_next_thoughts', p_request_id)::bigint;
   if v_fence is null then
-    v_fence := nextval('dibs.fence');
-    perform dibs.grant_next_thoughts(p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts, v_fence);
+    v_fence := dibs.grant_next_thoughts(p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts);
     perform dibs.remember('claim_next_thoughts', p_request_id, to_jsonb(v_fence));
   end if;
   return query select * from dibs.granted_thoughts(v_fence);
@@ -2361,7 +2574,7 @@ AS $function$
 declare
   v_fence bigint := dibs.lease_tasks('claim_task', null, 1, 900);
 begin
-  return query select t.* from dibs.held_tasks(v_fence) h join public.tasks t on t.id = h.id;
+  return query select * from public.tasks t where t.id = (select h.id from dibs.held_tasks(v_fence) h);
 end $function$;
 comment on function public.claim_task() is 'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it, update its status in public.tasks.
 claim_tasks with settle_lease does more: batches, renewal, retries, and no late write of a worker that lost its lease.';
@@ -2393,11 +2606,13 @@ CREATE OR REPLACE FUNCTION public.claim_thoughts(p_thought_ids uuid[], p_work_ty
  SET search_path TO ''
 AS $function$
 declare
+  v_ids uuid[] := dibs.distinct_ids('p_thought_ids', p_thought_ids);
   v_granted uuid[];
 begin
   perform dibs.check_claim(p_work_type, p_worker_id, 'p_ttl_seconds', p_ttl_seconds);
-  v_granted := dibs.grant_thoughts(
-    dibs.distinct_ids('p_thought_ids', p_thought_ids), p_work_type, p_worker_id, p_ttl_seconds, null, nextval('dibs.fence'));
+  select w.granted into v_granted
+  from dibs.write_claims(
+    dibs.lock_claimable(p_work_type, v_ids), p_work_type, p_worker_id, p_ttl_seconds, null) w;
   perform dibs.reap_thoughts(p_work_type);
   return query select unnest(v_granted);
 end $function$;
@@ -2495,7 +2710,8 @@ begin
   end if;
   perform dibs.assert_held(dibs.parse_fence(p_fence), p_id);
 
-  insert into dibs.effect (id, key, mode, state, begun_at) values (p_id, p_key, p_mode, 'begun', dibs.clock()) on conflict do nothing;
+  insert into dibs.effect (id, key, mode, state, begun_at)
+    values (p_id, p_key, p_mode, 'begun', dibs.clock()) on conflict do nothing;
   if found then
     v_state := 'go';
   else
@@ -2511,9 +2727,10 @@ begin
   return jsonb_build_object('state', v_state, 'result', v_effect.result, 'idempotency_key', p_id || ':' || p_key);
 end $function$;
 comment on function public.effect_begin(text,uuid,text,text) is 'Ask to do an effect outside the database on behalf of a task or thought that p_fence holds.
-p_key names the effect within the work. p_mode: provider_key when the provider drops repeats of an idempotency key, at_most_once when it does not.
-Returns {state, result, idempotency_key}. go: do it, then effect_done. done: it was done before, here is its result. parked: an earlier attempt
-was cut off in between; doing it again might double it, so a person decides.
+p_key names the effect within the work.
+p_mode: provider_key when the provider drops repeats of an idempotency key, at_most_once when it does not.
+Returns {state, result, idempotency_key}. go: do it, then effect_done. done: it was done before, here is its result.
+parked: an earlier attempt was cut off in between; doing it again might double it, so a person decides.
 Errors: PT409 when the lease is lost; PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.effect_done(p_fence text, p_id uuid, p_key text, p_result jsonb DEFAULT NULL::jsonb)
@@ -2524,10 +2741,12 @@ AS $function$
 begin
   -- Not fenced: that it happened is true, also when the lease was lost meanwhile.
   perform dibs.parse_fence(p_fence);
-  update dibs.effect set state = 'done', result = p_result, done_at = dibs.clock() where id = p_id and key = p_key and state <> 'done';
+  update dibs.effect set state = 'done', result = p_result, done_at = dibs.clock()
+    where id = p_id and key = p_key and state <> 'done';
   return found;
 end $function$;
-comment on function public.effect_done(text,uuid,text,jsonb) is 'Note that an effect happened, with what the provider answered. Returns false when it was not begun or already noted.';
+comment on function public.effect_done(text,uuid,text,jsonb) is 'Note that an effect happened, with what the provider answered.
+Returns false when it was not begun or already noted.';
 
 CREATE OR REPLACE FUNCTION public.enqueue_tasks(p_tasks jsonb, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(id uuid, deduplicated boolean)
@@ -2563,6 +2782,8 @@ declare
   v_id bigint;
   v_due bigint;
   v_busy int;
+  v_draining int;
+  v_missing int;
   v_drains jsonb := '[]';
 begin
   if p_dispatch_id is not null then v_id := dibs.parse_fence(p_dispatch_id); end if;
@@ -2576,18 +2797,23 @@ begin
     join dibs.ready r on r.type = l.type and r.priority = l.priority and r.run_at <= v_now
     limit v_settings.max_drains * v_settings.tasks_per_drain
   ) r;
-  select count(distinct worker_id) into v_busy
-    from dibs.lease where expires_at > v_now and worker_id <> 'claim_task';
+  -- A worker at other types is no help; the first task it holds says what it is at. Drains name themselves so.
+  select count(distinct l.worker_id), count(distinct l.worker_id) filter (where l.worker_id like 'drain-%')
+    into v_busy, v_draining
+    from dibs.lease l, lateral dibs.id_of(lower(l.held)) first
+    join dibs.log t on t.id >= first and t.id < dibs.id_of(dibs.task_of(first) + 1)
+    where l.expires_at > v_now and (p_types is null or t.type = any (p_types));
+  v_missing := least(v_settings.max_drains - v_draining, ceil(v_due / v_settings.tasks_per_drain::real) - v_busy);
   v_drains := (
-    select coalesce(jsonb_agg(jsonb_build_object('types', p_types)), '[]')
-    from generate_series(1, least(v_settings.max_drains, ceil(v_due / v_settings.tasks_per_drain::real))::int - v_busy));
+    select coalesce(jsonb_agg(jsonb_build_object('types', p_types)), '[]') from generate_series(1, v_missing));
 
   v_drains := v_drains || (
     select coalesce(jsonb_agg(jsonb_build_object('work_type', work_type)), '[]')
     from unnest(v_settings.dispatch_work_types) wanted (work_type)
     where dibs.thoughts_wait(work_type) and not exists (
       select from public.thought_work_claims c
-      where c.work_type = wanted.work_type and c.status = 'claimed' and c.ttl_expires_at > v_now));
+      where c.work_type = wanted.work_type and c.status = 'claimed' and c.ttl_expires_at > v_now
+        and c.worker_id like 'drain-%'));
 
   update dibs.dispatch set planned_at = v_now, types = p_types, drains = jsonb_array_length(v_drains)
     where id = v_id and planned_at is null;
@@ -2597,8 +2823,9 @@ begin
   end if;
   return jsonb_build_object('dispatch_id', v_id::text, 'drains', v_drains);
 end $function$;
-comment on function public.plan_dispatch(text,text[]) is 'How many drains the backlog needs: due tasks by settings.tasks_per_drain, at most settings.max_drains, minus the
-workers that are at it; and one for each of settings.dispatch_work_types that has thoughts waiting and no worker.
+comment on function public.plan_dispatch(text,text[]) is 'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at such tasks,
+never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has thoughts
+waiting and no drain.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
 Returns {dispatch_id, drains: [{types} or {work_type}]}. Errors: PT400 for bad input.';
 
@@ -2608,20 +2835,23 @@ CREATE OR REPLACE FUNCTION public.prune_tasks(p_keep interval)
  SET search_path TO ''
 AS $function$
 declare
+  v_now timestamptz := dibs.clock();
   v_tasks int8multirange;
 begin
   if p_keep is null or p_keep < interval '0' then
     perform dibs.refuse('PT400', 'p_keep must be an interval of time, not negative');
   end if;
   with old as (
-    delete from dibs.outcome where completed_at < dibs.clock() - p_keep returning run
+    delete from dibs.outcome where ctid = any (array(
+      select ctid from dibs.outcome where completed_at < v_now - p_keep for update skip locked))
+    returning run
   )
   select coalesce(range_agg(run), '{}') into v_tasks from old;
   perform dibs.forget(v_tasks);
-  delete from dibs.request where made_at < dibs.clock() - greatest(p_keep, interval '1 day');
+  delete from dibs.request where made_at < v_now - greatest(p_keep, interval '1 day');
   return dibs.count_of(v_tasks);
 end $function$;
-comment on function public.prune_tasks(interval) is 'Delete tasks that ended longer ago than p_keep, with their history. Returns how many. Errors: PT400 for a negative interval.';
+comment on function public.prune_tasks(interval) is 'Delete tasks that ended longer ago than p_keep, with their history; waits for nobody. Returns how many. Errors: PT400 for a negative interval.';
 
 CREATE OR REPLACE FUNCTION public.quarantined_thoughts(p_work_type text)
  RETURNS TABLE(thought_id uuid, attempt_count integer, last_error text, finished_at timestamp with time zone)
@@ -2633,7 +2863,8 @@ begin
   return query
     select c.thought_id, c.attempt_count, c.last_error, c.finished_at
     from public.thought_work_claims c
-    where c.work_type = p_work_type and c.status = 'failed' and c.retry_at is null and c.attempt_count >= c.max_attempts
+    where c.work_type = p_work_type and c.status = 'failed' and c.retry_at is null
+      and c.attempt_count >= c.max_attempts
     order by c.finished_at, c.thought_id;
 end $function$;
 comment on function public.quarantined_thoughts(text) is 'Thoughts whose attempts are used up; nobody gets them until retry_failed_thoughts.';
@@ -2658,7 +2889,8 @@ begin
   with held as materialized (
     select c.thought_id, c.work_type
     from public.thought_work_claims c
-    where c.worker_id = p_worker_id and c.status = 'claimed' and (p_work_type is null or c.work_type = p_work_type)
+    where c.worker_id = p_worker_id and c.status = 'claimed'
+      and (p_work_type is null or c.work_type = p_work_type)
     order by c.thought_id, c.work_type
     for update
   )
@@ -2681,6 +2913,7 @@ declare
   v_released int8multirange;
 begin
   perform dibs.check_label('p_worker_id', p_worker_id, 200);
+  perform dibs.one_at_a_time();
   with mine as materialized (
     select fence from dibs.lease where worker_id = p_worker_id order by fence for update
   ), deleted as (
@@ -2697,15 +2930,23 @@ CREATE OR REPLACE FUNCTION public.release_thought(p_thought_id uuid, p_work_type
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
+declare
+  v_claim public.thought_work_claims;
 begin
   if p_status is null or p_status not in ('succeeded', 'failed') then
     perform dibs.refuse('PT400', 'p_status must be succeeded or failed',
       'To hand work back unfinished call release_claims_for_worker.');
   end if;
+  select * into v_claim
+  from public.thought_work_claims
+  where thought_id = p_thought_id and work_type = p_work_type
+  for update;
+  if not found or v_claim.worker_id is distinct from p_worker_id or v_claim.status <> 'claimed' then
+    return false;
+  end if;
   update public.thought_work_claims
-  set status = p_status, finished_at = dibs.clock(), last_error = dibs.clean_error(p_error), retry_at = null
-  where thought_id = p_thought_id and work_type = p_work_type and worker_id = p_worker_id and status = 'claimed';
-  if not found then return false; end if;
+  set status = p_status, finished_at = dibs.clock(), last_error = dibs.clean_error(p_error)
+  where thought_id = p_thought_id and work_type = p_work_type;
   perform dibs.forget_attempts(p_work_type, array[p_thought_id]);
   return true;
 end $function$;
@@ -2749,7 +2990,8 @@ begin
   with failed as materialized (
     select c.thought_id
     from public.thought_work_claims c
-    where c.work_type = p_work_type and c.status = 'failed' and (p_thought_ids is null or c.thought_id = any (v_ids))
+    where c.work_type = p_work_type and c.status = 'failed'
+      and (p_thought_ids is null or c.thought_id = any (v_ids))
     order by c.thought_id
     for update
   )
@@ -2770,26 +3012,14 @@ CREATE OR REPLACE FUNCTION public.retry_tasks(p_ids uuid[])
  SET search_path TO ''
 AS $function$
 declare
-  v_again int8multirange;
+  v_again int8multirange := dibs.revive(dibs.tasks_of(p_ids), array['failed', 'cancelled']);
 begin
-  -- One whose unique key another task has by now stays as it is.
-  v_again := dibs.tasks_of(array(
-    select l.id from unnest(p_ids) wanted join dibs.log l on l.id = wanted
-    where l.unique_key is null or not exists (
-      select from dibs.unique_key k where k.type = l.type and k.key = l.unique_key)));
-  v_again := dibs.unfinish(v_again, array['failed', 'cancelled']);
-  insert into dibs.unique_key
-    select l.type, l.unique_key, dibs.task_of(l.id) from unnest(p_ids) wanted join dibs.log l on l.id = wanted
-    where l.unique_key is not null and dibs.task_of(l.id) <@ v_again order by 1, 2;
-  insert into dibs.attempt (task, n, outcome, ended_at)
-    select task, h.last + 1, 'retried', dibs.clock()
-    from unnest(v_again) r, generate_series(lower(r), upper(r) - 1) task, lateral dibs.history_of(task) h;
-  perform dibs.make_ready(v_again);
-  perform dibs.wake(null);
-  return query select id from unnest(p_ids) id where dibs.task_of(id) <@ v_again;
+  if isempty(v_again) then return; end if;
+  perform dibs.make_ready(v_again), dibs.wake(null);
+  return query select distinct id from unnest(p_ids) id where dibs.task_of(id) <@ v_again;
 end $function$;
 comment on function public.retry_tasks(uuid[]) is 'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history stays.
-Returns the ids that wait again. Errors: PT400 for more than 1000 ids.';
+One whose unique key another task has by now stays as it is. Returns the ids that wait again. Errors: PT400 for more than 1000 ids.';
 
 CREATE OR REPLACE FUNCTION public.settle_and_claim_tasks(p_fence text, p_outcomes jsonb, p_rest text, p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
  RETURNS jsonb
@@ -2811,12 +3041,14 @@ begin
   return v_done || (
     select jsonb_build_object('lease_expires_at', min(h.lease_expires_at),
       'lease_ms', dibs.ms_until(min(h.lease_expires_at)),
-      'tasks', coalesce(jsonb_agg(jsonb_build_object('id', h.id, 'type', h.type, 'payload', h.payload, 'attempt', h.attempt,
+      'tasks', coalesce(jsonb_agg(jsonb_build_object(
+          'id', h.id, 'type', h.type, 'payload', h.payload, 'attempt', h.attempt,
         'max_attempts', h.max_attempts)), '[]'))
     from dibs.held_tasks(v_fence) h);
 end $function$;
 comment on function public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text) is 'settle_lease and claim_tasks in one transaction and one round trip.
-Returns {settled, lost, fence, lease_expires_at, lease_ms, tasks: [{id, type, payload, attempt, max_attempts}]}; fence is null when nothing was due.
+Returns {settled, lost, fence, lease_expires_at, lease_ms, tasks: [{id, type, payload, attempt, max_attempts}]};
+fence is null when nothing was due.
 Errors: PT400 with the path of the bad field; then nothing was settled nor claimed.';
 
 CREATE OR REPLACE FUNCTION public.settle_and_claim_thoughts(p_fence text, p_outcomes jsonb, p_rest text, p_work_type text, p_worker_id text, p_limit integer, p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
@@ -2834,8 +3066,7 @@ begin
   v_answer := dibs.recall('settle_and_claim_thoughts', p_request_id);
   if v_answer is null then
     v_settled := dibs.settle_thoughts(v_fence, p_outcomes, p_rest);
-    v_fence := nextval('dibs.fence');
-    perform dibs.grant_next_thoughts(p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts, v_fence);
+    v_fence := dibs.grant_next_thoughts(p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts);
     v_answer := jsonb_build_object('settled', v_settled.settled, 'lost', v_settled.lost, 'fence', v_fence);
     perform dibs.remember('settle_and_claim_thoughts', p_request_id, v_answer);
   end if;
@@ -2864,11 +3095,13 @@ begin
   end if;
 end $function$;
 comment on function public.settle_lease(text,jsonb,text,text) is 'Report what came of granted work.
-p_outcomes: [{id, status, error?, result?, metadata?, permanent?}]; status is succeeded, failed or released (handed back, no attempt burned);
-result is kept with a task; metadata is merged into a thought''s in this very transaction; permanent: a failure that no retry will mend.
+p_outcomes: [{id, status, error?, result?, metadata?, permanent?}]; status is succeeded, failed or released
+(handed back, no attempt burned); result is kept with a task; metadata is merged into a thought''s in this very
+transaction; permanent: a failure that no retry will mend.
 p_rest: what came of everything the lease holds and p_outcomes does not name; null leaves it leased.
 p_request_id: a repeat of the same request is answered the same.
-Returns how many were settled, and the named ids that were not, because the lease no longer holds them: somebody else has them, or will.
+Returns how many were settled, and the named ids that were not, because the lease no longer holds them: somebody
+else has them, or will.
 Errors: PT400 with the path of the bad field; then nothing was settled.';
 
 CREATE OR REPLACE FUNCTION public.task_attempts(p_id uuid)
@@ -2957,9 +3190,7 @@ grant usage on schema dibs to service_role;
 
 grant delete, insert, select on table
   dibs.attempt,
-  dibs.hint,
   dibs.log,
-  dibs.outcome,
   dibs.request,
   dibs.unique_key
   to service_role;
@@ -2967,7 +3198,9 @@ grant delete, insert, select on table
 grant delete, insert, select, update on table
   dibs.dispatch,
   dibs.effect,
+  dibs.hint,
   dibs.lease,
+  dibs.outcome,
   dibs.progress,
   dibs.ready,
   dibs.result,
@@ -2991,7 +3224,6 @@ grant usage on sequence
 
 grant execute on function
   dibs.assert_held(bigint,uuid),
-  dibs.attempts_of(bigint),
   dibs.backoff(integer),
   dibs.call_dispatch(text),
   dibs.check_between(text,bigint,bigint,bigint),
@@ -3009,13 +3241,13 @@ grant execute on function
   dibs.distinct_ids(text,uuid[]),
   dibs.due_lanes(text[],timestamp with time zone,boolean),
   dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]),
-  dibs.end_claims(bigint,uuid[],text[],text[],boolean[]),
+  dibs.end_claims(bigint,text,uuid[],text[],text[],boolean[]),
   dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone),
+  dibs.ended(int8multirange,text[]),
   dibs.fill_pool(text,timestamp with time zone),
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),
-  dibs.grant_next_thoughts(integer,text,text,integer,integer,bigint),
-  dibs.grant_thoughts(uuid[],text,text,integer,integer,bigint),
+  dibs.grant_next_thoughts(integer,text,text,integer,integer),
   dibs.granted_thoughts(bigint),
   dibs.held_tasks(bigint),
   dibs.history_of(bigint),
@@ -3025,8 +3257,10 @@ grant execute on function
   dibs.is_moment(text),
   dibs.lease_of_thoughts(bigint),
   dibs.lease_tasks(text,text[],integer,integer),
+  dibs.lock_claimable(text,uuid[]),
   dibs.lock_claiming(text,uuid[]),
   dibs.lock_held_thoughts(bigint),
+  dibs.lock_next_claimable(text,integer),
   dibs.lock_thoughts(uuid[]),
   dibs.lock_unclaimed(text,uuid[],timestamp with time zone),
   dibs.look_around(text,integer),
@@ -3034,6 +3268,7 @@ grant execute on function
   dibs.make_hint(text,smallint,dibs.hint,boolean,timestamp with time zone,dibs.taken),
   dibs.make_ready(int8multirange,timestamp with time zone),
   dibs.ms_until(timestamp with time zone),
+  dibs.one_at_a_time(),
   dibs.parse_fence(text),
   dibs.pool_freed_thoughts(),
   dibs.put_in_pool(text,uuid[]),
@@ -3049,6 +3284,7 @@ grant execute on function
   dibs.remember(text,text,jsonb),
   dibs.renew_tasks(bigint,integer,jsonb),
   dibs.renew_thoughts(bigint,integer),
+  dibs.revive(int8multirange,text[]),
   dibs.runs_of(int8multirange),
   dibs.seal(),
   dibs.search_unclaimed(text,uuid,integer,timestamp with time zone),
@@ -3062,6 +3298,7 @@ grant execute on function
   dibs.take_tasks(text[],integer,boolean),
   dibs.task_of(uuid),
   dibs.tasks_of(uuid[]),
+  dibs.thoughts_wait(text),
   dibs.tick(),
   dibs.tidy(),
   dibs.unfinish(int8multirange,text[]),
@@ -3070,6 +3307,7 @@ grant execute on function
   dibs.was_settled(bigint,bigint,text),
   dibs.withdraw(int8multirange),
   dibs.work_waits(),
+  dibs.write_claims(uuid[],text,text,integer,integer),
   public.cancel_tasks(uuid[]),
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
