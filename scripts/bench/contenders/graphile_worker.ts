@@ -1,3 +1,4 @@
+import { delay } from "@std/async/delay";
 import { Logger, makeWorkerUtils, run, type WorkerUtils } from "graphile-worker";
 import type { BenchDatabase } from "../cluster.ts";
 import type { Contender, DrainOptions, Payload } from "../contender.ts";
@@ -20,13 +21,12 @@ export const graphileWorker: Contender = {
       async enqueue(tasks) {
         await utils.addJobs(tasks.map((payload) => ({ identifier: "bench", payload })));
       },
-      drain: (options) => drain(database, options),
-      async left() {
-        const { rows } = await utils.withPgClient((client) =>
-          client.query<{ left: number }>("select count(*)::int as left from graphile_worker.jobs")
-        );
-        return rows[0].left;
+      async drain(options) {
+        await drain(database, options);
+        // Runners stop without waiting for their last completions to be written.
+        while (await countJobs(utils, "locked_at is not null")) await delay(1);
       },
+      left: () => countJobs(utils, "true"),
       [Symbol.asyncDispose]: async () => await utils.release(),
     };
   },
@@ -34,6 +34,15 @@ export const graphileWorker: Contender = {
 
 async function openUtils({ url }: BenchDatabase): Promise<WorkerUtils> {
   return await makeWorkerUtils({ connectionString: url, logger: quiet });
+}
+
+async function countJobs(utils: WorkerUtils, which: string): Promise<number> {
+  const { rows } = await utils.withPgClient((client) =>
+    client.query<{ jobs: number }>(
+      `select count(*)::int as jobs from graphile_worker.jobs where ${which}`,
+    )
+  );
+  return rows[0].jobs;
 }
 
 /** A worker with a batch is an instance of its own that fetches and completes in batches. */
