@@ -103,11 +103,14 @@ create or replace function dibs.renew_tasks(p_fence bigint, p_lease_seconds int,
 declare
   v_held int8multirange;
 begin
+  -- Locked first: the clock is read when nobody else can keep this waiting any more.
+  perform from dibs.lease where fence = p_fence for update;
   update dibs.lease set expires_at = dibs.clock() + p_lease_seconds * interval '1 s'
     where fence = p_fence returning held into v_held;
   if not found then return; end if;
   insert into dibs.progress
-    select dibs.task_of(key::uuid), value, dibs.clock() from jsonb_each(coalesce(nullif(p_progress, 'null'), '{}'))
+    select distinct on (key::uuid) dibs.task_of(key::uuid), value, dibs.clock()
+    from jsonb_each(coalesce(nullif(p_progress, 'null'), '{}'))
     where key ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' and dibs.task_of(key::uuid) <@ v_held
     on conflict (task) do update set progress = excluded.progress, reported_at = excluded.reported_at;
   return query
