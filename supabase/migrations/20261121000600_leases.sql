@@ -109,7 +109,7 @@ begin
     where fence = p_fence returning held into v_held;
   if not found then return; end if;
   insert into dibs.progress
-    select distinct on (key::uuid) dibs.task_of(key::uuid), value, dibs.clock()
+    select distinct on (dibs.task_of(key::uuid)) dibs.task_of(key::uuid), value, dibs.clock()
     from jsonb_each(coalesce(nullif(p_progress, 'null'), '{}'))
     where key ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' and dibs.task_of(key::uuid) <@ v_held
     on conflict (task) do update set progress = excluded.progress, reported_at = excluded.reported_at;
