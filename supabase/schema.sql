@@ -1636,7 +1636,7 @@ begin
     where fence = p_fence returning held into v_held;
   if not found then return; end if;
   insert into dibs.progress
-    select distinct on (key::uuid) dibs.task_of(key::uuid), value, dibs.clock()
+    select distinct on (dibs.task_of(key::uuid)) dibs.task_of(key::uuid), value, dibs.clock()
     from jsonb_each(coalesce(nullif(p_progress, 'null'), '{}'))
     where key ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' and dibs.task_of(key::uuid) <@ v_held
     on conflict (task) do update set progress = excluded.progress, reported_at = excluded.reported_at;
@@ -1827,12 +1827,11 @@ begin
     perform dibs.refuse('PT400', 'p_rest must be succeeded, failed or released',
       'Leave it out to keep the rest leased.');
   end if;
-  if not exists (select from dibs.lease where fence = v_fence) then
+  if exists (select from public.thought_work_claims where fence = v_fence) then
     select s.settled, s.lost into settled, lost from dibs.settle_thoughts(v_fence, p_outcomes, p_rest) s;
-    if settled > 0 then return; end if;
+  else
+    select s.settled, s.lost into settled, lost from dibs.settle_tasks(v_fence, p_outcomes, p_rest) s;
   end if;
-  -- Also when the lease is gone: some of it may have been settled before, alike.
-  select s.settled, s.lost into settled, lost from dibs.settle_tasks(v_fence, p_outcomes, p_rest) s;
 end $function$;
 comment on function dibs.settle(text,jsonb,text) is 'Settle a lease of tasks or thoughts: the fence says which.';
 
