@@ -7,7 +7,7 @@ create or replace function public.create_task(
 declare
   v_id uuid;
 begin
-  perform dibs.check_task('', p_type, p_priority, p_max_attempts, p_unique_key);
+  perform dibs.check_task('p_', p_type, p_priority, p_max_attempts, p_unique_key);
   v_id := (dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key)).id;
   perform dibs.wake(p_run_at);
   return v_id;

@@ -141,10 +141,11 @@ testTasks(
     const singles = await enqueueSingles(db.sql, "single", 200);
     let over = false;
     const isOver = () => over;
-    const working = [
+    const working = Promise.all([
       ...Array.from({ length: WORKERS }, (_, n) => work(db.connect(), `worker-${n}`, book, isOver)),
       cancelSome(db.connect(), tasks, book, isOver),
-    ];
+    ]);
+    working.catch(() => over = true);
     const unfinished = async () => {
       const [{ n }] = await db.sql`
       select sum(tasks)::int as n from task_counts() where status in ('pending', 'processing')`;
@@ -155,10 +156,10 @@ testTasks(
       do {
         await delay(100);
         await clock.advance("2 s");
-      } while (await unfinished() > 0 && Date.now() < end);
+      } while (!over && await unfinished() > 0 && Date.now() < end);
     } finally {
       over = true;
-      await Promise.all(working);
+      await working;
     }
 
     assert.equal(await deadlocks(db), 0);
