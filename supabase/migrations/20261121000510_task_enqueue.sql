@@ -87,9 +87,14 @@ begin
       'Fields: type and unique_key (text), payload (any), priority and max_attempts (whole numbers), run_at (a timestamp).');
   end if;
 
-  perform dibs.check_task('p_tasks[' || place - 1 || '].', t ->> 'type', coalesce((t ->> 'priority')::bigint, 0),
-      coalesce((t ->> 'max_attempts')::bigint, 5), t ->> 'unique_key')
-    from (select t, place from jsonb_array_elements(p_tasks) with ordinality u(t, place)) u;
+  -- Once for all that are alike: a thousand calls would cost more than the writing.
+  perform dibs.check_task('p_tasks[' || place - 1 || '].', type, priority, max_attempts, unique_key)
+    from (
+      select t ->> 'type' as type, coalesce((t ->> 'priority')::bigint, 0) as priority,
+        coalesce((t ->> 'max_attempts')::bigint, 5) as max_attempts, t ->> 'unique_key' as unique_key, min(place) as place
+      from jsonb_array_elements(p_tasks) with ordinality u(t, place)
+      group by 1, 2, 3, 4 order by min(place)
+    ) alike;
 end $$;
 comment on function dibs.check_tasks(jsonb) is 'Refuse (PT400) a list of tasks of which one is bad, naming the field.';
 
@@ -120,7 +125,7 @@ begin
     deduplicated := id is not null;
     if deduplicated then return; end if;
   end if;
-  id := dibs.id_of(v_task, (random() * 4e18)::bigint);
+  id := dibs.id_of(v_task, hashint8extended(v_task, (select seed from dibs.id_seed)));
   deduplicated := false;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
@@ -150,7 +155,7 @@ create or replace function dibs.put_tasks(p_tasks jsonb) returns jsonb
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
-  v_salt bigint := (random() * 4e18)::bigint;
+  v_seed bigint := (select seed from dibs.id_seed);
   v_written jsonb;
 begin
   insert into dibs.lane
@@ -178,7 +183,7 @@ begin
       from placed group by type, priority, run_at, at / 100 order by min(place)
     ) r
   ), numbered as materialized (
-    select p.*, dibs.id_of(r.first + p.at % 100, v_salt) as id
+    select p.*, dibs.id_of(n.task, hashint8extended(n.task, v_seed)) as id
     from placed p join run r on r.type = p.type and r.priority = p.priority and r.run_at = p.run_at and r.nth = p.at / 100
   ), waiting as (
     insert into dibs.ready (type, priority, run_at, run) select type, priority, run_at, int8range(first, first + length) from run

@@ -220,6 +220,18 @@ testTasks("what is handed back burns no attempt and is due at once", async ({ sq
 });
 
 testTasks(
+  "what is handed back is due at once, also when it was first meant for later",
+  async ({ sql }) => {
+    const run_at = new Date(Date.now() + 3_600_000).toISOString();
+    const [id] = await enqueue(sql, "a", 1, { run_at });
+    await sql`update tasks set run_at = now() where id = ${id}`;
+    const [{ fence }] = await claim(sql);
+    await settle(sql, fence, [], "released");
+    assert.deepEqual(ids(await claim(sql)), [id]);
+  },
+);
+
+testTasks(
   "lost leases are no failures, but too many of them end a task as poison",
   async ({ sql }) => {
     const clock = await testClock(sql);
