@@ -125,7 +125,7 @@ begin
     deduplicated := id is not null;
     if deduplicated then return; end if;
   end if;
-  id := dibs.id_of(v_task, hashint8extended(v_task, (select seed from dibs.id_seed)));
+  id := dibs.id_of(v_task, (random() * 4e18)::bigint);
   deduplicated := false;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
@@ -155,7 +155,7 @@ create or replace function dibs.put_tasks(p_tasks jsonb) returns jsonb
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
-  v_seed bigint := (select seed from dibs.id_seed);
+  v_salt bigint := (random() * 4e18)::bigint;
   v_written jsonb;
 begin
   insert into dibs.lane
@@ -183,7 +183,7 @@ begin
       from placed group by type, priority, run_at, at / 100 order by min(place)
     ) r
   ), numbered as materialized (
-    select p.*, dibs.id_of(n.task, hashint8extended(n.task, v_seed)) as id
+    select p.*, dibs.id_of(r.first + p.at % 100, v_salt) as id
     from placed p join run r on r.type = p.type and r.priority = p.priority and r.run_at = p.run_at and r.nth = p.at / 100
   ), waiting as (
     insert into dibs.ready (type, priority, run_at, run) select type, priority, run_at, int8range(first, first + length) from run
