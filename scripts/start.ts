@@ -6,6 +6,7 @@ import { demoFiles, demonstrate } from "./demo/demonstration.ts";
 import { progressView } from "./demo/progress.ts";
 import type { Proof } from "./demo/proof.ts";
 import { Screen } from "./screen.ts";
+import { surviveLostConnections } from "./stack/lost_connections.ts";
 import { PROJECT_DIR } from "./stack/migrate.ts";
 import { type Stack, startStack } from "./stack/stack.ts";
 
@@ -46,6 +47,7 @@ Examples:
   )
   .exitOverride();
 
+surviveLostConnections();
 Deno.exit(await main());
 
 async function main(): Promise<number> {

@@ -64,12 +64,14 @@ export function recordGrants<I extends Item>(
 
   function settled(fence: string, report: Report, { settled, lost }: Settled): void {
     const { names } = leases.get(fence)!;
-    const gone = new Set(lost);
-    const named = report.outcomes.filter(({ id }) => !gone.has(id));
-    // What is not named is accepted together, or, when the lease was gone, not at all.
-    const rest = settled > named.length ? report.rest : null;
-    const accepted = endings(fence, { outcomes: named, rest });
-    for (const { id } of report.outcomes) if (gone.has(id)) delete accepted[names.get(id)!];
+    const said = endings(fence, report);
+    const gone = new Set(lost.map((id) => names.get(id)));
+    const named = new Set(report.outcomes.map(({ id }) => names.get(id)));
+    // A number is all that is told of what was not named: either it is the whole, or nobody knows.
+    const all = settled === Object.keys(said).length;
+    const accepted = Object.fromEntries(
+      Object.entries(said).filter(([name]) => all || named.has(name) && !gone.has(name)),
+    );
     write(file, { kind: "settled", surface, by, fence, accepted });
     for (const { id } of report.outcomes) names.delete(id);
     if (report.rest) names.clear();

@@ -1,59 +1,8 @@
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
+import { findUnsound } from "../../scripts/chaos/soundness.ts";
 
 /** Fails unless the tables of tasks are sound: what must hold after every transaction. */
 export async function assertInvariants(sql: Sql): Promise<void> {
-  const [violations] = await sql.unsafe(VIOLATIONS);
-  for (const [violation, found] of Object.entries(violations)) {
-    assert.equal(found, null, `${violation}: ${found}`);
-  }
+  assert.deepEqual(await findUnsound(sql), []);
 }
-
-/** Each column is null, or an example of what is wrong. */
-const VIOLATIONS = `
-with place as (
-  select 'ready' as name, run from dibs.ready
-  union all select 'lease', run from dibs.lease, unnest(held) run
-  union all select 'outcome', run from dibs.outcome
-), logged as (
-  select *, dibs.task_of(id) as task from dibs.log
-), following as (
-  select *, lead(run) over (order by lower(run), upper(run)) as next from place
-)
-select
-  (select format('%s %s and %s', name, run, next) from following where upper(run) > lower(next) limit 1)
-    as "a task is in two places",
-  (select format('%s', task) from logged group by task having count(*) > 1 limit 1)
-    as "two tasks have one number",
-  (select format('%s', missing) from (
-    select (select coalesce(range_agg(int8range(task, task + 1)), '{}') from logged)
-      - (select coalesce(range_agg(run), '{}') from place) as missing) m where not isempty(missing))
-    as "tasks are in no place",
-  (select format('%s', unknown) from (
-    select (select coalesce(range_agg(run), '{}') from place)
-      - (select coalesce(range_agg(int8range(task, task + 1)), '{}') from logged) as unknown) u where not isempty(unknown))
-    as "a place holds tasks that do not exist",
-  (select format('%s %s', name, run) from place
-    where name <> 'lease' and (isempty(run) or lower(run) >> 7 <> (upper(run) - 1) >> 7) limit 1)
-    as "a run is empty or crosses a page",
-  (select format('%s', fence) from dibs.lease where isempty(held) limit 1)
-    as "a lease holds nothing",
-  (select format('%s', r) from dibs.ready r join logged l on r.run @> l.task
-    where (r.type, r.priority) <> (l.type, l.priority) limit 1)
-    as "a task waits in a wrong lane",
-  (select format('%s', r) from dibs.ready r where not exists (
-    select from dibs.lane l where (l.type, l.priority) = (r.type, r.priority)) limit 1)
-    as "a run waits in a lane nobody looks at",
-  (select format('%s', k) from dibs.unique_key k where not exists (
-    select from logged l join place p on p.run @> l.task
-    where l.task = k.task and (l.type, l.unique_key) = (k.type, k.key) and p.name <> 'outcome') limit 1)
-    as "a unique key belongs to no unfinished task",
-  (select format('%s', l.id) from logged l join place p on p.run @> l.task
-    where l.unique_key is not null and p.name <> 'outcome'
-      and not exists (select from dibs.unique_key k where k.task = l.task) limit 1)
-    as "an unfinished task has lost its unique key",
-  (select format('%s', task) from dibs.attempt group by task having count(*) <> max(n) or min(n) <> 1 limit 1)
-    as "the attempts of a task have a gap",
-  (select format('%s, not %s', (select count(*) from public.tasks), count(*)) from logged
-    having count(*) <> (select count(*) from public.tasks))
-    as "public.tasks has another number of rows than the log"`;

@@ -1,0 +1,84 @@
+import { delay } from "@std/async/delay";
+import { write } from "../record/record.ts";
+import { nameOf, type NewTask, type NewThought, type Wave } from "./workload.ts";
+
+/** Where work is handed over: the bad connection that workers have too. */
+export interface FeedTerms {
+  url: string;
+  secretKey: string;
+  record: string;
+  signal: AbortSignal;
+}
+
+const CALL_MS = 10_000;
+const PAUSE_MS = 200;
+/** Of the tasks that were enqueued together, one in so many is cancelled at once. */
+const CANCELLED_EACH = 45;
+
+/** Hands work over as a careful client does: it repeats each call until it has an answer. */
+export class Feed {
+  #busy = false;
+  #failure: unknown = null;
+
+  constructor(private readonly terms: FeedTerms, private readonly waves: Wave[]) {}
+
+  /** Begins with the next wave, when the last one is handed over. Throws what made that one fail. */
+  next(): void {
+    if (this.#failure) throw this.#failure;
+    if (this.#busy || this.waves.length === 0) return;
+    this.#busy = true;
+    this.#handOver(this.waves.shift()!)
+      .catch((error) => this.#failure = error)
+      .finally(() => this.#busy = false);
+  }
+
+  async #handOver({ bulk, singles, thoughts }: Wave): Promise<void> {
+    const ids = await this.#enqueue("/functions/v1/enqueue", bulk);
+    for (const task of singles) await this.#enqueue("/rest/v1/rpc/enqueue_tasks", [task]);
+    await this.#insert(thoughts);
+    // Repeats change nothing: what is cancelled already, or has ended, stays as it is.
+    const cancelled = ids.filter((_, nth) => nth % CANCELLED_EACH === CANCELLED_EACH - 1);
+    if (cancelled.length > 0) await this.#post("/rest/v1/rpc/cancel_tasks", { p_ids: cancelled });
+  }
+
+  async #enqueue(path: string, tasks: NewTask[]): Promise<string[]> {
+    if (tasks.length === 0) return [];
+    this.#note("tasks", tasks.map(nameOf.task));
+    const request = crypto.randomUUID();
+    const answer = path.endsWith("/enqueue")
+      ? (await this.#post(path, { tasks, request_id: request })).tasks
+      : await this.#post(path, { p_tasks: tasks, p_request_id: request });
+    return answer.map(({ id }: { id: string }) => id);
+  }
+
+  async #insert(thoughts: NewThought[]): Promise<void> {
+    if (thoughts.length === 0) return;
+    this.#note("thoughts", thoughts.map(nameOf.thought));
+    await this.#post("/rest/v1/thoughts", thoughts);
+  }
+
+  /** Before anybody else hears of them, so that no work is done before it is known. */
+  #note(surface: "tasks" | "thoughts", items: string[]): void {
+    write(this.terms.record, { kind: "enqueued", surface, items });
+  }
+
+  async #post(path: string, body: unknown) {
+    const { url, secretKey, signal } = this.terms;
+    while (true) {
+      signal.throwIfAborted();
+      const response = await fetch(url + path, {
+        method: "POST",
+        headers: { apikey: secretKey, "content-type": "application/json" },
+        body: JSON.stringify(body),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]),
+      }).catch(() => null);
+      const text = await response?.text().catch(() => null) ?? null;
+      if (response && text !== null) {
+        // Thoughts that are there already are there by an earlier try.
+        if (response.ok || response.status === 409) return text ? JSON.parse(text) : null;
+        if (response.status < 500) throw new Error(`POST ${path}: ${response.status} ${text}`);
+      }
+      await delay(PAUSE_MS, { signal });
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import type { Fault } from "./fault.ts";
+import { FAULTS } from "./faults/index.ts";
+import { type Random, randomFrom } from "./random.ts";
+
+/** A fault, and when it comes. */
+export interface Planned {
+  fault: Fault;
+  /** At which part of the work, 0 to 1: so that all of them come while there is work. */
+  at: number;
+  /** Its own, so that what it does depends on nothing but the seed. */
+  random: Random;
+}
+
+/** What is left without faults at the end. */
+const LAST_AT = 0.9;
+
+/** When what goes wrong: each kind before any comes twice, in an order that the seed decides. */
+export function planFaults(count: number, seed: number): Planned[] {
+  const random = randomFrom(seed);
+  const weighted = FAULTS.flatMap((fault) => Array<Fault>(fault.weight).fill(fault));
+  const more = Array.from({ length: count }, () => random.pick(weighted));
+  const faults = [...random.shuffled(FAULTS), ...more].slice(0, count);
+  return random.shuffled(faults).map((fault, nth) => ({
+    fault,
+    at: LAST_AT * (nth + random.between(0, 1)) / count,
+    random: randomFrom(random.whole(0, 2 ** 32)),
+  }));
+}
