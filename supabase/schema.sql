@@ -105,6 +105,17 @@ CREATE INDEX hint_newest ON dibs.hint USING btree (type, priority, made_at DESC)
 comment on table dibs.hint is 'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it.
 Inserted, never updated; never trusted.';
 
+create table dibs.id_seed (
+  only_row boolean default true not null,
+  seed bigint default ((('x'::text || "left"(md5((gen_random_uuid())::text), 16)))::bit(64))::bigint not null,
+  constraint id_seed_pkey PRIMARY KEY (only_row),
+  constraint id_seed_only_row_check CHECK (only_row)
+);
+alter table dibs.id_seed enable row level security;
+comment on table dibs.id_seed is 'The salt of a task''s id is hashint8extended(number, seed): no two projects have the same ids, nobody can
+guess one, and
+from a number its id can be told. Drawn once; a change would hide every task there is.';
+
 create table dibs.lane (
   type text not null,
   priority smallint not null,
@@ -516,20 +527,28 @@ begin
     from jsonb_array_elements(p_tasks) with ordinality u(t, place), jsonb_each(t) e(key, value)
     where not case
       when key = 'type' then jsonb_typeof(value) = 'string'
-      when key = 'payload' or key in ('unique_key', 'run_at', 'priority', 'max_attempts') and jsonb_typeof(value) = 'null' then true
+      when key = 'payload' then true
+      when key in ('unique_key', 'run_at', 'priority', 'max_attempts') and jsonb_typeof(value) = 'null' then true
       when key = 'unique_key' then jsonb_typeof(value) = 'string'
       when key = 'run_at' then jsonb_typeof(value) = 'string' and dibs.is_moment(value #>> '{}')
       when key in ('priority', 'max_attempts') then value::text ~ '^-?\d{1,9}$'
       else false end
     order by place limit 1;
   if found then
-    perform dibs.refuse('PT400', 'p_tasks[' || v_place || '].' || v_field || ' is not a field of a task or has the wrong type',
-      'Fields: type and unique_key (text), payload (any), priority and max_attempts (whole numbers), run_at (a timestamp).');
+    perform dibs.refuse('PT400',
+      'p_tasks[' || v_place || '].' || v_field || ' is not a field of a task or has the wrong type',
+      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
   end if;
 
-  perform dibs.check_task('p_tasks[' || place - 1 || '].', t ->> 'type', coalesce((t ->> 'priority')::bigint, 0),
-      coalesce((t ->> 'max_attempts')::bigint, 5), t ->> 'unique_key')
-    from (select t, place from jsonb_array_elements(p_tasks) with ordinality u(t, place)) u;
+  -- Once for all that are alike: a thousand calls would cost more than the writing.
+  perform dibs.check_task('p_tasks[' || place - 1 || '].', type, priority, max_attempts, unique_key)
+    from (
+      select t ->> 'type' as type, coalesce((t ->> 'priority')::bigint, 0) as priority,
+        coalesce((t ->> 'max_attempts')::bigint, 5) as max_attempts, t ->> 'unique_key' as unique_key,
+        min(place) as place
+      from jsonb_array_elements(p_tasks) with ordinality u(t, place)
+      group by 1, 2, 3, 4 order by min(place)
+    ) alike;
 end $function$;
 comment on function dibs.check_tasks(jsonb) is 'Refuse (PT400) a list of tasks of which one is bad, naming the field.';
 
@@ -630,8 +649,10 @@ begin
   where p_types is null or l.type = any (p_types)
   order by l.priority, head.run_at, l.type;
 end $function$;
-comment on function dibs.due_lanes(text[],timestamp with time zone,boolean) is 'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first. Each with its newest hint, and
-whether it is time for a sweep from its start (once a second, or p_from_start unless that is slow), since work that was committed late lies
+comment on function dibs.due_lanes(text[],timestamp with time zone,boolean) is 'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
+Each with its newest hint, and
+whether it is time for a sweep from its start (once a second, or p_from_start unless that is slow), since work
+that was committed late lies
 before the hint.';
 
 CREATE OR REPLACE FUNCTION dibs.end_attempts(p_outcome text, p_lease dibs.lease, p_tasks bigint[], p_errors text[], p_permanent boolean[])
@@ -651,7 +672,8 @@ begin
   for v_alike in
     with ended as (
       insert into dibs.attempt (task, n, outcome, started_at, ended_at, fence, worker_id, error)
-      select t.task, h.last + 1, p_outcome, p_lease.started_at, v_now, p_lease.fence, p_lease.worker_id, dibs.clean_error(t.error)
+      select t.task, h.last + 1, p_outcome, p_lease.started_at, v_now, p_lease.fence, p_lease.worker_id,
+        dibs.clean_error(t.error)
       from unnest(p_tasks, p_errors) t(task, error), lateral dibs.history_of(t.task) h
     ), judged as (
       select l.type, l.priority, l.max_attempts, t.task, t.permanent,
@@ -675,11 +697,12 @@ begin
     elsif p_outcome = 'failed' then
       perform dibs.make_ready(v_alike.tasks, v_now + dibs.backoff(v_alike.failures));
     else
-      perform dibs.make_ready(v_alike.tasks, v_now);
+      perform dibs.make_ready(v_alike.tasks);
     end if;
   end loop;
 end $function$;
-comment on function dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]) is 'An attempt of each of these tasks failed or was lost: they wait for the next one, failed ones after a backoff, or fail for good when that
+comment on function dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]) is 'An attempt of each of these tasks failed or was lost: they wait for the next one, failed ones after a backoff,
+or fail for good when that
 was the last. A lost attempt has its own cap (settings.max_losses), since most of a lost batch had not begun.';
 
 CREATE OR REPLACE FUNCTION dibs.end_claims(p_fence bigint, p_work_type text, p_ids uuid[], p_statuses text[], p_errors text[], p_permanent boolean[])
@@ -927,7 +950,8 @@ begin
     select from unnest(v_lease.held) r,
       lateral (select from dibs.attempt a where a.task >= lower(r) and a.task < upper(r) limit 1) a);
   return query
-    select t.id, t.type, t.payload, 1 + case when v_tried then (select h.failures + h.losses from dibs.history_of(dibs.task_of(t.id)) h) else 0 end,
+    select t.id, t.type, t.payload,
+      1 + case when v_tried then (select h.failures + h.losses from dibs.history_of(dibs.task_of(t.id)) h) else 0 end,
       t.max_attempts::int, p_fence::text, v_lease.expires_at
     from unnest(v_lease.held) r,
       -- offset 0: from the run to the log's key, whatever the statistics say.
@@ -944,14 +968,16 @@ CREATE OR REPLACE FUNCTION dibs.history_of(p_task bigint, OUT last integer, OUT 
 AS $function$
 begin
   select coalesce(max(a.n), 0),
-      count(*) filter (where a.outcome = 'failed' and a.n > a.counted_from), count(*) filter (where a.outcome = 'lost' and a.n > a.counted_from)
+      count(*) filter (where a.outcome = 'failed' and a.n > a.counted_from),
+      count(*) filter (where a.outcome = 'lost' and a.n > a.counted_from)
     into last, failures, losses
     from (
       select n, outcome, coalesce(max(n) filter (where outcome = 'retried') over (), 0) as counted_from
       from dibs.attempt where task = p_task
     ) a;
 end $function$;
-comment on function dibs.history_of(bigint) is 'The number of a task''s last noted attempt, and how many failed and were lost since somebody last asked to try it again.';
+comment on function dibs.history_of(bigint) is 'The number of a task''s last noted attempt, and how many failed and were lost since somebody last asked to try
+it again.';
 
 CREATE OR REPLACE FUNCTION dibs.id_of(p_task bigint, p_salt bigint DEFAULT 0)
  RETURNS uuid
@@ -972,7 +998,8 @@ CREATE OR REPLACE FUNCTION dibs.insert_task()
  SET search_path TO ''
 AS $function$
 begin
-  if jsonb_strip_nulls(to_jsonb(new) - '{type,payload,priority,run_at,max_attempts,unique_key,status}'::text[]) <> '{}' then
+  if jsonb_strip_nulls(
+    to_jsonb(new) - '{type,payload,priority,run_at,max_attempts,unique_key,status}'::text[]) <> '{}' then
     perform dibs.refuse('PT400', 'a new task has type, payload, priority, run_at, max_attempts and unique_key only',
       'Leave the rest out; Dibs gives the id, and unique_key makes a task unique.');
   elsif new.status <> 'pending' then
@@ -1064,6 +1091,7 @@ begin
     end loop;
   end if;
   if isempty(v_held) then return null; end if;
+  v_held := dibs.single_out_suspect(v_held);
   v_now := dibs.clock();
   insert into dibs.lease (started_at, expires_at, held, worker_id)
     values (v_now, v_now + p_lease_seconds * interval '1 s', v_held, p_worker_id) returning fence into v_fence;
@@ -1286,14 +1314,18 @@ AS $function$
 begin
   -- A lease knows numbers only: what goes back finds its lane in the log.
   insert into dibs.ready (type, priority, run_at, run)
-  select type, priority, coalesce(p_run_at, dibs.clock()), dibs.runs_of(range_agg(int8range(task, task + 1)))
+  select type, priority, coalesce(p_run_at, least(min(run_at), dibs.clock())),
+    dibs.runs_of(range_agg(int8range(task, task + 1)))
   from (
-    select l.type, l.priority, dibs.task_of(l.id) as task
-    from unnest(p_tasks) r, lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
+    select l.type, l.priority, l.run_at, dibs.task_of(l.id) as task
+    from unnest(p_tasks) r,
+      lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
   ) t
   group by type, priority;
 end $function$;
-comment on function dibs.make_ready(int8multirange,timestamp with time zone) is 'Let tasks that are in no other place wait for their next claim, from p_run_at on (null: from now on).';
+comment on function dibs.make_ready(int8multirange,timestamp with time zone) is 'Let tasks that are in no other place wait for their next claim, from p_run_at on. Null: in the place they had,
+for
+whoever hands work back has not made it younger.';
 
 CREATE OR REPLACE FUNCTION dibs.ms_until(p_moment timestamp with time zone)
  RETURNS bigint
@@ -1303,7 +1335,8 @@ AS $function$
 begin
   return greatest(0, floor(extract(epoch from p_moment - dibs.clock()) * 1000));
 end $function$;
-comment on function dibs.ms_until(timestamp with time zone) is 'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no harm.';
+comment on function dibs.ms_until(timestamp with time zone) is 'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no
+harm.';
 
 CREATE OR REPLACE FUNCTION dibs.one_at_a_time()
  RETURNS void
@@ -1313,7 +1346,8 @@ AS $function$
 begin
   perform pg_advisory_xact_lock(hashtextextended('dibs.one_at_a_time', 0));
 end $function$;
-comment on function dibs.one_at_a_time() is 'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could wait for each other. Workers
+comment on function dibs.one_at_a_time() is 'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could
+wait for each other. Workers
 never come here.';
 
 CREATE OR REPLACE FUNCTION dibs.parse_fence(p_fence text)
@@ -1380,11 +1414,12 @@ begin
     deduplicated := id is not null;
     if deduplicated then return; end if;
   end if;
-  id := dibs.id_of(v_task, (random() * 4e18)::bigint);
+  id := dibs.id_of(v_task, hashint8extended(v_task, (select seed from dibs.id_seed)));
   deduplicated := false;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
-  insert into dibs.ready (type, priority, run_at, run) values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1));
+  insert into dibs.ready (type, priority, run_at, run)
+    values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1));
 end $function$;
 comment on function dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text) is 'Write one task that was checked.';
 
@@ -1395,14 +1430,16 @@ CREATE OR REPLACE FUNCTION dibs.put_tasks(p_tasks jsonb)
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
-  v_salt bigint := (random() * 4e18)::bigint;
+  v_seed bigint := (select seed from dibs.id_seed);
   v_written jsonb;
 begin
   insert into dibs.lane
-    select distinct t ->> 'type', coalesce((t ->> 'priority')::smallint, 0::smallint) from jsonb_array_elements(p_tasks) t
+    select distinct t ->> 'type', coalesce((t ->> 'priority')::smallint, 0::smallint)
+    from jsonb_array_elements(p_tasks) t
     order by 1, 2 on conflict do nothing;
   with item as materialized (
-    select place, t ->> 'type' as type, t -> 'payload' as payload, coalesce((t ->> 'priority')::smallint, 0::smallint) as priority,
+    select place, t ->> 'type' as type, t -> 'payload' as payload,
+      coalesce((t ->> 'priority')::smallint, 0::smallint) as priority,
       (t ->> 'run_at')::timestamptz as run_at, coalesce((t ->> 'max_attempts')::smallint, 5::smallint) as max_attempts,
       t ->> 'unique_key' as unique_key
     from jsonb_array_elements(p_tasks) with ordinality u(t, place)
@@ -1413,7 +1450,8 @@ begin
       lateral dibs.put_task(i.type, i.payload, i.priority, i.run_at, i.max_attempts, i.unique_key) made
   ), placed as (
     select place, type, payload, priority, greatest(run_at, v_now) as run_at, max_attempts,
-      row_number() over alike - 1 as at, count(*) over (alike rows between unbounded preceding and unbounded following) as size
+      row_number() over alike - 1 as at,
+      count(*) over (alike rows between unbounded preceding and unbounded following) as size
     from item where unique_key is null
     window alike as (partition by type, priority, greatest(run_at, v_now) order by place)
   ), run as materialized (
@@ -1423,10 +1461,13 @@ begin
       from placed group by type, priority, run_at, at / 100 order by min(place)
     ) r
   ), numbered as materialized (
-    select p.*, dibs.id_of(r.first + p.at % 100, v_salt) as id
-    from placed p join run r on r.type = p.type and r.priority = p.priority and r.run_at = p.run_at and r.nth = p.at / 100
+    select p.*, dibs.id_of(n.task, hashint8extended(n.task, v_seed)) as id
+    from placed p
+    join run r on r.type = p.type and r.priority = p.priority and r.run_at = p.run_at and r.nth = p.at / 100,
+      lateral (select r.first + p.at % 100 as task) n
   ), waiting as (
-    insert into dibs.ready (type, priority, run_at, run) select type, priority, run_at, int8range(first, first + length) from run
+    insert into dibs.ready (type, priority, run_at, run)
+    select type, priority, run_at, int8range(first, first + length) from run
   ), logged as (
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
@@ -1435,7 +1476,8 @@ begin
   from (select place, id, deduplicated from keyed union all select place, id, false from numbered) written;
   return v_written;
 end $function$;
-comment on function dibs.put_tasks(jsonb) is 'Write tasks that were checked: those alike in type, priority and run_at as runs of up to 100. Returns [id, deduplicated] for each, in order.';
+comment on function dibs.put_tasks(jsonb) is 'Write tasks that were checked: those alike in type, priority and run_at as runs of up to 100. Returns [id,
+deduplicated] for each, in order.';
 
 CREATE OR REPLACE FUNCTION dibs.quarantine_lost(p_work_type text, p_ids uuid[], p_now timestamp with time zone)
  RETURNS void
@@ -1499,14 +1541,15 @@ begin
       select l.fence from dibs.lease l where l.expires_at < v_now order by l.fence for update skip locked))
     returning *
   loop
-    perform dibs.end_attempts('lost', v_lease, array_agg(task), array_fill('the lease ended before the task was settled'::text, array[count(*)::int]),
-        array_fill(false, array[count(*)::int]))
+    perform dibs.end_attempts('lost', v_lease, array_agg(task),
+        array_agg('the lease ended before the task was settled'::text), array_agg(false))
       from unnest(v_lease.held) r, generate_series(lower(r), upper(r) - 1) task;
     v_reaped := v_reaped + dibs.count_of(v_lease.held);
   end loop;
   return v_reaped;
 end $function$;
-comment on function dibs.reap_leases() is 'Take back what expired leases hold. Their workers are fenced out from here on. Returns the number of tasks; waits for nobody.';
+comment on function dibs.reap_leases() is 'Take back what expired leases hold. Their workers are fenced out from here on. Returns the number of tasks;
+waits for nobody.';
 
 CREATE OR REPLACE FUNCTION dibs.reap_thoughts(p_work_type text DEFAULT NULL::text)
  RETURNS integer
@@ -1689,19 +1732,23 @@ begin
   p_tasks := p_tasks * dibs.ended(p_tasks, p_statuses);
   with keyed as materialized (
     select l.type, l.unique_key, dibs.task_of(l.id) as task
-    from unnest(p_tasks) r, lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
+    from unnest(p_tasks) r,
+      lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
     where l.unique_key is not null
   ), got as (
-    insert into dibs.unique_key select * from keyed order by type, unique_key, task on conflict do nothing returning task
+    insert into dibs.unique_key select * from keyed order by type, unique_key, task
+    on conflict do nothing returning task
   )
-  select coalesce(range_agg(int8range(task, task + 1)), '{}') into v_keyless from keyed where task not in (select task from got);
+  select coalesce(range_agg(int8range(task, task + 1)), '{}') into v_keyless
+    from keyed where task not in (select task from got);
   p_tasks := dibs.unfinish(p_tasks - v_keyless, p_statuses);
   insert into dibs.attempt (task, n, outcome, ended_at)
     select task, h.last + 1, 'retried', dibs.clock()
     from unnest(p_tasks) r, generate_series(lower(r), upper(r) - 1) task, lateral dibs.history_of(task) h;
   return p_tasks;
 end $function$;
-comment on function dibs.revive(int8multirange,text[]) is 'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts anew, and their unique keys
+comment on function dibs.revive(int8multirange,text[]) is 'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts
+anew, and their unique keys
 where these are free. Returns those it could be done for; the caller makes them ready.';
 
 CREATE OR REPLACE FUNCTION dibs.runs_of(p_tasks int8multirange)
@@ -1755,6 +1802,8 @@ begin
       ('dibs.unique_key', 'select, insert, delete'),
       ('dibs.request', 'select, insert, delete'),
       ('dibs.lane', 'select, insert'),
+      -- Drawn once.
+      ('dibs.id_seed', 'select'),
       -- The newest value counts.
       ('dibs.result', 'select, insert, update, delete'),
       ('dibs.progress', 'select, insert, update, delete'),
@@ -1861,7 +1910,8 @@ begin
     into v_count, v_results, v_named, v_failed, v_released
     from (select dibs.task_of(id) as task, status, result from dibs.read_outcomes(p_outcomes)) o;
   if v_count > dibs.count_of(v_named) then
-    perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own', 'Send ids back exactly as the claim gave them.');
+    perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own',
+      'Send ids back exactly as the claim gave them.');
   end if;
 
   select * into v_lease from dibs.lease where fence = p_fence for update;
@@ -1881,7 +1931,8 @@ begin
 
   perform dibs.end_tasks(v_settled - v_failed - v_released, 'completed', v_lease, v_now);
   if not isempty(v_failed) then
-    perform dibs.end_attempts('failed', v_lease, array_agg(t.task), array_agg(o.error), array_agg(coalesce(o.permanent, false)))
+    perform dibs.end_attempts(
+        'failed', v_lease, array_agg(t.task), array_agg(o.error), array_agg(coalesce(o.permanent, false)))
       from (select task from unnest(v_failed) r, generate_series(lower(r), upper(r) - 1) task) t
       left join dibs.read_outcomes(p_outcomes) o on dibs.task_of(o.id) = t.task;
   end if;
@@ -1890,22 +1941,25 @@ begin
   end if;
   if v_results then
     insert into dibs.result
-      select task, result from (select dibs.task_of(id) as task, result from dibs.read_outcomes(p_outcomes) where result is not null) o
-      where task <@ v_settled
-      on conflict (task) do update set result = excluded.result;  -- a task that was done once before and asked for again
+      select dibs.task_of(id), result from dibs.read_outcomes(p_outcomes)
+      where result is not null and dibs.task_of(id) <@ v_settled
+      -- There is one already when a task that was done is run once more.
+      on conflict (task) do update set result = excluded.result;
   end if;
 
   settled := dibs.count_of(v_settled);
   lost := '{}';
   if not v_named <@ v_settled then
-    select coalesce(array_agg(id) filter (where not repeated), '{}'), settled + count(*) filter (where repeated) into lost, settled
+    select coalesce(array_agg(id) filter (where not repeated), '{}'), settled + count(*) filter (where repeated)
+      into lost, settled
       from (
         select id, dibs.was_settled(p_fence, dibs.task_of(id), status) as repeated
         from dibs.read_outcomes(p_outcomes) where not dibs.task_of(id) <@ v_settled
       ) o;
   end if;
 end $function$;
-comment on function dibs.settle_tasks(bigint,jsonb,text) is 'Settle tasks of one lease, as settle_lease says. A lease that is gone settles nothing: its worker was fenced out.';
+comment on function dibs.settle_tasks(bigint,jsonb,text) is 'Settle tasks of one lease, as settle_lease says. A lease that is gone settles nothing: its worker was fenced
+out.';
 
 CREATE OR REPLACE FUNCTION dibs.settle_thoughts(p_fence bigint, p_outcomes jsonb, p_rest text, OUT settled integer, OUT lost uuid[])
  RETURNS record
@@ -1956,6 +2010,35 @@ begin
 end $function$;
 comment on function dibs.settle_thoughts(bigint,jsonb,text) is 'Settle thoughts of one lease, as settle_lease says: all that is named and still held, and with p_rest all
 else it holds.';
+
+CREATE OR REPLACE FUNCTION dibs.single_out_suspect(p_held int8multirange)
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_suspect bigint;
+begin
+  select lost.task into v_suspect
+    from unnest(p_held) r,
+      lateral (
+        select a.task from dibs.attempt a
+        where a.task >= lower(r) and a.task < upper(r) and a.outcome = 'lost'
+        group by a.task having count(*) > 1 order by a.task offset 0) lost
+    where (dibs.history_of(lost.task)).losses > 1
+    limit 1;
+  if v_suspect is null then return p_held; end if;
+  perform dibs.make_ready(p_held - int8range(v_suspect, v_suspect + 1)::int8multirange);
+  return int8range(v_suspect, v_suspect + 1)::int8multirange;
+end $function$;
+comment on function dibs.single_out_suspect(int8multirange) is 'A task that lost its worker twice may be what kills workers. It is leased alone, so that only itself is lost
+with the
+next one; the others taken with it go back. Returns what is to be leased.';
 
 CREATE OR REPLACE FUNCTION dibs.take_away(p_work_type text, p_ids uuid[])
  RETURNS void
@@ -2061,7 +2144,8 @@ begin
   with locked as materialized (
     select r.ctid as at, r.run_at, r.run, (upper(r.run) - lower(r.run))::int as length
     from dibs.ready r
-    where r.type = p_type and r.priority = p_priority and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task) and r.run_at <= p_until
+    where r.type = p_type and r.priority = p_priority and r.run_at <= p_until
+      and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
     order by r.run_at, lower(r.run) limit p_runs
     for update skip locked
   ), summed as (
@@ -2072,13 +2156,16 @@ begin
     delete from dibs.ready where ctid = any (array(select at from cut))
   ), put_back as (
     insert into dibs.ready (type, priority, run_at, run)
-    select p_type, p_priority, c.run_at, int8range(upper_taken, upper(c.run)) from cut c where upper_taken < upper(c.run)
+    select p_type, p_priority, c.run_at, int8range(upper_taken, upper(c.run))
+    from cut c where upper_taken < upper(c.run)
   )
-  select range_agg(int8range(lower(c.run), upper_taken)), sum(upper_taken - lower(c.run)), count(*), min(c.run_at), min(lower(c.run))
+  select range_agg(int8range(lower(c.run), upper_taken)), sum(upper_taken - lower(c.run)), count(*), min(c.run_at),
+    min(lower(c.run))
     into v_taken from cut c;
   return v_taken;
 end $function$;
-comment on function dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer) is 'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted; the rest of the last one goes back.
+comment on function dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer) is 'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted; the rest of
+the last one goes back.
 Returns what was taken, from how many runs, and where the first of them began.';
 
 CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_limit integer, p_from_start boolean)
@@ -2111,8 +2198,8 @@ begin
     v_first := null;
     v_runs := ceil(p_limit / coalesce((v_lane.hint).run_length, 100));
     loop  -- once mostly: more often when the runs turn out shorter than the hint said
-      v_round := dibs.take_runs(v_lane.type, v_lane.priority, coalesce(v_begin.begin_run_at, '-infinity'), coalesce(v_begin.begin_task, 0),
-        v_now, p_limit, v_runs);
+      v_round := dibs.take_runs(v_lane.type, v_lane.priority, coalesce(v_begin.begin_run_at, '-infinity'),
+        coalesce(v_begin.begin_task, 0), v_now, p_limit, v_runs);
       exit when v_round.runs = 0;
       if v_first is null then v_first := v_round; end if;
       v_held := v_held + v_round.tasks;
@@ -2137,6 +2224,28 @@ begin
   return ('x' || encode(substr(uuid_send(p_id), 1, 6), 'hex'))::bit(48)::bigint;
 end $function$;
 comment on function dibs.task_of(uuid) is 'The number in a task''s id.';
+
+CREATE OR REPLACE FUNCTION dibs.tasks_in(p_held int8multirange)
+ RETURNS SETOF bigint
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE ROWS 10
+ SET search_path TO ''
+AS $function$
+begin
+  return query select generate_series(lower(run), upper(run) - 1) from unnest(p_held) run;
+end $function$;
+comment on function dibs.tasks_in(int8multirange) is 'The numbers of the tasks that a lease holds.';
+
+CREATE OR REPLACE FUNCTION dibs.tasks_in(p_run int8range)
+ RETURNS SETOF bigint
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE ROWS 10
+ SET search_path TO ''
+AS $function$
+begin
+  return query select generate_series(lower(p_run), upper(p_run) - 1);
+end $function$;
+comment on function dibs.tasks_in(int8range) is 'The numbers of the tasks in a run. The planner takes it for ten, which is between a single and a full run.';
 
 CREATE OR REPLACE FUNCTION dibs.tasks_of(p_ids uuid[])
  RETURNS int8multirange
@@ -2222,7 +2331,8 @@ begin
   select coalesce(range_agg(run), '{}') * p_tasks into v_found from deleted;
   return v_found;
 end $function$;
-comment on function dibs.unfinish(int8multirange,text[]) is 'Take back the outcome of tasks that ended in one of these ways. Returns those found; the caller puts them somewhere else.';
+comment on function dibs.unfinish(int8multirange,text[]) is 'Take back the outcome of tasks that ended in one of these ways. Returns those found; the caller puts them
+somewhere else.';
 
 CREATE OR REPLACE FUNCTION dibs.update_task()
  RETURNS trigger
@@ -2238,8 +2348,9 @@ declare
 begin
   if to_jsonb(new) - v_writable <> to_jsonb(old) - v_writable then
     perform dibs.refuse('PT400', 'what a task is cannot be changed once it is enqueued',
-      'Update status, error, run_at, started_at and completed_at; to change the rest, cancel the task and enqueue another.');
-  elsif new.status is null or new.status not in ('pending', 'completed', 'failed', 'cancelled') and new is distinct from old then
+      'Update status, error, run_at, started_at and completed_at; for the rest, cancel the task and enqueue another.');
+  elsif new.status is null
+    or new.status not in ('pending', 'completed', 'failed', 'cancelled') and new is distinct from old then
     perform dibs.refuse('PT400', 'status must be pending, completed, failed or cancelled',
       'To start work on a task, call claim_task(); to go on with it, renew_lease().');
   elsif new.status = old.status and (new.status <> 'pending' or new.run_at is not distinct from old.run_at) then
@@ -2260,7 +2371,8 @@ begin
   v_last.worker_id := old.worker_id;
   if new.status = 'failed' or old.status = 'processing' and new.status = 'pending' then
     insert into dibs.attempt (task, n, outcome, started_at, ended_at, worker_id, error)
-      select dibs.task_of(old.id), h.last + 1, case new.status when 'failed' then 'failed' else 'lost' end, v_last.started_at, v_now,
+      select dibs.task_of(old.id), h.last + 1, case new.status when 'failed' then 'failed' else 'lost' end,
+        v_last.started_at, v_now,
         old.worker_id, coalesce(dibs.clean_error(new.error), 'set to ' || new.status || ' by an update')
       from dibs.history_of(dibs.task_of(old.id)) h;
   end if;
@@ -2271,7 +2383,8 @@ begin
   end if;
   return new;
 end $function$;
-comment on function dibs.update_task() is 'An update of public.tasks settles or resets a task by hand, whoever holds it: what its worker reports later is refused as lost.';
+comment on function dibs.update_task() is 'An update of public.tasks settles or resets a task by hand, whoever holds it: what its worker reports later is
+refused as lost.';
 
 CREATE OR REPLACE FUNCTION dibs.wake(p_run_at timestamp with time zone)
  RETURNS void
@@ -2303,7 +2416,8 @@ begin
   return case p_status
     when 'succeeded' then exists (select from dibs.outcome o
       where lower(o.run) >> 7 = p_task >> 7 and o.run @> p_task and o.fence = p_fence and o.status = 'completed')
-    when 'failed' then exists (select from dibs.attempt a where a.task = p_task and a.fence = p_fence and a.outcome = 'failed')
+    when 'failed' then exists (select from dibs.attempt a
+      where a.task = p_task and a.fence = p_fence and a.outcome = 'failed')
     else false end;
 end $function$;
 comment on function dibs.was_settled(bigint,bigint,text) is 'Whether this very grant already reported this outcome of a task: then saying it again is no loss.';
@@ -2323,7 +2437,8 @@ declare
   v_found int8multirange;
 begin
   perform dibs.one_at_a_time();
-  -- More than one look, since a task may move meanwhile: to a lease, back to ready, or within ready when a claim cuts its run.
+  -- More than one look, since a task may move meanwhile: to a lease, back to ready, or within ready when a claim cuts
+  -- its run.
   for v_look in 1..100 loop
     with found as materialized (
       select r.ctid as at, r.* from dibs.ready r
@@ -2343,7 +2458,8 @@ begin
     ), emptied as (
       delete from dibs.lease where fence = any (array(select fence from found where held <@ p_tasks))
     ), shrunk as (
-      update dibs.lease set held = held - p_tasks where fence = any (array(select fence from found where not held <@ p_tasks))
+      update dibs.lease set held = held - p_tasks
+      where fence = any (array(select fence from found where not held <@ p_tasks))
     )
     select v_found + coalesce(range_agg(r), '{}') * p_tasks into v_found from found, unnest(held) r;
 
@@ -2353,7 +2469,8 @@ begin
   end loop;
   return v_withdrawn;
 end $function$;
-comment on function dibs.withdraw(int8multirange) is 'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts them somewhere else.';
+comment on function dibs.withdraw(int8multirange) is 'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts
+them somewhere else.';
 
 CREATE OR REPLACE FUNCTION dibs.work_waits()
  RETURNS boolean
@@ -2409,35 +2526,36 @@ comment on function dibs.write_claims(uuid[],text,text,integer,integer) is 'Writ
 -- Views -------------------------------------------------------------------------------------------
 
 create view public.tasks with (security_invoker=true) as
- SELECT t.id,
-    t.type,
-    t.payload,
-    t.status,
-    t.created_at,
-    t.started_at,
-    t.completed_at,
-    ( SELECT a.error
-           FROM dibs.attempt a
-          WHERE a.task = dibs.task_of(t.id)
-          ORDER BY a.n DESC
-         LIMIT 1) AS error,
-    t.priority,
-    t.run_at,
+ SELECT id,
+    type,
+    payload,
+    status,
+    created_at,
+    started_at,
+    completed_at,
+        CASE
+            WHEN status <> 'completed'::text THEN ( SELECT a.error
+               FROM dibs.attempt a
+              WHERE a.task = t.task
+              ORDER BY a.n DESC
+             LIMIT 1)
+            ELSE NULL::text
+        END AS error,
+    priority,
+    run_at,
     (( SELECT h.failures + h.losses
-           FROM dibs.history_of(dibs.task_of(t.id)) h(last, failures, losses))) + t.running AS attempts,
-    t.max_attempts,
-    t.unique_key,
+           FROM dibs.history_of(t.task) h(last, failures, losses))) + running AS attempts,
+    max_attempts,
+    unique_key,
     ( SELECT r.result
            FROM dibs.result r
-          WHERE r.task = dibs.task_of(t.id)) AS result,
+          WHERE r.task = t.task) AS result,
     ( SELECT p.progress
            FROM dibs.progress p
-          WHERE p.task = dibs.task_of(t.id)) AS progress,
-    t.worker_id,
-    t.lease_expires_at
-   FROM ( SELECT
-         OFFSET 0) one_row,
-    ( SELECT l.id,
+          WHERE p.task = t.task) AS progress,
+    worker_id,
+    lease_expires_at
+   FROM ( SELECT l.id,
             l.type,
             l.payload,
             l.created_at,
@@ -2445,16 +2563,17 @@ create view public.tasks with (security_invoker=true) as
             l.max_attempts,
             l.unique_key,
             r.run_at,
+            task.task,
             'pending'::text AS status,
             NULL::timestamp with time zone AS started_at,
             NULL::timestamp with time zone AS completed_at,
             NULL::text AS worker_id,
             NULL::timestamp with time zone AS lease_expires_at,
             0 AS running
-           FROM dibs.ready r,
-            LATERAL generate_series(lower(r.run), upper(r.run) - 1) task(task),
-            dibs.log l
-          WHERE dibs.task_of(l.id) = task.task AND (dibs.task_of(l.id) >> 7) = (lower(r.run) >> 7)
+           FROM dibs.id_seed s
+             CROSS JOIN dibs.ready r
+             CROSS JOIN LATERAL dibs.tasks_in(r.run) task(task)
+             LEFT JOIN dibs.log l ON l.id = dibs.id_of(task.task, hashint8extended(task.task, s.seed)) AND (dibs.task_of(l.id) >> 7) = (lower(r.run) >> 7)
         UNION ALL
          SELECT l.id,
             l.type,
@@ -2464,22 +2583,17 @@ create view public.tasks with (security_invoker=true) as
             l.max_attempts,
             l.unique_key,
             l.run_at,
+            task.task,
             'processing'::text,
             h.started_at,
             NULL::timestamp with time zone,
             h.worker_id,
             h.expires_at,
             1
-           FROM ( SELECT e.started_at,
-                    e.worker_id,
-                    e.expires_at,
-                    task.task
-                   FROM dibs.lease e,
-                    LATERAL unnest(e.held) run(run),
-                    LATERAL generate_series(lower(run.run), upper(run.run) - 1) task(task)
-                 OFFSET 0) h,
-            dibs.log l
-          WHERE dibs.task_of(l.id) = h.task
+           FROM dibs.id_seed s
+             CROSS JOIN dibs.lease h
+             CROSS JOIN LATERAL dibs.tasks_in(h.held) task(task)
+             LEFT JOIN dibs.log l ON l.id = dibs.id_of(task.task, hashint8extended(task.task, s.seed))
         UNION ALL
          SELECT l.id,
             l.type,
@@ -2489,18 +2603,21 @@ create view public.tasks with (security_invoker=true) as
             l.max_attempts,
             l.unique_key,
             l.run_at,
+            task.task,
             o.status,
             o.started_at,
             o.completed_at,
             o.worker_id,
             NULL::timestamp with time zone,
             (o.status = 'completed'::text)::integer AS int4
-           FROM dibs.outcome o,
-            LATERAL generate_series(lower(o.run), upper(o.run) - 1) task(task),
-            dibs.log l
-          WHERE dibs.task_of(l.id) = task.task AND (dibs.task_of(l.id) >> 7) = (lower(o.run) >> 7)) t;
-comment on view public.tasks is 'Every task with its status: pending, processing, completed, failed or cancelled. Insert type and payload to enqueue; update status to settle
-or reset by hand; delete to forget. Workers claim with claim_tasks and settle with settle_lease, which fence out late writers; an update does not.';
+           FROM dibs.id_seed s
+             CROSS JOIN dibs.outcome o
+             CROSS JOIN LATERAL dibs.tasks_in(o.run) task(task)
+             LEFT JOIN dibs.log l ON l.id = dibs.id_of(task.task, hashint8extended(task.task, s.seed)) AND (dibs.task_of(l.id) >> 7) = (lower(o.run) >> 7)) t;
+comment on view public.tasks is 'Every task with its status: pending, processing, completed, failed or cancelled. Insert type and payload to
+enqueue; update status to settle
+or reset by hand; delete to forget. Workers claim with claim_tasks and settle with settle_lease, which fence out
+late writers; an update does not.';
 
 -- The interface -----------------------------------------------------------------------------------
 
@@ -2515,7 +2632,8 @@ begin
   perform dibs.end_tasks(v_cancelled, 'cancelled', null, dibs.clock());
   return query select distinct id from unnest(p_ids) id where dibs.task_of(id) <@ v_cancelled;
 end $function$;
-comment on function public.cancel_tasks(uuid[]) is 'Cancel tasks that have not ended. One that is being worked on is taken out of its lease: the worker learns so at its next renewal, and what
+comment on function public.cancel_tasks(uuid[]) is 'Cancel tasks that have not ended. One that is being worked on is taken out of its lease: the worker learns so
+at its next renewal, and what
 it settles is refused as lost. Returns the ids that were cancelled. Errors: PT400 for more than 1000 ids.';
 
 CREATE OR REPLACE FUNCTION public.claim_named_thoughts(p_work_type text, p_worker_id text, p_thought_ids uuid[], p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
@@ -2575,8 +2693,10 @@ declare
 begin
   return query select * from public.tasks t where t.id = (select h.id from dibs.held_tasks(v_fence) h);
 end $function$;
-comment on function public.claim_task() is 'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it, update its status in public.tasks.
-claim_tasks with settle_lease does more: batches, renewal, retries, and no late write of a worker that lost its lease.';
+comment on function public.claim_task() is 'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it,
+update its status in public.tasks.
+claim_tasks with settle_lease does more: batches, renewal, retries, and no late write of a worker that lost its
+lease.';
 
 CREATE OR REPLACE FUNCTION public.claim_tasks(p_worker_id text, p_types text[] DEFAULT NULL::text[], p_limit integer DEFAULT 1, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, fence text, lease_expires_at timestamp with time zone)
@@ -2594,9 +2714,11 @@ begin
   return query select * from dibs.held_tasks(v_fence);
 end $function$;
 comment on function public.claim_tasks(text,text[],integer,integer,text) is 'Claim the next due tasks: nobody else gets them until the lease ends.
-p_worker_id: a label for people. p_types: which types, null for all. p_limit: at most so many, 1 to 1000. p_lease_seconds: 1 to 86400; renew_lease
+p_worker_id: a label for people. p_types: which types, null for all. p_limit: at most so many, 1 to 1000.
+p_lease_seconds: 1 to 86400; renew_lease
 prolongs it. p_request_id: a repeat of the same request is answered with what is still held of the same grant.
-Returns the tasks, all with the fence of this grant, by priority and age. No rows: nothing is due, or others are claiming it this moment; ask again.
+Returns the tasks, all with the fence of this grant, by priority and age. No rows: nothing is due, or others are
+claiming it this moment; ask again.
 Never waits for another claimer. Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.claim_thoughts(p_thought_ids uuid[], p_work_type text, p_worker_id text, p_ttl_seconds integer DEFAULT 900)
@@ -2628,14 +2750,16 @@ AS $function$
 declare
   v_id uuid;
 begin
-  perform dibs.check_task('', p_type, p_priority, p_max_attempts, p_unique_key);
+  perform dibs.check_task('p_', p_type, p_priority, p_max_attempts, p_unique_key);
   v_id := (dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key)).id;
   perform dibs.wake(p_run_at);
   return v_id;
 end $function$;
 comment on function public.create_task(text,jsonb,integer,timestamp with time zone,integer,text) is 'Enqueue one task.
-p_type: what handler it is for, 1 to 100 characters. p_payload: any JSON. p_priority: smaller runs first. p_run_at: not before this moment.
-p_max_attempts: failures until it is failed for good. p_unique_key: while a task of this type and key has not ended, no second one is made.
+p_type: what handler it is for, 1 to 100 characters. p_payload: any JSON. p_priority: smaller runs first.
+p_run_at: not before this moment.
+p_max_attempts: failures until it is failed for good. p_unique_key: while a task of this type and key has not
+ended, no second one is made.
 Returns the id; with a unique key that is taken, the id of the task that has it.
 Errors: PT400 for bad input.';
 
@@ -2759,15 +2883,18 @@ begin
     perform dibs.check_tasks(p_tasks);
     v_answer := dibs.put_tasks(p_tasks);
     perform dibs.remember('enqueue_tasks', p_request_id, v_answer);
-    perform dibs.wake((select min(coalesce((t ->> 'run_at')::timestamptz, '-infinity')) from jsonb_array_elements(p_tasks) t));
+    perform dibs.wake(min(coalesce((t ->> 'run_at')::timestamptz, '-infinity'))) from jsonb_array_elements(p_tasks) t;
   end if;
   return query
-    select (a ->> 0)::uuid, (a ->> 1)::boolean from jsonb_array_elements(v_answer) with ordinality u(a, place) order by place;
+    select (a ->> 0)::uuid, (a ->> 1)::boolean
+    from jsonb_array_elements(v_answer) with ordinality u(a, place) order by place;
 end $function$;
 comment on function public.enqueue_tasks(jsonb,text) is 'Enqueue many tasks in one transaction.
-p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as in create_task.
+p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as in
+create_task.
 p_request_id: a repeat of the same request enqueues nothing and is answered the same.
-Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was there already.
+Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was there
+already.
 Errors: PT400 with the path of the bad field; then nothing was enqueued.';
 
 CREATE OR REPLACE FUNCTION public.plan_dispatch(p_dispatch_id text DEFAULT NULL::text, p_types text[] DEFAULT NULL::text[])
@@ -2822,7 +2949,8 @@ begin
   end if;
   return jsonb_build_object('dispatch_id', v_id::text, 'drains', v_drains);
 end $function$;
-comment on function public.plan_dispatch(text,text[]) is 'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at such tasks,
+comment on function public.plan_dispatch(text,text[]) is 'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at such
+tasks,
 never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has thoughts
 waiting and no drain.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
@@ -2850,7 +2978,8 @@ begin
   delete from dibs.request where made_at < v_now - greatest(p_keep, interval '1 day');
   return dibs.count_of(v_tasks);
 end $function$;
-comment on function public.prune_tasks(interval) is 'Delete tasks that ended longer ago than p_keep, with their history; waits for nobody. Returns how many. Errors: PT400 for a negative interval.';
+comment on function public.prune_tasks(interval) is 'Delete tasks that ended longer ago than p_keep, with their history; waits for nobody. Returns how many.
+Errors: PT400 for a negative interval.';
 
 CREATE OR REPLACE FUNCTION public.quarantined_thoughts(p_work_type text)
  RETURNS TABLE(thought_id uuid, attempt_count integer, last_error text, finished_at timestamp with time zone)
@@ -2875,7 +3004,8 @@ CREATE OR REPLACE FUNCTION public.reap_tasks()
 AS $function$
   select dibs.reap_leases()
 $function$;
-comment on function public.reap_tasks() is 'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many tasks came back.';
+comment on function public.reap_tasks() is 'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many
+tasks came back.';
 
 CREATE OR REPLACE FUNCTION public.release_claims_for_worker(p_work_type text, p_worker_id text)
  RETURNS integer
@@ -2922,7 +3052,8 @@ begin
   perform dibs.make_ready(v_released);
   return dibs.count_of(v_released);
 end $function$;
-comment on function public.release_tasks_for_worker(text) is 'Hand back everything a worker holds, so that others get it at once; no attempt is burned. Returns how many tasks came back.';
+comment on function public.release_tasks_for_worker(text) is 'Hand back everything a worker holds, so that others get it at once; no attempt is burned. Returns how many
+tasks came back.';
 
 CREATE OR REPLACE FUNCTION public.release_thought(p_thought_id uuid, p_work_type text, p_worker_id text, p_status text, p_error text DEFAULT NULL::text)
  RETURNS boolean
@@ -3014,11 +3145,13 @@ declare
   v_again int8multirange := dibs.revive(dibs.tasks_of(p_ids), array['failed', 'cancelled']);
 begin
   if isempty(v_again) then return; end if;
-  perform dibs.make_ready(v_again), dibs.wake(null);
+  perform dibs.make_ready(v_again, dibs.clock()), dibs.wake(null);
   return query select distinct id from unnest(p_ids) id where dibs.task_of(id) <@ v_again;
 end $function$;
-comment on function public.retry_tasks(uuid[]) is 'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history stays.
-One whose unique key another task has by now stays as it is. Returns the ids that wait again. Errors: PT400 for more than 1000 ids.';
+comment on function public.retry_tasks(uuid[]) is 'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history
+stays.
+One whose unique key another task has by now stays as it is. Returns the ids that wait again. Errors: PT400 for
+more than 1000 ids.';
 
 CREATE OR REPLACE FUNCTION public.settle_and_claim_tasks(p_fence text, p_outcomes jsonb, p_rest text, p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
  RETURNS jsonb
@@ -3118,7 +3251,8 @@ AS $function$
     where lower(o.run) >> 7 = dibs.task_of(p_id) >> 7 and o.run @> dibs.task_of(p_id) and o.status <> 'failed'
   order by 1
 $function$;
-comment on function public.task_attempts(uuid) is 'The history of a task: failed and lost attempts with their errors, retried when somebody let it run again, completed or cancelled at the end.';
+comment on function public.task_attempts(uuid) is 'The history of a task: failed and lost attempts with their errors, retried when somebody let it run again,
+completed or cancelled at the end.';
 
 CREATE OR REPLACE FUNCTION public.task_counts()
  RETURNS TABLE(status text, tasks bigint)
@@ -3213,6 +3347,8 @@ grant delete, insert, select, update on table
 
 grant insert, select on table dibs.lane to service_role;
 
+grant select on table dibs.id_seed to service_role;
+
 grant select, update on table dibs.settings to service_role;
 
 grant usage on sequence
@@ -3290,12 +3426,15 @@ grant execute on function
   dibs.settle(text,jsonb,text),
   dibs.settle_tasks(bigint,jsonb,text),
   dibs.settle_thoughts(bigint,jsonb,text),
+  dibs.single_out_suspect(int8multirange),
   dibs.take_away(text,uuid[]),
   dibs.take_from_pool(text,integer),
   dibs.take_key(text,text,bigint),
   dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer),
   dibs.take_tasks(text[],integer,boolean),
   dibs.task_of(uuid),
+  dibs.tasks_in(int8multirange),
+  dibs.tasks_in(int8range),
   dibs.tasks_of(uuid[]),
   dibs.thoughts_wait(text),
   dibs.tick(),

@@ -39,6 +39,8 @@ begin
       ('dibs.unique_key', 'select, insert, delete'),
       ('dibs.request', 'select, insert, delete'),
       ('dibs.lane', 'select, insert'),
+      -- Drawn once.
+      ('dibs.id_seed', 'select'),
       -- The newest value counts.
       ('dibs.result', 'select, insert, update, delete'),
       ('dibs.progress', 'select, insert, update, delete'),

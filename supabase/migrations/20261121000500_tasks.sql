@@ -4,8 +4,8 @@
 -- a run: what waits, what a lease holds and what came of it are runs, so that moving a hundred tasks
 -- writes a row or two. A task is in exactly one place: in `ready`, held by a `lease`, or in `outcome`.
 --
---   log ── written once ──────────────────────────────────────────── what each task is
---   ready ── claim ──▶ lease ── settle ──▶ outcome                   where each task is
+--   log ── written once ───────────────── what each task is
+--   ready ── claim ──▶ lease ── settle ──▶ outcome ── where each task is
 --     ▲                  │
 --     └─ failed, lost, released
 --
@@ -38,6 +38,17 @@ begin
   return ('x' || encode(substr(uuid_send(p_id), 1, 6), 'hex'))::bit(48)::bigint;
 end $$;
 comment on function dibs.task_of(uuid) is 'The number in a task''s id.';
+
+create table if not exists dibs.id_seed (
+  only_row boolean primary key default true check (only_row),
+  seed bigint not null default ('x' || left(md5(gen_random_uuid()::text), 16))::bit(64)::bigint
+);
+comment on table dibs.id_seed is
+  'The salt of a task''s id is hashint8extended(number, seed): no two projects have the same ids, nobody can
+guess one, and
+from a number its id can be told. Drawn once; a change would hide every task there is.';
+alter table dibs.id_seed enable row level security;
+insert into dibs.id_seed default values on conflict do nothing;
 
 create or replace function dibs.runs_of(p_tasks int8multirange) returns setof int8range
   language plpgsql immutable parallel safe set search_path = '' as $$

@@ -14,8 +14,10 @@ begin
 end $$;
 comment on function public.create_task(text, jsonb, int, timestamptz, int, text) is
   'Enqueue one task.
-p_type: what handler it is for, 1 to 100 characters. p_payload: any JSON. p_priority: smaller runs first. p_run_at: not before this moment.
-p_max_attempts: failures until it is failed for good. p_unique_key: while a task of this type and key has not ended, no second one is made.
+p_type: what handler it is for, 1 to 100 characters. p_payload: any JSON. p_priority: smaller runs first.
+p_run_at: not before this moment.
+p_max_attempts: failures until it is failed for good. p_unique_key: while a task of this type and key has not
+ended, no second one is made.
 Returns the id; with a unique key that is taken, the id of the task that has it.
 Errors: PT400 for bad input.';
 
@@ -29,21 +31,25 @@ begin
     perform dibs.check_tasks(p_tasks);
     v_answer := dibs.put_tasks(p_tasks);
     perform dibs.remember('enqueue_tasks', p_request_id, v_answer);
-    perform dibs.wake((select min(coalesce((t ->> 'run_at')::timestamptz, '-infinity')) from jsonb_array_elements(p_tasks) t));
+    perform dibs.wake(min(coalesce((t ->> 'run_at')::timestamptz, '-infinity'))) from jsonb_array_elements(p_tasks) t;
   end if;
   return query
-    select (a ->> 0)::uuid, (a ->> 1)::boolean from jsonb_array_elements(v_answer) with ordinality u(a, place) order by place;
+    select (a ->> 0)::uuid, (a ->> 1)::boolean
+    from jsonb_array_elements(v_answer) with ordinality u(a, place) order by place;
 end $$;
 comment on function public.enqueue_tasks(jsonb, text) is
   'Enqueue many tasks in one transaction.
-p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as in create_task.
+p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as in
+create_task.
 p_request_id: a repeat of the same request enqueues nothing and is answered the same.
-Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was there already.
+Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was there
+already.
 Errors: PT400 with the path of the bad field; then nothing was enqueued.';
 
 -- Checks -------------------------------------------------------------------------------------------
 
-create or replace function dibs.check_task(p_path text, p_type text, p_priority bigint, p_max_attempts bigint, p_unique_key text) returns void
+create or replace function dibs.check_task(
+    p_path text, p_type text, p_priority bigint, p_max_attempts bigint, p_unique_key text) returns void
   language plpgsql set search_path = '' as $$
 begin
   perform dibs.check_label(p_path || 'type', p_type, 100),
@@ -53,7 +59,8 @@ begin
     perform dibs.check_label(p_path || 'unique_key', p_unique_key, 200);
   end if;
 end $$;
-comment on function dibs.check_task(text, text, bigint, bigint, text) is 'Refuse (PT400) a task with a bad option, naming it.';
+comment on function dibs.check_task(text, text, bigint, bigint, text) is
+  'Refuse (PT400) a task with a bad option, naming it.';
 
 create or replace function dibs.check_tasks(p_tasks jsonb) returns void
   language plpgsql set search_path = '' as $$
@@ -76,22 +83,25 @@ begin
     from jsonb_array_elements(p_tasks) with ordinality u(t, place), jsonb_each(t) e(key, value)
     where not case
       when key = 'type' then jsonb_typeof(value) = 'string'
-      when key = 'payload' or key in ('unique_key', 'run_at', 'priority', 'max_attempts') and jsonb_typeof(value) = 'null' then true
+      when key = 'payload' then true
+      when key in ('unique_key', 'run_at', 'priority', 'max_attempts') and jsonb_typeof(value) = 'null' then true
       when key = 'unique_key' then jsonb_typeof(value) = 'string'
       when key = 'run_at' then jsonb_typeof(value) = 'string' and dibs.is_moment(value #>> '{}')
       when key in ('priority', 'max_attempts') then value::text ~ '^-?\d{1,9}$'
       else false end
     order by place limit 1;
   if found then
-    perform dibs.refuse('PT400', 'p_tasks[' || v_place || '].' || v_field || ' is not a field of a task or has the wrong type',
-      'Fields: type and unique_key (text), payload (any), priority and max_attempts (whole numbers), run_at (a timestamp).');
+    perform dibs.refuse('PT400',
+      'p_tasks[' || v_place || '].' || v_field || ' is not a field of a task or has the wrong type',
+      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
   end if;
 
   -- Once for all that are alike: a thousand calls would cost more than the writing.
   perform dibs.check_task('p_tasks[' || place - 1 || '].', type, priority, max_attempts, unique_key)
     from (
       select t ->> 'type' as type, coalesce((t ->> 'priority')::bigint, 0) as priority,
-        coalesce((t ->> 'max_attempts')::bigint, 5) as max_attempts, t ->> 'unique_key' as unique_key, min(place) as place
+        coalesce((t ->> 'max_attempts')::bigint, 5) as max_attempts, t ->> 'unique_key' as unique_key,
+        min(place) as place
       from jsonb_array_elements(p_tasks) with ordinality u(t, place)
       group by 1, 2, 3, 4 order by min(place)
     ) alike;
@@ -125,11 +135,12 @@ begin
     deduplicated := id is not null;
     if deduplicated then return; end if;
   end if;
-  id := dibs.id_of(v_task, (random() * 4e18)::bigint);
+  id := dibs.id_of(v_task, hashint8extended(v_task, (select seed from dibs.id_seed)));
   deduplicated := false;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
-  insert into dibs.ready (type, priority, run_at, run) values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1));
+  insert into dibs.ready (type, priority, run_at, run)
+    values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1));
 end $$;
 comment on function dibs.put_task(text, jsonb, int, timestamptz, int, text) is 'Write one task that was checked.';
 
@@ -155,14 +166,16 @@ create or replace function dibs.put_tasks(p_tasks jsonb) returns jsonb
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
-  v_salt bigint := (random() * 4e18)::bigint;
+  v_seed bigint := (select seed from dibs.id_seed);
   v_written jsonb;
 begin
   insert into dibs.lane
-    select distinct t ->> 'type', coalesce((t ->> 'priority')::smallint, 0::smallint) from jsonb_array_elements(p_tasks) t
+    select distinct t ->> 'type', coalesce((t ->> 'priority')::smallint, 0::smallint)
+    from jsonb_array_elements(p_tasks) t
     order by 1, 2 on conflict do nothing;
   with item as materialized (
-    select place, t ->> 'type' as type, t -> 'payload' as payload, coalesce((t ->> 'priority')::smallint, 0::smallint) as priority,
+    select place, t ->> 'type' as type, t -> 'payload' as payload,
+      coalesce((t ->> 'priority')::smallint, 0::smallint) as priority,
       (t ->> 'run_at')::timestamptz as run_at, coalesce((t ->> 'max_attempts')::smallint, 5::smallint) as max_attempts,
       t ->> 'unique_key' as unique_key
     from jsonb_array_elements(p_tasks) with ordinality u(t, place)
@@ -173,7 +186,8 @@ begin
       lateral dibs.put_task(i.type, i.payload, i.priority, i.run_at, i.max_attempts, i.unique_key) made
   ), placed as (
     select place, type, payload, priority, greatest(run_at, v_now) as run_at, max_attempts,
-      row_number() over alike - 1 as at, count(*) over (alike rows between unbounded preceding and unbounded following) as size
+      row_number() over alike - 1 as at,
+      count(*) over (alike rows between unbounded preceding and unbounded following) as size
     from item where unique_key is null
     window alike as (partition by type, priority, greatest(run_at, v_now) order by place)
   ), run as materialized (
@@ -183,10 +197,13 @@ begin
       from placed group by type, priority, run_at, at / 100 order by min(place)
     ) r
   ), numbered as materialized (
-    select p.*, dibs.id_of(r.first + p.at % 100, v_salt) as id
-    from placed p join run r on r.type = p.type and r.priority = p.priority and r.run_at = p.run_at and r.nth = p.at / 100
+    select p.*, dibs.id_of(n.task, hashint8extended(n.task, v_seed)) as id
+    from placed p
+    join run r on r.type = p.type and r.priority = p.priority and r.run_at = p.run_at and r.nth = p.at / 100,
+      lateral (select r.first + p.at % 100 as task) n
   ), waiting as (
-    insert into dibs.ready (type, priority, run_at, run) select type, priority, run_at, int8range(first, first + length) from run
+    insert into dibs.ready (type, priority, run_at, run)
+    select type, priority, run_at, int8range(first, first + length) from run
   ), logged as (
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
@@ -196,6 +213,7 @@ begin
   return v_written;
 end $$;
 comment on function dibs.put_tasks(jsonb) is
-  'Write tasks that were checked: those alike in type, priority and run_at as runs of up to 100. Returns [id, deduplicated] for each, in order.';
+  'Write tasks that were checked: those alike in type, priority and run_at as runs of up to 100. Returns [id,
+deduplicated] for each, in order.';
 
 select dibs.seal();

@@ -1,8 +1,10 @@
 -- Claiming tasks: delete runs from ready, put them into a lease.
 
 create or replace function public.claim_tasks(
-    p_worker_id text, p_types text[] default null, p_limit int default 1, p_lease_seconds int default 900, p_request_id text default null)
-  returns table (id uuid, type text, payload jsonb, attempt int, max_attempts int, fence text, lease_expires_at timestamptz)
+    p_worker_id text, p_types text[] default null, p_limit int default 1, p_lease_seconds int default 900,
+    p_request_id text default null)
+  returns table (
+    id uuid, type text, payload jsonb, attempt int, max_attempts int, fence text, lease_expires_at timestamptz)
   language plpgsql set search_path = '' as $$
 declare
   v_fence bigint := dibs.recall('claim_tasks', p_request_id) #>> '{}';
@@ -16,14 +18,17 @@ begin
 end $$;
 comment on function public.claim_tasks(text, text[], int, int, text) is
   'Claim the next due tasks: nobody else gets them until the lease ends.
-p_worker_id: a label for people. p_types: which types, null for all. p_limit: at most so many, 1 to 1000. p_lease_seconds: 1 to 86400; renew_lease
+p_worker_id: a label for people. p_types: which types, null for all. p_limit: at most so many, 1 to 1000.
+p_lease_seconds: 1 to 86400; renew_lease
 prolongs it. p_request_id: a repeat of the same request is answered with what is still held of the same grant.
-Returns the tasks, all with the fence of this grant, by priority and age. No rows: nothing is due, or others are claiming it this moment; ask again.
+Returns the tasks, all with the fence of this grant, by priority and age. No rows: nothing is due, or others are
+claiming it this moment; ask again.
 Never waits for another claimer. Errors: PT400 for bad input.';
 
 -- Leasing ------------------------------------------------------------------------------------------
 
-create or replace function dibs.lease_tasks(p_worker_id text, p_types text[], p_limit int, p_lease_seconds int) returns bigint
+create or replace function dibs.lease_tasks(p_worker_id text, p_types text[], p_limit int, p_lease_seconds int)
+  returns bigint
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
@@ -47,15 +52,41 @@ begin
     end loop;
   end if;
   if isempty(v_held) then return null; end if;
+  v_held := dibs.single_out_suspect(v_held);
   v_now := dibs.clock();
   insert into dibs.lease (started_at, expires_at, held, worker_id)
     values (v_now, v_now + p_lease_seconds * interval '1 s', v_held, p_worker_id) returning fence into v_fence;
   return v_fence;
 end $$;
-comment on function dibs.lease_tasks(text, text[], int, int) is 'Lease up to p_limit due tasks. Returns the fence, or null when nothing was to be had.';
+comment on function dibs.lease_tasks(text, text[], int, int) is
+  'Lease up to p_limit due tasks. Returns the fence, or null when nothing was to be had.';
+
+create or replace function dibs.single_out_suspect(p_held int8multirange) returns int8multirange
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+declare
+  v_suspect bigint;
+begin
+  select lost.task into v_suspect
+    from unnest(p_held) r,
+      lateral (
+        select a.task from dibs.attempt a
+        where a.task >= lower(r) and a.task < upper(r) and a.outcome = 'lost'
+        group by a.task having count(*) > 1 order by a.task offset 0) lost
+    where (dibs.history_of(lost.task)).losses > 1
+    limit 1;
+  if v_suspect is null then return p_held; end if;
+  perform dibs.make_ready(p_held - int8range(v_suspect, v_suspect + 1)::int8multirange);
+  return int8range(v_suspect, v_suspect + 1)::int8multirange;
+end $$;
+comment on function dibs.single_out_suspect(int8multirange) is
+  'A task that lost its worker twice may be what kills workers. It is leased alone, so that only itself is lost
+with the
+next one; the others taken with it go back. Returns what is to be leased.';
 
 create or replace function dibs.held_tasks(p_fence bigint)
-  returns table (id uuid, type text, payload jsonb, attempt int, max_attempts int, fence text, lease_expires_at timestamptz)
+  returns table (
+    id uuid, type text, payload jsonb, attempt int, max_attempts int, fence text, lease_expires_at timestamptz)
   language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
@@ -68,7 +99,8 @@ begin
     select from unnest(v_lease.held) r,
       lateral (select from dibs.attempt a where a.task >= lower(r) and a.task < upper(r) limit 1) a);
   return query
-    select t.id, t.type, t.payload, 1 + case when v_tried then (select h.failures + h.losses from dibs.history_of(dibs.task_of(t.id)) h) else 0 end,
+    select t.id, t.type, t.payload,
+      1 + case when v_tried then (select h.failures + h.losses from dibs.history_of(dibs.task_of(t.id)) h) else 0 end,
       t.max_attempts::int, p_fence::text, v_lease.expires_at
     from unnest(v_lease.held) r,
       -- offset 0: from the run to the log's key, whatever the statistics say.
@@ -81,7 +113,8 @@ create or replace function dibs.history_of(p_task bigint, out last int, out fail
   language plpgsql stable set search_path = '' as $$
 begin
   select coalesce(max(a.n), 0),
-      count(*) filter (where a.outcome = 'failed' and a.n > a.counted_from), count(*) filter (where a.outcome = 'lost' and a.n > a.counted_from)
+      count(*) filter (where a.outcome = 'failed' and a.n > a.counted_from),
+      count(*) filter (where a.outcome = 'lost' and a.n > a.counted_from)
     into last, failures, losses
     from (
       select n, outcome, coalesce(max(n) filter (where outcome = 'retried') over (), 0) as counted_from
@@ -89,7 +122,8 @@ begin
     ) a;
 end $$;
 comment on function dibs.history_of(bigint) is
-  'The number of a task''s last noted attempt, and how many failed and were lost since somebody last asked to try it again.';
+  'The number of a task''s last noted attempt, and how many failed and were lost since somebody last asked to try
+it again.';
 
 -- Taking runs --------------------------------------------------------------------------------------
 
@@ -121,8 +155,10 @@ begin
   order by l.priority, head.run_at, l.type;
 end $$;
 comment on function dibs.due_lanes(text[], timestamptz, boolean) is
-  'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first. Each with its newest hint, and
-whether it is time for a sweep from its start (once a second, or p_from_start unless that is slow), since work that was committed late lies
+  'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
+Each with its newest hint, and
+whether it is time for a sweep from its start (once a second, or p_from_start unless that is slow), since work
+that was committed late lies
 before the hint.';
 
 do $$
@@ -155,8 +191,8 @@ begin
     v_first := null;
     v_runs := ceil(p_limit / coalesce((v_lane.hint).run_length, 100));
     loop  -- once mostly: more often when the runs turn out shorter than the hint said
-      v_round := dibs.take_runs(v_lane.type, v_lane.priority, coalesce(v_begin.begin_run_at, '-infinity'), coalesce(v_begin.begin_task, 0),
-        v_now, p_limit, v_runs);
+      v_round := dibs.take_runs(v_lane.type, v_lane.priority, coalesce(v_begin.begin_run_at, '-infinity'),
+        coalesce(v_begin.begin_task, 0), v_now, p_limit, v_runs);
       exit when v_round.runs = 0;
       if v_first is null then v_first := v_round; end if;
       v_held := v_held + v_round.tasks;
@@ -173,7 +209,8 @@ comment on function dibs.take_tasks(text[], int, boolean) is
   'Take up to p_limit due tasks out of ready. p_from_start: trust no hint.';
 
 create or replace function dibs.take_runs(
-    p_type text, p_priority smallint, p_begin_run_at timestamptz, p_begin_task bigint, p_until timestamptz, p_want int, p_runs int)
+    p_type text, p_priority smallint, p_begin_run_at timestamptz, p_begin_task bigint, p_until timestamptz,
+    p_want int, p_runs int)
   returns dibs.taken
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
@@ -184,7 +221,8 @@ begin
   with locked as materialized (
     select r.ctid as at, r.run_at, r.run, (upper(r.run) - lower(r.run))::int as length
     from dibs.ready r
-    where r.type = p_type and r.priority = p_priority and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task) and r.run_at <= p_until
+    where r.type = p_type and r.priority = p_priority and r.run_at <= p_until
+      and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
     order by r.run_at, lower(r.run) limit p_runs
     for update skip locked
   ), summed as (
@@ -195,18 +233,22 @@ begin
     delete from dibs.ready where ctid = any (array(select at from cut))
   ), put_back as (
     insert into dibs.ready (type, priority, run_at, run)
-    select p_type, p_priority, c.run_at, int8range(upper_taken, upper(c.run)) from cut c where upper_taken < upper(c.run)
+    select p_type, p_priority, c.run_at, int8range(upper_taken, upper(c.run))
+    from cut c where upper_taken < upper(c.run)
   )
-  select range_agg(int8range(lower(c.run), upper_taken)), sum(upper_taken - lower(c.run)), count(*), min(c.run_at), min(lower(c.run))
+  select range_agg(int8range(lower(c.run), upper_taken)), sum(upper_taken - lower(c.run)), count(*), min(c.run_at),
+    min(lower(c.run))
     into v_taken from cut c;
   return v_taken;
 end $$;
 comment on function dibs.take_runs(text, smallint, timestamptz, bigint, timestamptz, int, int) is
-  'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted; the rest of the last one goes back.
+  'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted; the rest of
+the last one goes back.
 Returns what was taken, from how many runs, and where the first of them began.';
 
 create or replace function dibs.make_hint(
-    p_type text, p_priority smallint, p_last dibs.hint, p_sweep boolean, p_now timestamptz, p_seen dibs.taken) returns void
+    p_type text, p_priority smallint, p_last dibs.hint, p_sweep boolean, p_now timestamptz, p_seen dibs.taken)
+  returns void
   language plpgsql set search_path = '' as $$
 begin
   -- Ten a second are enough, the first one from a sweep. Claims that run at once may each make one; that is harmless.

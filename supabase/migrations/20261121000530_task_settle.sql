@@ -1,6 +1,7 @@
 -- Settling: what a lease held becomes outcomes, waits again, or goes back untouched.
 
-create or replace function dibs.settle_tasks(p_fence bigint, p_outcomes jsonb, p_rest text, out settled int, out lost uuid[])
+create or replace function dibs.settle_tasks(
+    p_fence bigint, p_outcomes jsonb, p_rest text, out settled int, out lost uuid[])
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
@@ -19,7 +20,8 @@ begin
     into v_count, v_results, v_named, v_failed, v_released
     from (select dibs.task_of(id) as task, status, result from dibs.read_outcomes(p_outcomes)) o;
   if v_count > dibs.count_of(v_named) then
-    perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own', 'Send ids back exactly as the claim gave them.');
+    perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own',
+      'Send ids back exactly as the claim gave them.');
   end if;
 
   select * into v_lease from dibs.lease where fence = p_fence for update;
@@ -39,7 +41,8 @@ begin
 
   perform dibs.end_tasks(v_settled - v_failed - v_released, 'completed', v_lease, v_now);
   if not isempty(v_failed) then
-    perform dibs.end_attempts('failed', v_lease, array_agg(t.task), array_agg(o.error), array_agg(coalesce(o.permanent, false)))
+    perform dibs.end_attempts(
+        'failed', v_lease, array_agg(t.task), array_agg(o.error), array_agg(coalesce(o.permanent, false)))
       from (select task from unnest(v_failed) r, generate_series(lower(r), upper(r) - 1) task) t
       left join dibs.read_outcomes(p_outcomes) o on dibs.task_of(o.id) = t.task;
   end if;
@@ -48,15 +51,17 @@ begin
   end if;
   if v_results then
     insert into dibs.result
-      select task, result from (select dibs.task_of(id) as task, result from dibs.read_outcomes(p_outcomes) where result is not null) o
-      where task <@ v_settled
-      on conflict (task) do update set result = excluded.result;  -- a task that was done once before and asked for again
+      select dibs.task_of(id), result from dibs.read_outcomes(p_outcomes)
+      where result is not null and dibs.task_of(id) <@ v_settled
+      -- There is one already when a task that was done is run once more.
+      on conflict (task) do update set result = excluded.result;
   end if;
 
   settled := dibs.count_of(v_settled);
   lost := '{}';
   if not v_named <@ v_settled then
-    select coalesce(array_agg(id) filter (where not repeated), '{}'), settled + count(*) filter (where repeated) into lost, settled
+    select coalesce(array_agg(id) filter (where not repeated), '{}'), settled + count(*) filter (where repeated)
+      into lost, settled
       from (
         select id, dibs.was_settled(p_fence, dibs.task_of(id), status) as repeated
         from dibs.read_outcomes(p_outcomes) where not dibs.task_of(id) <@ v_settled
@@ -64,11 +69,13 @@ begin
   end if;
 end $$;
 comment on function dibs.settle_tasks(bigint, jsonb, text) is
-  'Settle tasks of one lease, as settle_lease says. A lease that is gone settles nothing: its worker was fenced out.';
+  'Settle tasks of one lease, as settle_lease says. A lease that is gone settles nothing: its worker was fenced
+out.';
 
 -- Where tasks go -----------------------------------------------------------------------------------
 
-create or replace function dibs.end_tasks(p_tasks int8multirange, p_status text, p_lease dibs.lease, p_now timestamptz) returns void
+create or replace function dibs.end_tasks(
+    p_tasks int8multirange, p_status text, p_lease dibs.lease, p_now timestamptz) returns void
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
@@ -87,17 +94,22 @@ create or replace function dibs.make_ready(p_tasks int8multirange, p_run_at time
 begin
   -- A lease knows numbers only: what goes back finds its lane in the log.
   insert into dibs.ready (type, priority, run_at, run)
-  select type, priority, coalesce(p_run_at, dibs.clock()), dibs.runs_of(range_agg(int8range(task, task + 1)))
+  select type, priority, coalesce(p_run_at, least(min(run_at), dibs.clock())),
+    dibs.runs_of(range_agg(int8range(task, task + 1)))
   from (
-    select l.type, l.priority, dibs.task_of(l.id) as task
-    from unnest(p_tasks) r, lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
+    select l.type, l.priority, l.run_at, dibs.task_of(l.id) as task
+    from unnest(p_tasks) r,
+      lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
   ) t
   group by type, priority;
 end $$;
 comment on function dibs.make_ready(int8multirange, timestamptz) is
-  'Let tasks that are in no other place wait for their next claim, from p_run_at on (null: from now on).';
+  'Let tasks that are in no other place wait for their next claim, from p_run_at on. Null: in the place they had,
+for
+whoever hands work back has not made it younger.';
 
-create or replace function dibs.end_attempts(p_outcome text, p_lease dibs.lease, p_tasks bigint[], p_errors text[], p_permanent boolean[]) returns void
+create or replace function dibs.end_attempts(
+    p_outcome text, p_lease dibs.lease, p_tasks bigint[], p_errors text[], p_permanent boolean[]) returns void
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
@@ -107,7 +119,8 @@ begin
   for v_alike in
     with ended as (
       insert into dibs.attempt (task, n, outcome, started_at, ended_at, fence, worker_id, error)
-      select t.task, h.last + 1, p_outcome, p_lease.started_at, v_now, p_lease.fence, p_lease.worker_id, dibs.clean_error(t.error)
+      select t.task, h.last + 1, p_outcome, p_lease.started_at, v_now, p_lease.fence, p_lease.worker_id,
+        dibs.clean_error(t.error)
       from unnest(p_tasks, p_errors) t(task, error), lateral dibs.history_of(t.task) h
     ), judged as (
       select l.type, l.priority, l.max_attempts, t.task, t.permanent,
@@ -131,12 +144,13 @@ begin
     elsif p_outcome = 'failed' then
       perform dibs.make_ready(v_alike.tasks, v_now + dibs.backoff(v_alike.failures));
     else
-      perform dibs.make_ready(v_alike.tasks, v_now);
+      perform dibs.make_ready(v_alike.tasks);
     end if;
   end loop;
 end $$;
 comment on function dibs.end_attempts(text, dibs.lease, bigint[], text[], boolean[]) is
-  'An attempt of each of these tasks failed or was lost: they wait for the next one, failed ones after a backoff, or fail for good when that
+  'An attempt of each of these tasks failed or was lost: they wait for the next one, failed ones after a backoff,
+or fail for good when that
 was the last. A lost attempt has its own cap (settings.max_losses), since most of a lost batch had not begun.';
 
 -- Reaping ------------------------------------------------------------------------------------------
@@ -153,22 +167,24 @@ begin
       select l.fence from dibs.lease l where l.expires_at < v_now order by l.fence for update skip locked))
     returning *
   loop
-    perform dibs.end_attempts('lost', v_lease, array_agg(task), array_fill('the lease ended before the task was settled'::text, array[count(*)::int]),
-        array_fill(false, array[count(*)::int]))
+    perform dibs.end_attempts('lost', v_lease, array_agg(task),
+        array_agg('the lease ended before the task was settled'::text), array_agg(false))
       from unnest(v_lease.held) r, generate_series(lower(r), upper(r) - 1) task;
     v_reaped := v_reaped + dibs.count_of(v_lease.held);
   end loop;
   return v_reaped;
 end $$;
 comment on function dibs.reap_leases() is
-  'Take back what expired leases hold. Their workers are fenced out from here on. Returns the number of tasks; waits for nobody.';
+  'Take back what expired leases hold. Their workers are fenced out from here on. Returns the number of tasks;
+waits for nobody.';
 
 create or replace function public.reap_tasks() returns int
   language sql set search_path = '' as $$
   select dibs.reap_leases()
 $$;
 comment on function public.reap_tasks() is
-  'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many tasks came back.';
+  'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many
+tasks came back.';
 
 -- Small questions ----------------------------------------------------------------------------------
 
@@ -185,7 +201,8 @@ begin
   return case p_status
     when 'succeeded' then exists (select from dibs.outcome o
       where lower(o.run) >> 7 = p_task >> 7 and o.run @> p_task and o.fence = p_fence and o.status = 'completed')
-    when 'failed' then exists (select from dibs.attempt a where a.task = p_task and a.fence = p_fence and a.outcome = 'failed')
+    when 'failed' then exists (select from dibs.attempt a
+      where a.task = p_task and a.fence = p_fence and a.outcome = 'failed')
     else false end;
 end $$;
 comment on function dibs.was_settled(bigint, bigint, text) is

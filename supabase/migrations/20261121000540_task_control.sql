@@ -9,7 +9,8 @@ begin
   return query select distinct id from unnest(p_ids) id where dibs.task_of(id) <@ v_cancelled;
 end $$;
 comment on function public.cancel_tasks(uuid[]) is
-  'Cancel tasks that have not ended. One that is being worked on is taken out of its lease: the worker learns so at its next renewal, and what
+  'Cancel tasks that have not ended. One that is being worked on is taken out of its lease: the worker learns so
+at its next renewal, and what
 it settles is refused as lost. Returns the ids that were cancelled. Errors: PT400 for more than 1000 ids.';
 
 create or replace function public.retry_tasks(p_ids uuid[]) returns setof uuid
@@ -18,12 +19,14 @@ declare
   v_again int8multirange := dibs.revive(dibs.tasks_of(p_ids), array['failed', 'cancelled']);
 begin
   if isempty(v_again) then return; end if;
-  perform dibs.make_ready(v_again), dibs.wake(null);
+  perform dibs.make_ready(v_again, dibs.clock()), dibs.wake(null);
   return query select distinct id from unnest(p_ids) id where dibs.task_of(id) <@ v_again;
 end $$;
 comment on function public.retry_tasks(uuid[]) is
-  'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history stays.
-One whose unique key another task has by now stays as it is. Returns the ids that wait again. Errors: PT400 for more than 1000 ids.';
+  'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history
+stays.
+One whose unique key another task has by now stays as it is. Returns the ids that wait again. Errors: PT400 for
+more than 1000 ids.';
 
 create or replace function public.release_tasks_for_worker(p_worker_id text) returns int
   language plpgsql set search_path = '' as $$
@@ -42,7 +45,8 @@ begin
   return dibs.count_of(v_released);
 end $$;
 comment on function public.release_tasks_for_worker(text) is
-  'Hand back everything a worker holds, so that others get it at once; no attempt is burned. Returns how many tasks came back.';
+  'Hand back everything a worker holds, so that others get it at once; no attempt is burned. Returns how many
+tasks came back.';
 
 create or replace function public.prune_tasks(p_keep interval) returns bigint
   language plpgsql set search_path = '' as $$
@@ -64,7 +68,8 @@ begin
   return dibs.count_of(v_tasks);
 end $$;
 comment on function public.prune_tasks(interval) is
-  'Delete tasks that ended longer ago than p_keep, with their history; waits for nobody. Returns how many. Errors: PT400 for a negative interval.';
+  'Delete tasks that ended longer ago than p_keep, with their history; waits for nobody. Returns how many.
+Errors: PT400 for a negative interval.';
 
 create or replace function public.task_counts() returns table (status text, tasks bigint)
   language sql stable set search_path = '' as $$
@@ -94,7 +99,8 @@ create or replace function public.task_attempts(p_id uuid)
   order by 1
 $$;
 comment on function public.task_attempts(uuid) is
-  'The history of a task: failed and lost attempts with their errors, retried when somebody let it run again, completed or cancelled at the end.';
+  'The history of a task: failed and lost attempts with their errors, retried when somebody let it run again,
+completed or cancelled at the end.';
 
 -- Out of one place, into another -------------------------------------------------------------------
 
@@ -116,7 +122,8 @@ declare
   v_found int8multirange;
 begin
   perform dibs.one_at_a_time();
-  -- More than one look, since a task may move meanwhile: to a lease, back to ready, or within ready when a claim cuts its run.
+  -- More than one look, since a task may move meanwhile: to a lease, back to ready, or within ready when a claim cuts
+  -- its run.
   for v_look in 1..100 loop
     with found as materialized (
       select r.ctid as at, r.* from dibs.ready r
@@ -136,7 +143,8 @@ begin
     ), emptied as (
       delete from dibs.lease where fence = any (array(select fence from found where held <@ p_tasks))
     ), shrunk as (
-      update dibs.lease set held = held - p_tasks where fence = any (array(select fence from found where not held <@ p_tasks))
+      update dibs.lease set held = held - p_tasks
+      where fence = any (array(select fence from found where not held <@ p_tasks))
     )
     select v_found + coalesce(range_agg(r), '{}') * p_tasks into v_found from found, unnest(held) r;
 
@@ -147,7 +155,8 @@ begin
   return v_withdrawn;
 end $$;
 comment on function dibs.withdraw(int8multirange) is
-  'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts them somewhere else.';
+  'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts
+them somewhere else.';
 
 create or replace function dibs.revive(p_tasks int8multirange, p_statuses text[]) returns int8multirange
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
@@ -159,12 +168,15 @@ begin
   p_tasks := p_tasks * dibs.ended(p_tasks, p_statuses);
   with keyed as materialized (
     select l.type, l.unique_key, dibs.task_of(l.id) as task
-    from unnest(p_tasks) r, lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
+    from unnest(p_tasks) r,
+      lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
     where l.unique_key is not null
   ), got as (
-    insert into dibs.unique_key select * from keyed order by type, unique_key, task on conflict do nothing returning task
+    insert into dibs.unique_key select * from keyed order by type, unique_key, task
+    on conflict do nothing returning task
   )
-  select coalesce(range_agg(int8range(task, task + 1)), '{}') into v_keyless from keyed where task not in (select task from got);
+  select coalesce(range_agg(int8range(task, task + 1)), '{}') into v_keyless
+    from keyed where task not in (select task from got);
   p_tasks := dibs.unfinish(p_tasks - v_keyless, p_statuses);
   insert into dibs.attempt (task, n, outcome, ended_at)
     select task, h.last + 1, 'retried', dibs.clock()
@@ -172,7 +184,8 @@ begin
   return p_tasks;
 end $$;
 comment on function dibs.revive(int8multirange, text[]) is
-  'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts anew, and their unique keys
+  'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts
+anew, and their unique keys
 where these are free. Returns those it could be done for; the caller makes them ready.';
 
 create or replace function dibs.unfinish(p_tasks int8multirange, p_statuses text[]) returns int8multirange
@@ -195,9 +208,11 @@ begin
   return v_found;
 end $$;
 comment on function dibs.unfinish(int8multirange, text[]) is
-  'Take back the outcome of tasks that ended in one of these ways. Returns those found; the caller puts them somewhere else.';
+  'Take back the outcome of tasks that ended in one of these ways. Returns those found; the caller puts them
+somewhere else.';
 
-create or replace function dibs.ended(p_tasks int8multirange, p_statuses text[] default array['completed', 'failed', 'cancelled'])
+create or replace function dibs.ended(
+    p_tasks int8multirange, p_statuses text[] default array['completed', 'failed', 'cancelled'])
   returns int8multirange
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
@@ -220,7 +235,8 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('dibs.one_at_a_time', 0));
 end $$;
 comment on function dibs.one_at_a_time() is
-  'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could wait for each other. Workers
+  'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could
+wait for each other. Workers
 never come here.';
 
 create or replace function dibs.forget(p_tasks int8multirange) returns void

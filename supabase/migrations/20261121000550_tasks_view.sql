@@ -1,46 +1,62 @@
 -- public.tasks: one row per task, to read and to write as if it were a table.
 
+create or replace function dibs.tasks_in(p_run int8range) returns setof bigint
+  language plpgsql immutable parallel safe rows 10 set search_path = '' as $$
+begin
+  return query select generate_series(lower(p_run), upper(p_run) - 1);
+end $$;
+comment on function dibs.tasks_in(int8range) is
+  'The numbers of the tasks in a run. The planner takes it for ten, which is between a single and a full run.';
+
+create or replace function dibs.tasks_in(p_held int8multirange) returns setof bigint
+  language plpgsql immutable parallel safe rows 10 set search_path = '' as $$
+begin
+  return query select generate_series(lower(run), upper(run) - 1) from unnest(p_held) run;
+end $$;
+comment on function dibs.tasks_in(int8multirange) is 'The numbers of the tasks that a lease holds.';
+
 create or replace view public.tasks with (security_invoker = true) as
 select t.id, t.type, t.payload, t.status, t.created_at, t.started_at, t.completed_at,
-  (select a.error from dibs.attempt a where a.task = dibs.task_of(t.id) order by a.n desc limit 1) as error,
+  case when t.status <> 'completed' then (
+    select a.error from dibs.attempt a where a.task = t.task order by a.n desc limit 1) end as error,
   t.priority, t.run_at,
-  (select h.failures + h.losses from dibs.history_of(dibs.task_of(t.id)) h) + t.running as attempts, t.max_attempts, t.unique_key,
-  (select r.result from dibs.result r where r.task = dibs.task_of(t.id)) as result,
-  (select p.progress from dibs.progress p where p.task = dibs.task_of(t.id)) as progress,
+  (select h.failures + h.losses from dibs.history_of(t.task) h) + t.running as attempts, t.max_attempts, t.unique_key,
+  (select r.result from dibs.result r where r.task = t.task) as result,
+  (select p.progress from dibs.progress p where p.task = t.task) as progress,
   t.worker_id, t.lease_expires_at
-from
--- A join, so that a limit on the whole is no reason to plan the parts below for their first rows: those plans compare every task with every run.
-(select offset 0) one_row, (
-  -- Each branch by task number rather than by range: equality is what the planner can hash, and its cost grows with the tasks. By page as
-  -- well, for whoever comes with an id: that is the index on the runs.
-  select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, r.run_at, 'pending'::text as status,
-    null::timestamptz as started_at, null::timestamptz as completed_at, null::text as worker_id, null::timestamptz as lease_expires_at,
-    0 as running
-  from dibs.ready r, generate_series(lower(r.run), upper(r.run) - 1) task, dibs.log l
-  where dibs.task_of(l.id) = task and dibs.task_of(l.id) >> 7 = lower(r.run) >> 7
+from (
+  -- Each branch joins its runs to the log by equality in two ways, for the planner to choose from: by id for whoever
+  -- comes from the runs, by page for whoever comes with an id. Every task is in the log; the left joins only let the
+  -- planner leave the log out where nothing is asked of it.
+  select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, r.run_at, task,
+    'pending'::text as status, null::timestamptz as started_at, null::timestamptz as completed_at,
+    null::text as worker_id, null::timestamptz as lease_expires_at, 0 as running
+  from dibs.id_seed s cross join dibs.ready r cross join dibs.tasks_in(r.run) task
+  left join dibs.log l
+    on l.id = dibs.id_of(task, hashint8extended(task, s.seed)) and dibs.task_of(l.id) >> 7 = lower(r.run) >> 7
   union all
-  select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, l.run_at, 'processing',
-    h.started_at, null, h.worker_id, h.expires_at, 1
-  from (
-    -- First all that is held, which is not much, and then the log, once.
-    select e.started_at, e.worker_id, e.expires_at, task
-    from dibs.lease e, unnest(e.held) run, generate_series(lower(run), upper(run) - 1) task offset 0
-  ) h, dibs.log l
-  where dibs.task_of(l.id) = h.task
+  select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, l.run_at, task,
+    'processing', h.started_at, null, h.worker_id, h.expires_at, 1
+  from dibs.id_seed s cross join dibs.lease h cross join dibs.tasks_in(h.held) task
+  left join dibs.log l on l.id = dibs.id_of(task, hashint8extended(task, s.seed))
   union all
-  select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, l.run_at, o.status,
-    o.started_at, o.completed_at, o.worker_id, null, (o.status = 'completed')::int
-  from dibs.outcome o, generate_series(lower(o.run), upper(o.run) - 1) task, dibs.log l
-  where dibs.task_of(l.id) = task and dibs.task_of(l.id) >> 7 = lower(o.run) >> 7
+  select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, l.run_at, task,
+    o.status, o.started_at, o.completed_at, o.worker_id, null, (o.status = 'completed')::int
+  from dibs.id_seed s cross join dibs.outcome o cross join dibs.tasks_in(o.run) task
+  left join dibs.log l
+    on l.id = dibs.id_of(task, hashint8extended(task, s.seed)) and dibs.task_of(l.id) >> 7 = lower(o.run) >> 7
 ) t;
 comment on view public.tasks is
-  'Every task with its status: pending, processing, completed, failed or cancelled. Insert type and payload to enqueue; update status to settle
-or reset by hand; delete to forget. Workers claim with claim_tasks and settle with settle_lease, which fence out late writers; an update does not.';
+  'Every task with its status: pending, processing, completed, failed or cancelled. Insert type and payload to
+enqueue; update status to settle
+or reset by hand; delete to forget. Workers claim with claim_tasks and settle with settle_lease, which fence out
+late writers; an update does not.';
 
 create or replace function dibs.insert_task() returns trigger
   language plpgsql set search_path = '' as $$
 begin
-  if jsonb_strip_nulls(to_jsonb(new) - '{type,payload,priority,run_at,max_attempts,unique_key,status}'::text[]) <> '{}' then
+  if jsonb_strip_nulls(
+    to_jsonb(new) - '{type,payload,priority,run_at,max_attempts,unique_key,status}'::text[]) <> '{}' then
     perform dibs.refuse('PT400', 'a new task has type, payload, priority, run_at, max_attempts and unique_key only',
       'Leave the rest out; Dibs gives the id, and unique_key makes a task unique.');
   elsif new.status <> 'pending' then
@@ -64,8 +80,9 @@ declare
 begin
   if to_jsonb(new) - v_writable <> to_jsonb(old) - v_writable then
     perform dibs.refuse('PT400', 'what a task is cannot be changed once it is enqueued',
-      'Update status, error, run_at, started_at and completed_at; to change the rest, cancel the task and enqueue another.');
-  elsif new.status is null or new.status not in ('pending', 'completed', 'failed', 'cancelled') and new is distinct from old then
+      'Update status, error, run_at, started_at and completed_at; for the rest, cancel the task and enqueue another.');
+  elsif new.status is null
+    or new.status not in ('pending', 'completed', 'failed', 'cancelled') and new is distinct from old then
     perform dibs.refuse('PT400', 'status must be pending, completed, failed or cancelled',
       'To start work on a task, call claim_task(); to go on with it, renew_lease().');
   elsif new.status = old.status and (new.status <> 'pending' or new.run_at is not distinct from old.run_at) then
@@ -86,7 +103,8 @@ begin
   v_last.worker_id := old.worker_id;
   if new.status = 'failed' or old.status = 'processing' and new.status = 'pending' then
     insert into dibs.attempt (task, n, outcome, started_at, ended_at, worker_id, error)
-      select dibs.task_of(old.id), h.last + 1, case new.status when 'failed' then 'failed' else 'lost' end, v_last.started_at, v_now,
+      select dibs.task_of(old.id), h.last + 1, case new.status when 'failed' then 'failed' else 'lost' end,
+        v_last.started_at, v_now,
         old.worker_id, coalesce(dibs.clean_error(new.error), 'set to ' || new.status || ' by an update')
       from dibs.history_of(dibs.task_of(old.id)) h;
   end if;
@@ -98,7 +116,8 @@ begin
   return new;
 end $$;
 comment on function dibs.update_task() is
-  'An update of public.tasks settles or resets a task by hand, whoever holds it: what its worker reports later is refused as lost.';
+  'An update of public.tasks settles or resets a task by hand, whoever holds it: what its worker reports later is
+refused as lost.';
 
 create or replace function dibs.delete_task() returns trigger
   language plpgsql set search_path = '' as $$
@@ -112,9 +131,12 @@ begin
 end $$;
 comment on function dibs.delete_task() is 'A delete from public.tasks forgets a task, its history included.';
 
-create or replace trigger insert_task instead of insert on public.tasks for each row execute function dibs.insert_task();
-create or replace trigger update_task instead of update on public.tasks for each row execute function dibs.update_task();
-create or replace trigger delete_task instead of delete on public.tasks for each row execute function dibs.delete_task();
+create or replace trigger insert_task instead of insert on public.tasks
+  for each row execute function dibs.insert_task();
+create or replace trigger update_task instead of update on public.tasks
+  for each row execute function dibs.update_task();
+create or replace trigger delete_task instead of delete on public.tasks
+  for each row execute function dibs.delete_task();
 
 create or replace function public.claim_task() returns setof public.tasks
   language plpgsql set search_path = '' as $$
@@ -124,7 +146,9 @@ begin
   return query select * from public.tasks t where t.id = (select h.id from dibs.held_tasks(v_fence) h);
 end $$;
 comment on function public.claim_task() is
-  'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it, update its status in public.tasks.
-claim_tasks with settle_lease does more: batches, renewal, retries, and no late write of a worker that lost its lease.';
+  'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it,
+update its status in public.tasks.
+claim_tasks with settle_lease does more: batches, renewal, retries, and no late write of a worker that lost its
+lease.';
 
 select dibs.seal();

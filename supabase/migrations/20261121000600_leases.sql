@@ -129,6 +129,7 @@ begin
   return greatest(0, floor(extract(epoch from p_moment - dibs.clock()) * 1000));
 end $$;
 comment on function dibs.ms_until(timestamptz) is
-  'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no harm.';
+  'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no
+harm.';
 
 select dibs.seal();

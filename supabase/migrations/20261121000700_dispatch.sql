@@ -156,7 +156,8 @@ begin
   return jsonb_build_object('dispatch_id', v_id::text, 'drains', v_drains);
 end $$;
 comment on function public.plan_dispatch(text, text[]) is
-  'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at such tasks,
+  'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at such
+tasks,
 never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has thoughts
 waiting and no drain.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.

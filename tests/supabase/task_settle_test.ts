@@ -6,7 +6,6 @@ import {
   assertRefused,
   claim,
   enqueue,
-  enqueueSingles,
   ids,
   type Outcome,
   renew,
@@ -230,46 +229,6 @@ testTasks(
     assert.deepEqual(ids(await claim(sql)), [id]);
   },
 );
-
-testTasks(
-  "lost leases are no failures, but too many of them end a task as poison",
-  async ({ sql }) => {
-    const clock = await testClock(sql);
-    await sql`update dibs.settings set max_losses = 3 where true`;
-    const [id, other] = await enqueue(sql, "a", 2, { max_attempts: 1, unique_key: null });
-    for (let n = 1; n <= 3; n++) {
-      assert.deepEqual(await statuses(sql, [id]), ["pending"]);
-      const [task] = await claim(sql, { seconds: 1, limit: n === 1 ? 1 : 2 });
-      assert.equal(task.attempt, n);
-      await clock.advance("2 s");
-      await sql`select reap_tasks()`;
-    }
-    assert.deepEqual(await statuses(sql, [id, other]), ["failed", "pending"]);
-    const history = await sql`select outcome, error from task_attempts(${id})`;
-    assert.deepEqual(history.map(({ outcome }) => outcome), ["lost", "lost", "lost"]);
-    assert.match(history[2].error, /lease/);
-  },
-);
-
-testTasks("reaping takes back expired leases only, and waits for nobody", async (db) => {
-  const clock = await testClock(db.sql);
-  await enqueueSingles(db.sql, "a", 30);
-  const [expired] = await claim(db.sql, { limit: 10, seconds: 1 });
-  const [renewed] = await claim(db.sql, { limit: 10, seconds: 1 });
-  const [held] = await claim(db.sql, { limit: 10, seconds: 1 });
-  await renew(db.sql, renewed.fence, 60);
-  await clock.advance("2 s");
-  const settling = db.connect();
-  await settling`begin`;
-  await settle(settling, held.fence, [{ id: held.id, status: "succeeded" }]);
-  const [{ reaped }] = await db.sql`select reap_tasks() as reaped`;
-  assert.equal(reaped, 10);
-  await settling`commit`;
-  assert.equal((await settle(db.sql, expired.fence, [], "succeeded")).settled, 0);
-  assert.equal((await settle(db.sql, renewed.fence, [], "succeeded")).settled, 10);
-  const [{ again }] = await db.sql`select reap_tasks() as again`;
-  assert.equal(again, 9);
-});
 
 testTasks("of two who settle the same task one is told it is lost", async (db) => {
   const [a, b] = [db.connect(), db.connect()];

@@ -8,7 +8,8 @@ async function longHistory(sql: Sql) {
     with n as materialized (
       select nextval('dibs.task_number') as task from generate_series(1, 70000)
     ), logged as (
-      insert into dibs.log (id, type, run_at) select dibs.id_of(task), 'a', now() from n
+      insert into dibs.log (id, type, run_at)
+      select dibs.id_of(task, hashint8extended(task, seed)), 'a', now() from n, dibs.id_seed
     ), laned as (
       insert into dibs.lane values ('a', 0)
     ), ended as (
@@ -77,13 +78,16 @@ Deno.test("public.tasks answers at a cost that fits the question", async (t) => 
       );
     }
 
-    await t.step(`stuck ones are found in one look at the log, ${state} statistics`, async () => {
-      const nodes = await ran(
-        sql,
-        `select * from tasks where status = 'processing' and started_at < now() + interval '1 h'`,
-      );
-      assert.ok(busiest(nodes) <= 70_000, `${busiest(nodes)} rows`);
-    });
+    await t.step(
+      `stuck ones are found in one look at the log at most, ${state} statistics`,
+      async () => {
+        const nodes = await ran(
+          sql,
+          `select * from tasks where status = 'processing' and started_at < now() + interval '1 h'`,
+        );
+        assert.ok(busiest(nodes) <= 70_000, `${busiest(nodes)} rows`);
+      },
+    );
 
     await t.step(`grouping by status looks at each task once, ${state} statistics`, async () => {
       const nodes = await ran(sql, `select status, count(*) from tasks group by status`);

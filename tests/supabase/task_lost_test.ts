@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { testClock } from "../support/clock.ts";
+import {
+  claim,
+  enqueue,
+  enqueueSingles,
+  ids,
+  renew,
+  settle,
+  statuses,
+  testTasks,
+} from "../support/tasks.ts";
+
+testTasks(
+  "lost leases are no failures, but too many of them end a task as poison",
+  async ({ sql }) => {
+    const clock = await testClock(sql);
+    await sql`update dibs.settings set max_losses = 3 where true`;
+    const [id, other] = await enqueue(sql, "a", 2, { max_attempts: 1, unique_key: null });
+    for (let n = 1; n <= 3; n++) {
+      assert.deepEqual(await statuses(sql, [id]), ["pending"]);
+      const [task] = await claim(sql, { seconds: 1, limit: n === 1 ? 1 : 2 });
+      assert.equal(task.attempt, n);
+      await clock.advance("2 s");
+      await sql`select reap_tasks()`;
+    }
+    assert.deepEqual(await statuses(sql, [id, other]), ["failed", "pending"]);
+    const history = await sql`select outcome, error from task_attempts(${id})`;
+    assert.deepEqual(history.map(({ outcome }) => outcome), ["lost", "lost", "lost"]);
+    assert.match(history[2].error, /lease/);
+  },
+);
+
+testTasks("reaping takes back expired leases only, and waits for nobody", async (db) => {
+  const clock = await testClock(db.sql);
+  await enqueueSingles(db.sql, "a", 30);
+  const [expired] = await claim(db.sql, { limit: 10, seconds: 1 });
+  const [renewed] = await claim(db.sql, { limit: 10, seconds: 1 });
+  const [held] = await claim(db.sql, { limit: 10, seconds: 1 });
+  await renew(db.sql, renewed.fence, 60);
+  await clock.advance("2 s");
+  const settling = db.connect();
+  await settling`begin`;
+  await settle(settling, held.fence, [{ id: held.id, status: "succeeded" }]);
+  const [{ reaped }] = await db.sql`select reap_tasks() as reaped`;
+  assert.equal(reaped, 10);
+  await settling`commit`;
+  assert.equal((await settle(db.sql, expired.fence, [], "succeeded")).settled, 0);
+  assert.equal((await settle(db.sql, renewed.fence, [], "succeeded")).settled, 10);
+  const [{ again }] = await db.sql`select reap_tasks() as again`;
+  assert.equal(again, 9);
+});
+
+testTasks("a task that lost its worker twice is leased alone", async ({ sql }) => {
+  const clock = await testClock(sql);
+  const batch = await enqueue(sql, "a", 5);
+  for (let n = 1; n <= 2; n++) {
+    assert.equal((await claim(sql, { seconds: 1, limit: 5 })).length, 5);
+    await clock.advance("2 s");
+  }
+  const [suspect, ...others] = await claim(sql, { seconds: 1, limit: 10 });
+  assert.deepEqual(others, []);
+  assert.equal(suspect.attempt, 3);
+  const [next] = await claim(sql, { limit: 10 });
+  assert.notEqual(next.id, suspect.id);
+  await settle(sql, next.fence, [], "succeeded");
+
+  await clock.advance("2 s");
+  await sql`select reap_tasks()`;
+  const lost = await sql`
+    select id from tasks where (select count(*) from task_attempts(id) where outcome = 'lost') = 3`;
+  assert.deepEqual(ids(lost as never), [suspect.id]);
+  assert.deepEqual(await statuses(sql, batch.filter((id) => id === next.id)), ["completed"]);
+});
+
+testTasks("what a dead worker held keeps its place before younger tasks", async ({ sql }) => {
+  const clock = await testClock(sql);
+  const [old] = await enqueue(sql, "a");
+  await claim(sql, { seconds: 1 });
+  await clock.advance("2 s");
+  await enqueue(sql, "a", 3);
+  await sql`select reap_tasks()`;
+  assert.deepEqual(ids(await claim(sql, { limit: 1 })), [old]);
+});
