@@ -1,11 +1,11 @@
 // A worker that knows nothing of time: a foreign client of the endpoints, written in an hour. It never
-// asks whether its lease still lives, reports whatever it has done however late, and now and then
-// dawdles past the end of its lease. What it reports too late must be refused.
+// asks whether its lease still lives, and reports whatever it has done however late. Now and then it
+// dawdles past the end of its lease, and then takes no refusal for an answer.
 import { delay } from "@std/async/delay";
 import { retry } from "@std/async/retry";
 import type { GrantedTask, GrantedThought } from "../../functions/_shared/schemas.ts";
 import { failureOf } from "../../functions/_shared/worker/failure.ts";
-import type { Item, Outcome, Source, Work } from "../../functions/_shared/worker/work.ts";
+import type { Grant, Item, Outcome, Source, Work } from "../../functions/_shared/worker/work.ts";
 import { recordGrants } from "../record/grants.ts";
 import { runUntilParentEnds, setting } from "../stack/child.ts";
 import { endpointSource } from "./endpoints.ts";
@@ -13,7 +13,10 @@ import { act, recordExecutions } from "./handlers.ts";
 import { type Behaviour, nameOf, TASK_TYPES, WORK_TYPE } from "./workload.ts";
 
 const BATCH = 8;
-const DAWDLES_PERCENT = 4;
+const DAWDLES_PERCENT = 10;
+/** From the end of the lease on: so that it meets its successor at work. */
+const REPORTS_IN_VAIN = 20;
+const REPORT_EVERY_MS = 60;
 const EMPTY_PAUSE_MS = 300;
 const CALL_MS = 4_000;
 /** A call is repeated for about half a minute. */
@@ -66,24 +69,33 @@ async function workOn<I extends Item>(work: Work<I>): Promise<void> {
   const { source } = work;
   while (!stop.signal.aborted) {
     const requestId = crypto.randomUUID();
+    const endsAt = Date.now() + leaseSeconds * 1000;
     const grant = await insist((signal) => source.claim(BATCH, { requestId, signal }));
-    if (grant) await workOff(work, grant.fence, grant.items);
+    if (grant) await workOff(work, grant, endsAt);
     else await delay(EMPTY_PAUSE_MS, { signal: stop.signal }).catch(() => {});
   }
 }
 
-async function workOff<I extends Item>(work: Work<I>, fence: string, items: I[]): Promise<void> {
+async function workOff<I extends Item>(
+  work: Work<I>,
+  { fence, items }: Grant<I>,
+  endsAt: number,
+): Promise<void> {
   const dawdles = Math.random() * 100 < DAWDLES_PERCENT;
   const heartbeat = setInterval(() => {
     if (!dawdles) work.source.renew(fence, {}, AbortSignal.timeout(CALL_MS)).catch(() => {});
   }, leaseSeconds * 1000 / 3);
   const outcomes = await Promise.all(items.map((item) => execute(work, fence, item)));
-  if (dawdles) await delay(leaseSeconds * 1000 * (0.9 + Math.random() / 2));
+  if (dawdles) await delay(Math.max(0, endsAt - Date.now()));
   clearInterval(heartbeat);
-  const requestId = crypto.randomUUID();
-  await insist((signal) =>
-    work.source.settle(fence, { outcomes, rest: null }, { requestId, signal })
-  );
+  for (let report = 1; report <= (dawdles ? REPORTS_IN_VAIN : 1); report++) {
+    const requestId = crypto.randomUUID();
+    const answer = await insist((signal) =>
+      work.source.settle(fence, { outcomes, rest: null }, { requestId, signal })
+    );
+    if (answer?.settled) break;
+    await delay(REPORT_EVERY_MS);
+  }
 }
 
 async function execute<I extends Item>(work: Work<I>, fence: string, item: I): Promise<Outcome> {

@@ -10,7 +10,7 @@ export interface FeedTerms {
   signal: AbortSignal;
 }
 
-const CALL_MS = 10_000;
+const CALL_MS = 3_000;
 const PAUSE_MS = 200;
 /** Of the tasks that were enqueued together, one in so many is cancelled at once. */
 const CANCELLED_EACH = 45;
@@ -54,7 +54,8 @@ export class Feed {
   async #insert(thoughts: NewThought[]): Promise<void> {
     if (thoughts.length === 0) return;
     this.#note("thoughts", thoughts.map(nameOf.thought));
-    await this.#post("/rest/v1/thoughts", thoughts);
+    // Those that are there already are there by an earlier try.
+    await this.#post("/rest/v1/thoughts", thoughts, { prefer: "resolution=ignore-duplicates" });
   }
 
   /** Before anybody else hears of them, so that no work is done before it is known. */
@@ -62,20 +63,19 @@ export class Feed {
     write(this.terms.record, { kind: "enqueued", surface, items });
   }
 
-  async #post(path: string, body: unknown) {
+  async #post(path: string, body: unknown, headers: HeadersInit = {}) {
     const { url, secretKey, signal } = this.terms;
     while (true) {
       signal.throwIfAborted();
       const response = await fetch(url + path, {
         method: "POST",
-        headers: { apikey: secretKey, "content-type": "application/json" },
+        headers: { ...headers, apikey: secretKey, "content-type": "application/json" },
         body: JSON.stringify(body),
         signal: AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]),
       }).catch(() => null);
       const text = await response?.text().catch(() => null) ?? null;
       if (response && text !== null) {
-        // Thoughts that are there already are there by an earlier try.
-        if (response.ok || response.status === 409) return text ? JSON.parse(text) : null;
+        if (response.ok) return text ? JSON.parse(text) : null;
         if (response.status < 500) throw new Error(`POST ${path}: ${response.status} ${text}`);
       }
       await delay(PAUSE_MS, { signal });

@@ -25,7 +25,8 @@ export interface Testimony {
 
 /** A minute, in which a server that was stopped is back. */
 const REPEATS = { maxAttempts: 60, minTimeout: 250, maxTimeout: 1_000, jitter: 0 };
-const QUERY_MS = 30_000;
+const COUNT_MS = 2_000;
+const TESTIFY_MS = 60_000;
 const STATE = "state=";
 
 /** Puts the history's triggers in place, and has PostgreSQL log the kind of each error. */
@@ -40,16 +41,16 @@ export async function callWitness(stack: Stack): Promise<Witness> {
   const log = join(stack.stateDir, "postgres/postgres.log");
   return {
     sql,
-    ended: () => retry(() => inTime(countEnded(sql)), REPEATS),
-    testify: () => retry(() => inTime(testify(sql, log)), REPEATS),
+    ended: () => retry(() => inTime(countEnded(sql), COUNT_MS), REPEATS),
+    testify: () => retry(() => inTime(testify(sql, log), TESTIFY_MS), REPEATS),
     [Symbol.asyncDispose]: () => sql.end({ timeout: 1 }),
   };
 }
 
 /** A query whose connection broke under it may never settle. */
-async function inTime<T>(query: Promise<T>): Promise<T> {
+async function inTime<T>(query: Promise<T>, ms: number): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error("PostgreSQL did not answer")), QUERY_MS);
+  const timer = setTimeout(() => reject(new Error("PostgreSQL did not answer")), ms);
   return await Promise.race([query, promise]).finally(() => clearTimeout(timer));
 }
 

@@ -1,37 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
+import { runCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 
-/** Runs `npm start` as npm would, marked so that all of its processes can be found again. */
-function start(args: string[]) {
-  const mark = `DIBS_TEST_MARK=${crypto.randomUUID()}`;
-  const child = new Deno.Command("node", {
-    args: [join(PROJECT_DIR, "scripts/run.mjs"), "scripts/start.ts", "--port", "0", ...args],
-    env: Object.fromEntries([mark.split("=")]),
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const output = { stdout: "", stderr: "" };
-  const read = async (name: "stdout" | "stderr") => {
-    for await (const text of child[name].pipeThrough(new TextDecoderStream())) output[name] += text;
-  };
-  const ended = Promise.all([child.status, read("stdout"), read("stderr")])
-    .then(([{ code }]) => code);
-  return { child, output, ended, processes: () => processesWith(mark) };
-}
-
-/** The ids of all processes that inherited a line of environment. */
-async function processesWith(line: string): Promise<string[]> {
-  const found = [];
-  for await (const { name } of Deno.readDir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const environment = await Deno.readTextFile(`/proc/${name}/environ`).catch(() => "");
-    if (environment.split("\0").includes(line)) found.push(name);
-  }
-  return found;
-}
+const start = (args: string[]) => runCommand("scripts/start.ts", ["--port", "0", ...args]);
 
 Deno.test("npm start proves what it promises, again on its own data, and leaves nothing running", async (test) => {
   const state = await Deno.makeTempDir({ prefix: "dibs-test-start-" });

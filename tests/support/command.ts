@@ -1,0 +1,43 @@
+import { join } from "node:path";
+import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
+
+/** A command of package.json at work. */
+export interface Command {
+  child: Deno.ChildProcess;
+  /** What it has printed so far. */
+  output: { stdout: string; stderr: string };
+  /** Its exit code, once it has ended. */
+  ended: Promise<number>;
+  /** The ids of all processes that it started, directly or not, and that still run. */
+  processes(): Promise<string[]>;
+}
+
+/** Runs a script as npm would, marked so that all of its processes can be found again. */
+export function runCommand(script: string, args: string[]): Command {
+  const mark = `DIBS_TEST_MARK=${crypto.randomUUID()}`;
+  const child = new Deno.Command("node", {
+    args: [join(PROJECT_DIR, "scripts/run.mjs"), script, ...args],
+    env: Object.fromEntries([mark.split("=")]),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = { stdout: "", stderr: "" };
+  const read = async (name: "stdout" | "stderr") => {
+    for await (const text of child[name].pipeThrough(new TextDecoderStream())) output[name] += text;
+  };
+  const ended = Promise.all([child.status, read("stdout"), read("stderr")])
+    .then(([{ code }]) => code);
+  return { child, output, ended, processes: () => processesWith(mark) };
+}
+
+/** The ids of all processes that inherited a line of environment. */
+async function processesWith(line: string): Promise<string[]> {
+  const found = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const environment = await Deno.readTextFile(`/proc/${name}/environ`).catch(() => "");
+    if (environment.split("\0").includes(line)) found.push(name);
+  }
+  return found;
+}
