@@ -17,8 +17,8 @@ const names = new Command("npm test --")
   .argument("[names...]", "run only test files whose path contains one of these")
   .parse(Deno.args, { from: "user" }).args;
 
-/** The whole suite takes less; a test that hangs must not hang whoever waits for this. */
-const LONGEST_MS = 8 * 60_000;
+/** Far more than the whole suite takes; a test that hangs must not hang whoever waits for this. */
+const LONGEST_MS = 25 * 60_000;
 
 const interrupt = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -79,7 +79,7 @@ async function denoTest(files: string[], env: Record<string, string>): Promise<C
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "--allow-all", "--no-lock", "--no-check", "--parallel", ...files],
     cwd: PROJECT_DIR,
-    env,
+    env: Deno.stdout.isTerminal() ? env : { ...env, NO_COLOR: "1" },
     stdin: "null",
     stdout: "piped",
     signal: interrupt.signal,
