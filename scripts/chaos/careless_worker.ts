@@ -13,10 +13,11 @@ import { act, recordExecutions } from "./handlers.ts";
 import { type Behaviour, nameOf, TASK_TYPES, WORK_TYPE } from "./workload.ts";
 
 const BATCH = 8;
-const DAWDLES_PERCENT = 10;
-/** From the end of the lease on: so that it meets its successor at work. */
-const REPORTS_IN_VAIN = 20;
-const REPORT_EVERY_MS = 60;
+const DAWDLES_PERCENT = 25;
+/** So long after the end of its lease it begins to report, and goes on. */
+const DAWDLES_MS = 100;
+const REPORTS_MS = 2_000;
+const REPORT_EVERY_MS = 40;
 const EMPTY_PAUSE_MS = 300;
 const CALL_MS = 4_000;
 /** A call is repeated for about half a minute. */
@@ -81,19 +82,26 @@ async function workOff<I extends Item>(
   { fence, items }: Grant<I>,
   endsAt: number,
 ): Promise<void> {
+  const { source } = work;
   const dawdles = Math.random() * 100 < DAWDLES_PERCENT;
   const heartbeat = setInterval(() => {
-    if (!dawdles) work.source.renew(fence, {}, AbortSignal.timeout(CALL_MS)).catch(() => {});
+    if (!dawdles) source.renew(fence, {}, AbortSignal.timeout(CALL_MS)).catch(() => {});
   }, leaseSeconds * 1000 / 3);
   const outcomes = await Promise.all(items.map((item) => execute(work, fence, item)));
-  if (dawdles) await delay(Math.max(0, endsAt - Date.now()));
+  if (dawdles) await delay(Math.max(0, endsAt + DAWDLES_MS - Date.now()));
   clearInterval(heartbeat);
-  for (let report = 1; report <= (dawdles ? REPORTS_IN_VAIN : 1); report++) {
+  const report = (outcomes: Outcome[]) => {
     const requestId = crypto.randomUUID();
-    const answer = await insist((signal) =>
-      work.source.settle(fence, { outcomes, rest: null }, { requestId, signal })
+    return insist((signal) =>
+      source.settle(fence, { outcomes, rest: null }, { requestId, signal })
     );
-    if (answer?.settled) break;
+  };
+  if (!dawdles) return void await report(outcomes);
+  // One by one and again and again, so as to meet its successor at work.
+  while (outcomes.length > 0 && Date.now() < endsAt + DAWDLES_MS + REPORTS_MS) {
+    const outcome = outcomes.shift()!;
+    const answer = await report([outcome]);
+    if (!answer?.settled) outcomes.push(outcome);
     await delay(REPORT_EVERY_MS);
   }
 }

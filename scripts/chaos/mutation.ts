@@ -10,23 +10,9 @@ export interface Mutation {
 
 export const MUTATIONS: Record<string, Mutation> = {
   settle_without_fence: {
-    says: "whoever names an item settles it, whoever's lease it is in",
+    says: "whoever names a task settles it, wherever it is and whoever holds it",
     in: "dibs.settle_tasks(bigint, jsonb, text)",
-    replace: [
-      [
-        "from dibs.lease where fence = p_fence for update",
-        "from dibs.lease where fence = p_fence or held && v_named\n" +
-        "    order by (fence = p_fence) desc limit 1 for update",
-      ],
-      [
-        "delete from dibs.lease where fence = p_fence",
-        "delete from dibs.lease where fence = v_lease.fence",
-      ],
-      [
-        "set held = held - v_settled where fence = p_fence",
-        "set held = held - v_settled where fence = v_lease.fence",
-      ],
-    ],
+    replace: [["v_settled := '{}'", "v_settled := dibs.withdraw(v_named)"]],
   },
   reap_the_living: {
     says: "leases are taken back before they have run out",
