@@ -52,8 +52,8 @@ create table dibs.attempt (
   constraint outcome_is_known CHECK ((outcome = ANY (ARRAY['failed'::text, 'lost'::text, 'retried'::text])))
 );
 alter table dibs.attempt enable row level security;
-comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out).
-retried: from here on counting starts anew.';
+comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried: from here on
+counting starts anew.';
 
 create table dibs.dispatch (
   id bigint generated always as identity,
@@ -69,8 +69,8 @@ create table dibs.dispatch (
 );
 alter table dibs.dispatch enable row level security;
 CREATE INDEX dispatch_made_at ON dibs.dispatch USING btree (made_at DESC);
-comment on table dibs.dispatch is 'Every call to the dispatch function: why it was made, what became of it, how many drains it planned.
-planned_at null: no answer came yet.';
+comment on table dibs.dispatch is 'Every call to the dispatch function: why it was made, what became of it, how many drains it planned. planned_at
+null: no answer came yet.';
 
 create table dibs.effect (
   id uuid not null,
@@ -85,8 +85,8 @@ create table dibs.effect (
   constraint state_is_known CHECK ((state = ANY (ARRAY['begun'::text, 'done'::text, 'parked'::text])))
 );
 alter table dibs.effect enable row level security;
-comment on table dibs.effect is 'Effects outside the database, by task or thought.
-parked: begun by an attempt that was cut off; nobody knows whether it happened, a person decides.';
+comment on table dibs.effect is 'Effects outside the database, by task or thought. parked: begun by an attempt that was cut off; nobody knows
+whether it happened, a person decides.';
 
 create table dibs.hint (
   type text not null,
@@ -112,9 +112,8 @@ create table dibs.id_seed (
   constraint id_seed_only_row_check CHECK (only_row)
 );
 alter table dibs.id_seed enable row level security;
-comment on table dibs.id_seed is 'The salt of a task''s id is hashint8extended(number, seed): no two projects have the same ids, nobody can
-guess one, and
-from a number its id can be told. Drawn once; a change would hide every task there is.';
+comment on table dibs.id_seed is 'The salt of a task''s id is hashint8extended(number, seed): no two projects have the same ids, nobody can guess
+one, and from a number its id can be told. Drawn once; a change would hide every task there is.';
 
 create table dibs.lane (
   type text not null,
@@ -230,8 +229,8 @@ create table dibs.thought_attempt (
   constraint thought_attempt_thought_id_fkey FOREIGN KEY (thought_id) REFERENCES public.thoughts(id) ON DELETE CASCADE
 );
 alter table dibs.thought_attempt enable row level security;
-comment on table dibs.thought_attempt is 'Attempts whose claims were taken away again. Kept apart because an expired claim has to leave its table,
-or clients that look for unclaimed thoughts themselves would never see it again.';
+comment on table dibs.thought_attempt is 'Attempts whose claims were taken away again. Kept apart because an expired claim has to leave its table, or
+clients that look for unclaimed thoughts themselves would never see it again.';
 
 create table dibs.thought_pass (
   work_type text not null,
@@ -241,8 +240,8 @@ create table dibs.thought_pass (
   constraint thought_pass_pkey PRIMARY KEY (work_type)
 );
 alter table dibs.thought_pass enable row level security;
-comment on table dibs.thought_pass is 'How far the search for unclaimed thoughts has come, in the order of their ids; a row for each work type
-that uses the pool.';
+comment on table dibs.thought_pass is 'How far the search for unclaimed thoughts has come, in the order of their ids; a row for each work type that
+uses the pool.';
 
 create table dibs.thought_run (
   work_type text not null,
@@ -308,8 +307,8 @@ begin
   perform dibs.refuse('PT409', 'lost: this fence does not hold ' || coalesce(p_id::text, 'null') || ' any more',
     'Stop working on it: somebody else has it, or will.');
 end $function$;
-comment on function dibs.assert_held(bigint,uuid) is 'Refuse (PT409) unless the lease holds this task or thought;
-it cannot be taken from the lease before the transaction ends.';
+comment on function dibs.assert_held(bigint,uuid) is 'Refuse (PT409) unless the lease holds this task or thought; it cannot be taken from the lease before the
+transaction ends.';
 
 CREATE OR REPLACE FUNCTION dibs.backoff(p_failures integer)
  RETURNS interval
@@ -319,8 +318,8 @@ AS $function$
   -- The exponent is clamped first: 2 ^ failures would overflow, and the report of a failure fail.
   select least(2.0 ^ least(greatest(p_failures, 1) - 1, 20), 3600) * (0.75 + random() * 0.5) * interval '1 s'
 $function$;
-comment on function dibs.backoff(integer) is 'How long to wait after the nth failure: 1 s, 2 s, 4 s … at most an hour, give or take a quarter, so that retries
-do not come in step.';
+comment on function dibs.backoff(integer) is 'How long to wait after the nth failure: 1 s, 2 s, 4 s … at most an hour, give or take a quarter, so that
+retries do not come in step.';
 
 CREATE OR REPLACE FUNCTION dibs.call_dispatch(p_reason text)
  RETURNS bigint
@@ -592,6 +591,7 @@ AS $function$
 declare
   v_task int8multirange := int8multirange(int8range(dibs.task_of(old.id), dibs.task_of(old.id) + 1));
 begin
+  perform dibs.one_at_a_time();
   v_task := dibs.withdraw(v_task) + dibs.unfinish(v_task, array['completed', 'failed', 'cancelled']);
   if isempty(v_task) then return null; end if;
   perform dibs.forget(v_task);
@@ -650,10 +650,8 @@ begin
   order by l.priority, head.run_at, l.type;
 end $function$;
 comment on function dibs.due_lanes(text[],timestamp with time zone,boolean) is 'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
-Each with its newest hint, and
-whether it is time for a sweep from its start (once a second, or p_from_start unless that is slow), since work
-that was committed late lies
-before the hint.';
+Each with its newest hint, and whether it is time for a sweep from its start (once a second, or p_from_start
+unless that is slow), since work that was committed late lies before the hint.';
 
 CREATE OR REPLACE FUNCTION dibs.end_attempts(p_outcome text, p_lease dibs.lease, p_tasks bigint[], p_errors text[], p_permanent boolean[])
  RETURNS void
@@ -702,8 +700,8 @@ begin
   end loop;
 end $function$;
 comment on function dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]) is 'An attempt of each of these tasks failed or was lost: they wait for the next one, failed ones after a backoff,
-or fail for good when that
-was the last. A lost attempt has its own cap (settings.max_losses), since most of a lost batch had not begun.';
+or fail for good when that was the last. A lost attempt has its own cap (settings.max_losses), since most of a
+lost batch had not begun.';
 
 CREATE OR REPLACE FUNCTION dibs.end_claims(p_fence bigint, p_work_type text, p_ids uuid[], p_statuses text[], p_errors text[], p_permanent boolean[])
  RETURNS uuid[]
@@ -840,8 +838,8 @@ begin
   end if;
   return v_ids <> '{}';
 end $function$;
-comment on function dibs.fill_pool(text,timestamp with time zone) is 'Go on with the pass over all thoughts until some have no claim, and put those in the pool. False when a
-whole pass found none, when it is too early for another, or after 2 seconds. One caller at a time.';
+comment on function dibs.fill_pool(text,timestamp with time zone) is 'Go on with the pass over all thoughts until some have no claim, and put those in the pool. False when a whole
+pass found none, when it is too early for another, or after 2 seconds. One caller at a time.';
 
 CREATE OR REPLACE FUNCTION dibs.forget(p_tasks int8multirange)
  RETURNS void
@@ -1057,8 +1055,7 @@ begin
         'id', g.thought_id, 'attempt', g.attempt, 'content', g.content, 'metadata', g.metadata)), '[]'))
     from dibs.granted_thoughts(p_fence) g);
 end $function$;
-comment on function dibs.lease_of_thoughts(bigint) is 'A grant as one JSON object. lease_ms is what is left of it, for workers whose clocks are not to be
-trusted.';
+comment on function dibs.lease_of_thoughts(bigint) is 'A grant as one JSON object. lease_ms is what is left of it, for workers whose clocks are not to be trusted.';
 
 CREATE OR REPLACE FUNCTION dibs.lease_tasks(p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer)
  RETURNS bigint
@@ -1143,8 +1140,8 @@ exception when out_of_memory then
   perform dibs.refuse('PT503', 'too many claims at once for the lock table of this database',
     'Ask for fewer thoughts in one call, or raise max_locks_per_transaction.');
 end $function$;
-comment on function dibs.lock_claiming(text,uuid[]) is 'Those ids that nobody else is claiming this moment, for the rest of the transaction. PT503 when the lock
-table is full.';
+comment on function dibs.lock_claiming(text,uuid[]) is 'Those ids that nobody else is claiming this moment, for the rest of the transaction. PT503 when the lock table
+is full.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_held_thoughts(p_fence bigint)
  RETURNS uuid[]
@@ -1195,8 +1192,8 @@ begin
   end loop;
   return v_locked;
 end $function$;
-comment on function dibs.lock_next_claimable(text,integer) is 'Up to so many thoughts that have no claim, locked as lock_claimable does. Fewer only when a whole pass
-found no more, or while another caller searches.';
+comment on function dibs.lock_next_claimable(text,integer) is 'Up to so many thoughts that have no claim, locked as lock_claimable does. Fewer only when a whole pass found no
+more, or while another caller searches.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_thoughts(p_ids uuid[])
  RETURNS uuid[]
@@ -1324,8 +1321,7 @@ begin
   group by type, priority;
 end $function$;
 comment on function dibs.make_ready(int8multirange,timestamp with time zone) is 'Let tasks that are in no other place wait for their next claim, from p_run_at on. Null: in the place they had,
-for
-whoever hands work back has not made it younger.';
+for whoever hands work back has not made it younger.';
 
 CREATE OR REPLACE FUNCTION dibs.ms_until(p_moment timestamp with time zone)
  RETURNS bigint
@@ -1338,17 +1334,20 @@ end $function$;
 comment on function dibs.ms_until(timestamp with time zone) is 'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no
 harm.';
 
-CREATE OR REPLACE FUNCTION dibs.one_at_a_time()
+CREATE OR REPLACE FUNCTION dibs.one_at_a_time(p_single boolean DEFAULT false)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
-  perform pg_advisory_xact_lock(hashtextextended('dibs.one_at_a_time', 0));
+  if p_single then
+    perform pg_advisory_xact_lock_shared(hashtextextended('dibs.one_at_a_time', 0));
+  else
+    perform pg_advisory_xact_lock(hashtextextended('dibs.one_at_a_time', 0));
+  end if;
 end $function$;
-comment on function dibs.one_at_a_time() is 'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could
-wait for each other. Workers
-never come here.';
+comment on function dibs.one_at_a_time(boolean) is 'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could
+wait for each other. p_single: for one task only; those go on side by side. Workers never come here.';
 
 CREATE OR REPLACE FUNCTION dibs.parse_fence(p_fence text)
  RETURNS bigint
@@ -1381,8 +1380,8 @@ begin
   end if;
   return null;
 end $function$;
-comment on function dibs.pool_freed_thoughts() is 'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because
-deleting a thought deletes its claims, and who may do that need not have rights in Dibs.';
+comment on function dibs.pool_freed_thoughts() is 'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because deleting
+a thought deletes its claims, and who may do that need not have rights in Dibs.';
 
 CREATE OR REPLACE FUNCTION dibs.put_in_pool(p_work_type text, p_ids uuid[])
  RETURNS void
@@ -1505,8 +1504,8 @@ begin
   select array_agg(thought_id) into v_quarantined from quarantined;
   perform dibs.forget_attempts(p_work_type, v_quarantined);
 end $function$;
-comment on function dibs.quarantine_lost(text,uuid[],timestamp with time zone) is 'Of the expired claims, fail for good those without an attempt left: a thought that keeps losing its worker
-must not loop forever.';
+comment on function dibs.quarantine_lost(text,uuid[],timestamp with time zone) is 'Of the expired claims, fail for good those without an attempt left: a thought that keeps losing its worker must
+not loop forever.';
 
 CREATE OR REPLACE FUNCTION dibs.read_outcomes(p_outcomes jsonb)
  RETURNS TABLE(ord integer, id uuid, status text, error text, result jsonb, metadata jsonb, permanent boolean)
@@ -1748,8 +1747,8 @@ begin
   return p_tasks;
 end $function$;
 comment on function dibs.revive(int8multirange,text[]) is 'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts
-anew, and their unique keys
-where these are free. Returns those it could be done for; the caller makes them ready.';
+anew, and their unique keys where these are free. Returns those it could be done for; the caller makes them
+ready.';
 
 CREATE OR REPLACE FUNCTION dibs.runs_of(p_tasks int8multirange)
  RETURNS SETOF int8range
@@ -1861,8 +1860,8 @@ begin
     exit when reached is null or cardinality(ids) >= p_wanted or clock_timestamp() > p_until;
   end loop;
 end $function$;
-comment on function dibs.search_unclaimed(text,uuid,integer,timestamp with time zone) is 'Thoughts without a claim from an id (null: the first) on, in steps of 10000 thoughts, until enough are
-found, the last thought (reached is null then), or a moment.';
+comment on function dibs.search_unclaimed(text,uuid,integer,timestamp with time zone) is 'Thoughts without a claim from an id (null: the first) on, in steps of 10000 thoughts, until enough are found,
+the last thought (reached is null then), or a moment.';
 
 CREATE OR REPLACE FUNCTION dibs.settle(p_fence text, p_outcomes jsonb, p_rest text, OUT settled integer, OUT lost uuid[])
  RETURNS record
@@ -2008,8 +2007,8 @@ begin
   lost := dibs.end_claims(p_fence, v_work_type, v_ids || v_rest, v_statuses, v_errors, v_permanent);
   settled := cardinality(v_ids) + cardinality(v_rest) - cardinality(lost);
 end $function$;
-comment on function dibs.settle_thoughts(bigint,jsonb,text) is 'Settle thoughts of one lease, as settle_lease says: all that is named and still held, and with p_rest all
-else it holds.';
+comment on function dibs.settle_thoughts(bigint,jsonb,text) is 'Settle thoughts of one lease, as settle_lease says: all that is named and still held, and with p_rest all else
+it holds.';
 
 CREATE OR REPLACE FUNCTION dibs.single_out_suspect(p_held int8multirange)
  RETURNS int8multirange
@@ -2037,8 +2036,7 @@ begin
   return int8range(v_suspect, v_suspect + 1)::int8multirange;
 end $function$;
 comment on function dibs.single_out_suspect(int8multirange) is 'A task that lost its worker twice may be what kills workers. It is leased alone, so that only itself is lost
-with the
-next one; the others taken with it go back. Returns what is to be leased.';
+with the next one; the others taken with it go back. Returns what is to be leased.';
 
 CREATE OR REPLACE FUNCTION dibs.take_away(p_work_type text, p_ids uuid[])
  RETURNS void
@@ -2358,6 +2356,7 @@ begin
   end if;
 
   if old.status in ('pending', 'processing') then
+    perform dibs.one_at_a_time(p_single => true);
     v_task := dibs.withdraw(v_task);
   elsif new.status = 'pending' then
     v_task := dibs.revive(v_task, array[old.status]);
@@ -2436,7 +2435,6 @@ declare
   v_withdrawn int8multirange := '{}';
   v_found int8multirange;
 begin
-  perform dibs.one_at_a_time();
   -- More than one look, since a task may move meanwhile: to a lease, back to ready, or within ready when a claim cuts
   -- its run.
   for v_look in 1..100 loop
@@ -2570,10 +2568,10 @@ create view public.tasks with (security_invoker=true) as
             NULL::text AS worker_id,
             NULL::timestamp with time zone AS lease_expires_at,
             0 AS running
-           FROM dibs.id_seed s
-             CROSS JOIN dibs.ready r
+           FROM dibs.ready r
              CROSS JOIN LATERAL dibs.tasks_in(r.run) task(task)
-             LEFT JOIN dibs.log l ON l.id = dibs.id_of(task.task, hashint8extended(task.task, s.seed)) AND (dibs.task_of(l.id) >> 7) = (lower(r.run) >> 7)
+             LEFT JOIN dibs.log l ON l.id = dibs.id_of(task.task, hashint8extended(task.task, ( SELECT id_seed.seed
+                   FROM dibs.id_seed))) AND (dibs.task_of(l.id) >> 7) = (lower(r.run) >> 7)
         UNION ALL
          SELECT l.id,
             l.type,
@@ -2590,10 +2588,10 @@ create view public.tasks with (security_invoker=true) as
             h.worker_id,
             h.expires_at,
             1
-           FROM dibs.id_seed s
-             CROSS JOIN dibs.lease h
+           FROM dibs.lease h
              CROSS JOIN LATERAL dibs.tasks_in(h.held) task(task)
-             LEFT JOIN dibs.log l ON l.id = dibs.id_of(task.task, hashint8extended(task.task, s.seed))
+             LEFT JOIN dibs.log l ON l.id = dibs.id_of(task.task, hashint8extended(task.task, ( SELECT id_seed.seed
+                   FROM dibs.id_seed)))
         UNION ALL
          SELECT l.id,
             l.type,
@@ -2610,14 +2608,13 @@ create view public.tasks with (security_invoker=true) as
             o.worker_id,
             NULL::timestamp with time zone,
             (o.status = 'completed'::text)::integer AS int4
-           FROM dibs.id_seed s
-             CROSS JOIN dibs.outcome o
+           FROM dibs.outcome o
              CROSS JOIN LATERAL dibs.tasks_in(o.run) task(task)
-             LEFT JOIN dibs.log l ON l.id = dibs.id_of(task.task, hashint8extended(task.task, s.seed)) AND (dibs.task_of(l.id) >> 7) = (lower(o.run) >> 7)) t;
+             LEFT JOIN dibs.log l ON l.id = dibs.id_of(task.task, hashint8extended(task.task, ( SELECT id_seed.seed
+                   FROM dibs.id_seed))) AND (dibs.task_of(l.id) >> 7) = (lower(o.run) >> 7)) t;
 comment on view public.tasks is 'Every task with its status: pending, processing, completed, failed or cancelled. Insert type and payload to
-enqueue; update status to settle
-or reset by hand; delete to forget. Workers claim with claim_tasks and settle with settle_lease, which fence out
-late writers; an update does not.';
+enqueue; update status to settle or reset by hand; delete to forget. Workers claim with claim_tasks and settle
+with settle_lease, which fence out late writers; an update does not.';
 
 -- The interface -----------------------------------------------------------------------------------
 
@@ -2627,14 +2624,16 @@ CREATE OR REPLACE FUNCTION public.cancel_tasks(p_ids uuid[])
  SET search_path TO ''
 AS $function$
 declare
-  v_cancelled int8multirange := dibs.withdraw(dibs.tasks_of(p_ids));
+  v_cancelled int8multirange;
 begin
+  perform dibs.one_at_a_time();
+  v_cancelled := dibs.withdraw(dibs.tasks_of(p_ids));
   perform dibs.end_tasks(v_cancelled, 'cancelled', null, dibs.clock());
   return query select distinct id from unnest(p_ids) id where dibs.task_of(id) <@ v_cancelled;
 end $function$;
 comment on function public.cancel_tasks(uuid[]) is 'Cancel tasks that have not ended. One that is being worked on is taken out of its lease: the worker learns so
-at its next renewal, and what
-it settles is refused as lost. Returns the ids that were cancelled. Errors: PT400 for more than 1000 ids.';
+at its next renewal, and what it settles is refused as lost. Returns the ids that were cancelled. Errors: PT400
+for more than 1000 ids.';
 
 CREATE OR REPLACE FUNCTION public.claim_named_thoughts(p_work_type text, p_worker_id text, p_thought_ids uuid[], p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, content text, metadata jsonb)
@@ -2658,8 +2657,8 @@ begin
   end if;
   return query select * from dibs.granted_thoughts(v_fence);
 end $function$;
-comment on function public.claim_named_thoughts(text,text,uuid[],integer,integer,text) is 'Claim thoughts by id, like claim_thoughts, and get the fence to renew and settle them by. A repeated
-request id returns what its grant still holds.
+comment on function public.claim_named_thoughts(text,text,uuid[],integer,integer,text) is 'Claim thoughts by id, like claim_thoughts, and get the fence to renew and settle them by. A repeated request id
+returns what its grant still holds.
 PT400 bad input, PT503 too many claims at once.';
 
 CREATE OR REPLACE FUNCTION public.claim_next_thoughts(p_work_type text, p_worker_id text, p_limit integer DEFAULT 1, p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
@@ -2687,16 +2686,29 @@ CREATE OR REPLACE FUNCTION public.claim_task()
  RETURNS SETOF public.tasks
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_fence bigint := dibs.lease_tasks('claim_task', null, 1, 900);
 begin
-  return query select * from public.tasks t where t.id = (select h.id from dibs.held_tasks(v_fence) h);
+  -- The row as public.tasks has it, put together without a search for it.
+  return query
+    select l.id, l.type, l.payload, 'processing'::text, l.created_at, h.started_at, null::timestamptz,
+      (select a.error from dibs.attempt a where a.task = lower(h.held) order by a.n desc limit 1),
+      l.priority, l.run_at, (select p.failures + p.losses + 1 from dibs.history_of(lower(h.held)) p), l.max_attempts,
+      l.unique_key, (select r.result from dibs.result r where r.task = lower(h.held)),
+      (select p.progress from dibs.progress p where p.task = lower(h.held)), h.worker_id, h.expires_at
+    from dibs.lease h, lateral (
+      select * from dibs.log l where l.id >= dibs.id_of(lower(h.held)) and l.id < dibs.id_of(upper(h.held)) offset 0) l
+    where h.fence = v_fence;
 end $function$;
 comment on function public.claim_task() is 'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it,
-update its status in public.tasks.
-claim_tasks with settle_lease does more: batches, renewal, retries, and no late write of a worker that lost its
-lease.';
+update its status in public.tasks. claim_tasks with settle_lease does more: batches, renewal, retries, and no
+late write of a worker that lost its lease.';
 
 CREATE OR REPLACE FUNCTION public.claim_tasks(p_worker_id text, p_types text[] DEFAULT NULL::text[], p_limit integer DEFAULT 1, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, fence text, lease_expires_at timestamp with time zone)
@@ -2715,10 +2727,10 @@ begin
 end $function$;
 comment on function public.claim_tasks(text,text[],integer,integer,text) is 'Claim the next due tasks: nobody else gets them until the lease ends.
 p_worker_id: a label for people. p_types: which types, null for all. p_limit: at most so many, 1 to 1000.
-p_lease_seconds: 1 to 86400; renew_lease
-prolongs it. p_request_id: a repeat of the same request is answered with what is still held of the same grant.
-Returns the tasks, all with the fence of this grant, by priority and age. No rows: nothing is due, or others are
-claiming it this moment; ask again.
+p_lease_seconds: 1 to 86400; renew_lease prolongs it. p_request_id: a repeat of the same request is answered
+with what is still held of the same grant.
+Returns the tasks, all with the fence of this grant, by priority and age. No rows: nothing is due, or others
+are claiming it this moment; ask again.
 Never waits for another claimer. Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.claim_thoughts(p_thought_ids uuid[], p_work_type text, p_worker_id text, p_ttl_seconds integer DEFAULT 900)
@@ -2852,8 +2864,8 @@ end $function$;
 comment on function public.effect_begin(text,uuid,text,text) is 'Ask to do an effect outside the database on behalf of a task or thought that p_fence holds.
 p_key names the effect within the work.
 p_mode: provider_key when the provider drops repeats of an idempotency key, at_most_once when it does not.
-Returns {state, result, idempotency_key}. go: do it, then effect_done. done: it was done before, here is its result.
-parked: an earlier attempt was cut off in between; doing it again might double it, so a person decides.
+Returns {state, result, idempotency_key}. go: do it, then effect_done. done: it was done before, here is its
+result. parked: an earlier attempt was cut off in between; doing it again might double it, so a person decides.
 Errors: PT409 when the lease is lost; PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.effect_done(p_fence text, p_id uuid, p_key text, p_result jsonb DEFAULT NULL::jsonb)
@@ -2890,11 +2902,11 @@ begin
     from jsonb_array_elements(v_answer) with ordinality u(a, place) order by place;
 end $function$;
 comment on function public.enqueue_tasks(jsonb,text) is 'Enqueue many tasks in one transaction.
-p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as in
-create_task.
+p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as
+in create_task.
 p_request_id: a repeat of the same request enqueues nothing and is answered the same.
-Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was there
-already.
+Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was
+there already.
 Errors: PT400 with the path of the bad field; then nothing was enqueued.';
 
 CREATE OR REPLACE FUNCTION public.plan_dispatch(p_dispatch_id text DEFAULT NULL::text, p_types text[] DEFAULT NULL::text[])
@@ -2950,9 +2962,8 @@ begin
   return jsonb_build_object('dispatch_id', v_id::text, 'drains', v_drains);
 end $function$;
 comment on function public.plan_dispatch(text,text[]) is 'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at such
-tasks,
-never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has thoughts
-waiting and no drain.
+tasks, never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has
+thoughts waiting and no drain.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
 Returns {dispatch_id, drains: [{types} or {work_type}]}. Errors: PT400 for bad input.';
 
@@ -3004,8 +3015,8 @@ CREATE OR REPLACE FUNCTION public.reap_tasks()
 AS $function$
   select dibs.reap_leases()
 $function$;
-comment on function public.reap_tasks() is 'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many
-tasks came back.';
+comment on function public.reap_tasks() is 'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many tasks
+came back.';
 
 CREATE OR REPLACE FUNCTION public.release_claims_for_worker(p_work_type text, p_worker_id text)
  RETURNS integer
@@ -3029,8 +3040,8 @@ begin
   get diagnostics v_released = row_count;
   return v_released;
 end $function$;
-comment on function public.release_claims_for_worker(text,text) is 'Hand back every open claim of a worker, so that others get the thoughts at once; burns no attempt. Null
-work type: all of them.
+comment on function public.release_claims_for_worker(text,text) is 'Hand back every open claim of a worker, so that others get the thoughts at once; burns no attempt. Null work
+type: all of them.
 Returns how many.';
 
 CREATE OR REPLACE FUNCTION public.release_tasks_for_worker(p_worker_id text)
@@ -3080,8 +3091,8 @@ begin
   perform dibs.forget_attempts(p_work_type, array[p_thought_id]);
   return true;
 end $function$;
-comment on function public.release_thought(uuid,text,text,text,text) is 'Finish a claim: status succeeded or failed, for good. True when this worker held it; false when not, or
-not any more.
+comment on function public.release_thought(uuid,text,text,text,text) is 'Finish a claim: status succeeded or failed, for good. True when this worker held it; false when not, or not any
+more.
 PT400 for another status.';
 
 CREATE OR REPLACE FUNCTION public.renew_lease(p_fence text, p_lease_seconds integer DEFAULT 900, p_progress jsonb DEFAULT NULL::jsonb)
@@ -3103,7 +3114,8 @@ begin
 end $function$;
 comment on function public.renew_lease(text,integer,jsonb) is 'Prolong a lease: a heartbeat, one row however much is held. From now it lasts p_lease_seconds more.
 p_progress: {task id: any JSON} to be shown in public.tasks; tasks the lease does not hold are left out.
-Returns the ids still held. One that is missing was cancelled, or settled. No row: the lease is lost, stop the work.
+Returns the ids still held. One that is missing was cancelled, or settled. No row: the lease is lost, stop the
+work.
 Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.retry_failed_thoughts(p_work_type text, p_thought_ids uuid[] DEFAULT NULL::uuid[])
@@ -3131,8 +3143,8 @@ begin
   get diagnostics v_retried = row_count;
   return v_retried;
 end $function$;
-comment on function public.retry_failed_thoughts(text,uuid[]) is 'Make failed thoughts, quarantined ones too, claimable now, as if never tried: those named, or (null) all
-of the work type.
+comment on function public.retry_failed_thoughts(text,uuid[]) is 'Make failed thoughts, quarantined ones too, claimable now, as if never tried: those named, or (null) all of the
+work type.
 Returns how many.
 PT400 bad input.';
 
@@ -3149,9 +3161,8 @@ begin
   return query select distinct id from unnest(p_ids) id where dibs.task_of(id) <@ v_again;
 end $function$;
 comment on function public.retry_tasks(uuid[]) is 'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history
-stays.
-One whose unique key another task has by now stays as it is. Returns the ids that wait again. Errors: PT400 for
-more than 1000 ids.';
+stays. One whose unique key another task has by now stays as it is. Returns the ids that wait again.
+Errors: PT400 for more than 1000 ids.';
 
 CREATE OR REPLACE FUNCTION public.settle_and_claim_tasks(p_fence text, p_outcomes jsonb, p_rest text, p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
  RETURNS jsonb
@@ -3179,8 +3190,8 @@ begin
     from dibs.held_tasks(v_fence) h);
 end $function$;
 comment on function public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text) is 'settle_lease and claim_tasks in one transaction and one round trip.
-Returns {settled, lost, fence, lease_expires_at, lease_ms, tasks: [{id, type, payload, attempt, max_attempts}]};
-fence is null when nothing was due.
+Returns {settled, lost, fence, lease_expires_at, lease_ms, tasks: [{id, type, payload, attempt,
+max_attempts}]}; fence is null when nothing was due.
 Errors: PT400 with the path of the bad field; then nothing was settled nor claimed.';
 
 CREATE OR REPLACE FUNCTION public.settle_and_claim_thoughts(p_fence text, p_outcomes jsonb, p_rest text, p_work_type text, p_worker_id text, p_limit integer, p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
@@ -3232,8 +3243,8 @@ p_outcomes: [{id, status, error?, result?, metadata?, permanent?}]; status is su
 transaction; permanent: a failure that no retry will mend.
 p_rest: what came of everything the lease holds and p_outcomes does not name; null leaves it leased.
 p_request_id: a repeat of the same request is answered the same.
-Returns how many were settled, and the named ids that were not, because the lease no longer holds them: somebody
-else has them, or will.
+Returns how many were settled, and the named ids that were not, because the lease no longer holds them:
+somebody else has them, or will.
 Errors: PT400 with the path of the bad field; then nothing was settled.';
 
 CREATE OR REPLACE FUNCTION public.task_attempts(p_id uuid)
@@ -3403,7 +3414,7 @@ grant execute on function
   dibs.make_hint(text,smallint,dibs.hint,boolean,timestamp with time zone,dibs.taken),
   dibs.make_ready(int8multirange,timestamp with time zone),
   dibs.ms_until(timestamp with time zone),
-  dibs.one_at_a_time(),
+  dibs.one_at_a_time(boolean),
   dibs.parse_fence(text),
   dibs.pool_freed_thoughts(),
   dibs.put_in_pool(text,uuid[]),

@@ -98,8 +98,8 @@ create or replace function dibs.backoff(p_failures int) returns interval
   select least(2.0 ^ least(greatest(p_failures, 1) - 1, 20), 3600) * (0.75 + random() * 0.5) * interval '1 s'
 $$;
 comment on function dibs.backoff(int) is
-  'How long to wait after the nth failure: 1 s, 2 s, 4 s … at most an hour, give or take a quarter, so that retries
-do not come in step.';
+  'How long to wait after the nth failure: 1 s, 2 s, 4 s … at most an hour, give or take a quarter, so that
+retries do not come in step.';
 
 -- Requests -----------------------------------------------------------------------------------------
 

@@ -92,8 +92,8 @@ begin
   return true;
 end $$;
 comment on function public.release_thought(uuid, text, text, text, text) is
-  'Finish a claim: status succeeded or failed, for good. True when this worker held it; false when not, or
-not any more.
+  'Finish a claim: status succeeded or failed, for good. True when this worker held it; false when not, or not any
+more.
 PT400 for another status.';
 
 create or replace function public.release_claims_for_worker(p_work_type text, p_worker_id text) returns int
@@ -116,8 +116,8 @@ begin
   return v_released;
 end $$;
 comment on function public.release_claims_for_worker(text, text) is
-  'Hand back every open claim of a worker, so that others get the thoughts at once; burns no attempt. Null
-work type: all of them.
+  'Hand back every open claim of a worker, so that others get the thoughts at once; burns no attempt. Null work
+type: all of them.
 Returns how many.';
 
 -- Granting -----------------------------------------------------------------------------------------
@@ -217,8 +217,8 @@ exception when out_of_memory then
     'Ask for fewer thoughts in one call, or raise max_locks_per_transaction.');
 end $$;
 comment on function dibs.lock_claiming(text, uuid[]) is
-  'Those ids that nobody else is claiming this moment, for the rest of the transaction. PT503 when the lock
-table is full.';
+  'Those ids that nobody else is claiming this moment, for the rest of the transaction. PT503 when the lock table
+is full.';
 
 create or replace function dibs.lock_thoughts(p_ids uuid[]) returns uuid[]
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan

@@ -10,8 +10,8 @@ create table if not exists dibs.thought_attempt (
 );
 alter table dibs.thought_attempt enable row level security;
 comment on table dibs.thought_attempt is
-  'Attempts whose claims were taken away again. Kept apart because an expired claim has to leave its table,
-or clients that look for unclaimed thoughts themselves would never see it again.';
+  'Attempts whose claims were taken away again. Kept apart because an expired claim has to leave its table, or
+clients that look for unclaimed thoughts themselves would never see it again.';
 
 create or replace function dibs.reap_thoughts(p_work_type text default null) returns int
   language plpgsql set search_path = '' set enable_seqscan = off as $$
@@ -91,8 +91,8 @@ begin
   perform dibs.forget_attempts(p_work_type, v_quarantined);
 end $$;
 comment on function dibs.quarantine_lost(text, uuid[], timestamptz) is
-  'Of the expired claims, fail for good those without an attempt left: a thought that keeps losing its worker
-must not loop forever.';
+  'Of the expired claims, fail for good those without an attempt left: a thought that keeps losing its worker must
+not loop forever.';
 
 create or replace function dibs.take_away(p_work_type text, p_ids uuid[]) returns void
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan

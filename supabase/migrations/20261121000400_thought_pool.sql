@@ -27,8 +27,8 @@ create table if not exists dibs.thought_pass (
 );
 alter table dibs.thought_pass enable row level security;
 comment on table dibs.thought_pass is
-  'How far the search for unclaimed thoughts has come, in the order of their ids; a row for each work type
-that uses the pool.';
+  'How far the search for unclaimed thoughts has come, in the order of their ids; a row for each work type that
+uses the pool.';
 
 -- Claiming -----------------------------------------------------------------------------------------
 
@@ -58,8 +58,8 @@ begin
   return v_locked;
 end $$;
 comment on function dibs.lock_next_claimable(text, int) is
-  'Up to so many thoughts that have no claim, locked as lock_claimable does. Fewer only when a whole pass
-found no more, or while another caller searches.';
+  'Up to so many thoughts that have no claim, locked as lock_claimable does. Fewer only when a whole pass found no
+more, or while another caller searches.';
 
 create or replace function dibs.take_from_pool(p_work_type text, p_wanted int) returns uuid[]
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
@@ -136,8 +136,8 @@ begin
   return v_ids <> '{}';
 end $$;
 comment on function dibs.fill_pool(text, timestamptz) is
-  'Go on with the pass over all thoughts until some have no claim, and put those in the pool. False when a
-whole pass found none, when it is too early for another, or after 2 seconds. One caller at a time.';
+  'Go on with the pass over all thoughts until some have no claim, and put those in the pool. False when a whole
+pass found none, when it is too early for another, or after 2 seconds. One caller at a time.';
 
 create or replace function dibs.search_unclaimed(
   p_work_type text, p_from uuid, p_wanted int, p_until timestamptz, out ids uuid[], out reached uuid
@@ -164,8 +164,8 @@ begin
   end loop;
 end $$;
 comment on function dibs.search_unclaimed(text, uuid, int, timestamptz) is
-  'Thoughts without a claim from an id (null: the first) on, in steps of 10000 thoughts, until enough are
-found, the last thought (reached is null then), or a moment.';
+  'Thoughts without a claim from an id (null: the first) on, in steps of 10000 thoughts, until enough are found,
+the last thought (reached is null then), or a moment.';
 
 create or replace function dibs.look_around(p_work_type text, p_wanted int) returns uuid[]
   language plpgsql set search_path = '' as $$
@@ -223,8 +223,8 @@ begin
   return null;
 end $$;
 comment on function dibs.pool_freed_thoughts() is
-  'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because
-deleting a thought deletes its claims, and who may do that need not have rights in Dibs.';
+  'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because deleting
+a thought deletes its claims, and who may do that need not have rights in Dibs.';
 
 create or replace trigger pool_freed_thoughts
   after delete on public.thought_work_claims

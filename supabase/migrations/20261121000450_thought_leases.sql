@@ -27,8 +27,8 @@ begin
   return query select * from dibs.granted_thoughts(v_fence);
 end $$;
 comment on function public.claim_named_thoughts(text, text, uuid[], int, int, text) is
-  'Claim thoughts by id, like claim_thoughts, and get the fence to renew and settle them by. A repeated
-request id returns what its grant still holds.
+  'Claim thoughts by id, like claim_thoughts, and get the fence to renew and settle them by. A repeated request id
+returns what its grant still holds.
 PT400 bad input, PT503 too many claims at once.';
 
 create or replace function public.claim_next_thoughts(
@@ -176,8 +176,8 @@ begin
   settled := cardinality(v_ids) + cardinality(v_rest) - cardinality(lost);
 end $$;
 comment on function dibs.settle_thoughts(bigint, jsonb, text) is
-  'Settle thoughts of one lease, as settle_lease says: all that is named and still held, and with p_rest all
-else it holds.';
+  'Settle thoughts of one lease, as settle_lease says: all that is named and still held, and with p_rest all else
+it holds.';
 
 create or replace function dibs.end_claims(
   p_fence bigint, p_work_type text, p_ids uuid[], p_statuses text[], p_errors text[], p_permanent boolean[]
@@ -268,7 +268,6 @@ begin
     from dibs.granted_thoughts(p_fence) g);
 end $$;
 comment on function dibs.lease_of_thoughts(bigint) is
-  'A grant as one JSON object. lease_ms is what is left of it, for workers whose clocks are not to be
-trusted.';
+  'A grant as one JSON object. lease_ms is what is left of it, for workers whose clocks are not to be trusted.';
 
 select dibs.seal();

@@ -23,8 +23,8 @@ begin
   return v_retried;
 end $$;
 comment on function public.retry_failed_thoughts(text, uuid[]) is
-  'Make failed thoughts, quarantined ones too, claimable now, as if never tried: those named, or (null) all
-of the work type.
+  'Make failed thoughts, quarantined ones too, claimable now, as if never tried: those named, or (null) all of the
+work type.
 Returns how many.
 PT400 bad input.';
 

@@ -44,9 +44,8 @@ create table if not exists dibs.id_seed (
   seed bigint not null default ('x' || left(md5(gen_random_uuid()::text), 16))::bit(64)::bigint
 );
 comment on table dibs.id_seed is
-  'The salt of a task''s id is hashint8extended(number, seed): no two projects have the same ids, nobody can
-guess one, and
-from a number its id can be told. Drawn once; a change would hide every task there is.';
+  'The salt of a task''s id is hashint8extended(number, seed): no two projects have the same ids, nobody can guess
+one, and from a number its id can be told. Drawn once; a change would hide every task there is.';
 alter table dibs.id_seed enable row level security;
 insert into dibs.id_seed default values on conflict do nothing;
 
@@ -125,8 +124,8 @@ create table if not exists dibs.attempt (
   primary key (task, n)
 );
 comment on table dibs.attempt is
-  'Attempts that did not complete: failed (the handler said so), lost (the lease ran out).
-retried: from here on counting starts anew.';
+  'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried: from here on
+counting starts anew.';
 alter table dibs.attempt enable row level security;
 
 create table if not exists dibs.result (

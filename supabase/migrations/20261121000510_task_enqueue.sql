@@ -39,11 +39,11 @@ begin
 end $$;
 comment on function public.enqueue_tasks(jsonb, text) is
   'Enqueue many tasks in one transaction.
-p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as in
-create_task.
+p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as
+in create_task.
 p_request_id: a repeat of the same request enqueues nothing and is answered the same.
-Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was there
-already.
+Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was
+there already.
 Errors: PT400 with the path of the bad field; then nothing was enqueued.';
 
 -- Checks -------------------------------------------------------------------------------------------

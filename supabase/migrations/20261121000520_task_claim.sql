@@ -19,10 +19,10 @@ end $$;
 comment on function public.claim_tasks(text, text[], int, int, text) is
   'Claim the next due tasks: nobody else gets them until the lease ends.
 p_worker_id: a label for people. p_types: which types, null for all. p_limit: at most so many, 1 to 1000.
-p_lease_seconds: 1 to 86400; renew_lease
-prolongs it. p_request_id: a repeat of the same request is answered with what is still held of the same grant.
-Returns the tasks, all with the fence of this grant, by priority and age. No rows: nothing is due, or others are
-claiming it this moment; ask again.
+p_lease_seconds: 1 to 86400; renew_lease prolongs it. p_request_id: a repeat of the same request is answered
+with what is still held of the same grant.
+Returns the tasks, all with the fence of this grant, by priority and age. No rows: nothing is due, or others
+are claiming it this moment; ask again.
 Never waits for another claimer. Errors: PT400 for bad input.';
 
 -- Leasing ------------------------------------------------------------------------------------------
@@ -81,8 +81,7 @@ begin
 end $$;
 comment on function dibs.single_out_suspect(int8multirange) is
   'A task that lost its worker twice may be what kills workers. It is leased alone, so that only itself is lost
-with the
-next one; the others taken with it go back. Returns what is to be leased.';
+with the next one; the others taken with it go back. Returns what is to be leased.';
 
 create or replace function dibs.held_tasks(p_fence bigint)
   returns table (
@@ -156,10 +155,8 @@ begin
 end $$;
 comment on function dibs.due_lanes(text[], timestamptz, boolean) is
   'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
-Each with its newest hint, and
-whether it is time for a sweep from its start (once a second, or p_from_start unless that is slow), since work
-that was committed late lies
-before the hint.';
+Each with its newest hint, and whether it is time for a sweep from its start (once a second, or p_from_start
+unless that is slow), since work that was committed late lies before the hint.';
 
 do $$
 begin

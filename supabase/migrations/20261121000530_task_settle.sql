@@ -105,8 +105,7 @@ begin
 end $$;
 comment on function dibs.make_ready(int8multirange, timestamptz) is
   'Let tasks that are in no other place wait for their next claim, from p_run_at on. Null: in the place they had,
-for
-whoever hands work back has not made it younger.';
+for whoever hands work back has not made it younger.';
 
 create or replace function dibs.end_attempts(
     p_outcome text, p_lease dibs.lease, p_tasks bigint[], p_errors text[], p_permanent boolean[]) returns void
@@ -150,8 +149,8 @@ begin
 end $$;
 comment on function dibs.end_attempts(text, dibs.lease, bigint[], text[], boolean[]) is
   'An attempt of each of these tasks failed or was lost: they wait for the next one, failed ones after a backoff,
-or fail for good when that
-was the last. A lost attempt has its own cap (settings.max_losses), since most of a lost batch had not begun.';
+or fail for good when that was the last. A lost attempt has its own cap (settings.max_losses), since most of a
+lost batch had not begun.';
 
 -- Reaping ------------------------------------------------------------------------------------------
 
@@ -183,8 +182,8 @@ create or replace function public.reap_tasks() returns int
   select dibs.reap_leases()
 $$;
 comment on function public.reap_tasks() is
-  'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many
-tasks came back.';
+  'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many tasks
+came back.';
 
 -- Small questions ----------------------------------------------------------------------------------
 

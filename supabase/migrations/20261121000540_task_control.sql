@@ -3,15 +3,17 @@
 create or replace function public.cancel_tasks(p_ids uuid[]) returns setof uuid
   language plpgsql set search_path = '' as $$
 declare
-  v_cancelled int8multirange := dibs.withdraw(dibs.tasks_of(p_ids));
+  v_cancelled int8multirange;
 begin
+  perform dibs.one_at_a_time();
+  v_cancelled := dibs.withdraw(dibs.tasks_of(p_ids));
   perform dibs.end_tasks(v_cancelled, 'cancelled', null, dibs.clock());
   return query select distinct id from unnest(p_ids) id where dibs.task_of(id) <@ v_cancelled;
 end $$;
 comment on function public.cancel_tasks(uuid[]) is
   'Cancel tasks that have not ended. One that is being worked on is taken out of its lease: the worker learns so
-at its next renewal, and what
-it settles is refused as lost. Returns the ids that were cancelled. Errors: PT400 for more than 1000 ids.';
+at its next renewal, and what it settles is refused as lost. Returns the ids that were cancelled. Errors: PT400
+for more than 1000 ids.';
 
 create or replace function public.retry_tasks(p_ids uuid[]) returns setof uuid
   language plpgsql set search_path = '' as $$
@@ -24,9 +26,8 @@ begin
 end $$;
 comment on function public.retry_tasks(uuid[]) is
   'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history
-stays.
-One whose unique key another task has by now stays as it is. Returns the ids that wait again. Errors: PT400 for
-more than 1000 ids.';
+stays. One whose unique key another task has by now stays as it is. Returns the ids that wait again.
+Errors: PT400 for more than 1000 ids.';
 
 create or replace function public.release_tasks_for_worker(p_worker_id text) returns int
   language plpgsql set search_path = '' as $$
@@ -121,7 +122,6 @@ declare
   v_withdrawn int8multirange := '{}';
   v_found int8multirange;
 begin
-  perform dibs.one_at_a_time();
   -- More than one look, since a task may move meanwhile: to a lease, back to ready, or within ready when a claim cuts
   -- its run.
   for v_look in 1..100 loop
@@ -185,8 +185,8 @@ begin
 end $$;
 comment on function dibs.revive(int8multirange, text[]) is
   'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts
-anew, and their unique keys
-where these are free. Returns those it could be done for; the caller makes them ready.';
+anew, and their unique keys where these are free. Returns those it could be done for; the caller makes them
+ready.';
 
 create or replace function dibs.unfinish(p_tasks int8multirange, p_statuses text[]) returns int8multirange
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
@@ -229,15 +229,18 @@ end $$;
 comment on function dibs.ended(int8multirange, text[]) is
   'The runs that ended in one of these ways and have a part of these tasks.';
 
-create or replace function dibs.one_at_a_time() returns void
+create or replace function dibs.one_at_a_time(p_single boolean default false) returns void
   language plpgsql set search_path = '' as $$
 begin
-  perform pg_advisory_xact_lock(hashtextextended('dibs.one_at_a_time', 0));
+  if p_single then
+    perform pg_advisory_xact_lock_shared(hashtextextended('dibs.one_at_a_time', 0));
+  else
+    perform pg_advisory_xact_lock(hashtextextended('dibs.one_at_a_time', 0));
+  end if;
 end $$;
-comment on function dibs.one_at_a_time() is
+comment on function dibs.one_at_a_time(boolean) is
   'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could
-wait for each other. Workers
-never come here.';
+wait for each other. p_single: for one task only; those go on side by side. Workers never come here.';
 
 create or replace function dibs.forget(p_tasks int8multirange) returns void
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan

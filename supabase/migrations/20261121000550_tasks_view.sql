@@ -31,26 +31,27 @@ from (
   select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, r.run_at, task,
     'pending'::text as status, null::timestamptz as started_at, null::timestamptz as completed_at,
     null::text as worker_id, null::timestamptz as lease_expires_at, 0 as running
-  from dibs.id_seed s cross join dibs.ready r cross join dibs.tasks_in(r.run) task
+  from dibs.ready r cross join dibs.tasks_in(r.run) task
   left join dibs.log l
-    on l.id = dibs.id_of(task, hashint8extended(task, s.seed)) and dibs.task_of(l.id) >> 7 = lower(r.run) >> 7
+    on l.id = dibs.id_of(task, hashint8extended(task, (select seed from dibs.id_seed)))
+      and dibs.task_of(l.id) >> 7 = lower(r.run) >> 7
   union all
   select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, l.run_at, task,
     'processing', h.started_at, null, h.worker_id, h.expires_at, 1
-  from dibs.id_seed s cross join dibs.lease h cross join dibs.tasks_in(h.held) task
-  left join dibs.log l on l.id = dibs.id_of(task, hashint8extended(task, s.seed))
+  from dibs.lease h cross join dibs.tasks_in(h.held) task
+  left join dibs.log l on l.id = dibs.id_of(task, hashint8extended(task, (select seed from dibs.id_seed)))
   union all
   select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, l.run_at, task,
     o.status, o.started_at, o.completed_at, o.worker_id, null, (o.status = 'completed')::int
-  from dibs.id_seed s cross join dibs.outcome o cross join dibs.tasks_in(o.run) task
+  from dibs.outcome o cross join dibs.tasks_in(o.run) task
   left join dibs.log l
-    on l.id = dibs.id_of(task, hashint8extended(task, s.seed)) and dibs.task_of(l.id) >> 7 = lower(o.run) >> 7
+    on l.id = dibs.id_of(task, hashint8extended(task, (select seed from dibs.id_seed)))
+      and dibs.task_of(l.id) >> 7 = lower(o.run) >> 7
 ) t;
 comment on view public.tasks is
   'Every task with its status: pending, processing, completed, failed or cancelled. Insert type and payload to
-enqueue; update status to settle
-or reset by hand; delete to forget. Workers claim with claim_tasks and settle with settle_lease, which fence out
-late writers; an update does not.';
+enqueue; update status to settle or reset by hand; delete to forget. Workers claim with claim_tasks and settle
+with settle_lease, which fence out late writers; an update does not.';
 
 create or replace function dibs.insert_task() returns trigger
   language plpgsql set search_path = '' as $$
@@ -90,6 +91,7 @@ begin
   end if;
 
   if old.status in ('pending', 'processing') then
+    perform dibs.one_at_a_time(p_single => true);
     v_task := dibs.withdraw(v_task);
   elsif new.status = 'pending' then
     v_task := dibs.revive(v_task, array[old.status]);
@@ -124,6 +126,7 @@ create or replace function dibs.delete_task() returns trigger
 declare
   v_task int8multirange := int8multirange(int8range(dibs.task_of(old.id), dibs.task_of(old.id) + 1));
 begin
+  perform dibs.one_at_a_time();
   v_task := dibs.withdraw(v_task) + dibs.unfinish(v_task, array['completed', 'failed', 'cancelled']);
   if isempty(v_task) then return null; end if;
   perform dibs.forget(v_task);
@@ -139,16 +142,25 @@ create or replace trigger delete_task instead of delete on public.tasks
   for each row execute function dibs.delete_task();
 
 create or replace function public.claim_task() returns setof public.tasks
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_fence bigint := dibs.lease_tasks('claim_task', null, 1, 900);
 begin
-  return query select * from public.tasks t where t.id = (select h.id from dibs.held_tasks(v_fence) h);
+  -- The row as public.tasks has it, put together without a search for it.
+  return query
+    select l.id, l.type, l.payload, 'processing'::text, l.created_at, h.started_at, null::timestamptz,
+      (select a.error from dibs.attempt a where a.task = lower(h.held) order by a.n desc limit 1),
+      l.priority, l.run_at, (select p.failures + p.losses + 1 from dibs.history_of(lower(h.held)) p), l.max_attempts,
+      l.unique_key, (select r.result from dibs.result r where r.task = lower(h.held)),
+      (select p.progress from dibs.progress p where p.task = lower(h.held)), h.worker_id, h.expires_at
+    from dibs.lease h, lateral (
+      select * from dibs.log l where l.id >= dibs.id_of(lower(h.held)) and l.id < dibs.id_of(upper(h.held)) offset 0) l
+    where h.fence = v_fence;
 end $$;
 comment on function public.claim_task() is
   'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it,
-update its status in public.tasks.
-claim_tasks with settle_lease does more: batches, renewal, retries, and no late write of a worker that lost its
-lease.';
+update its status in public.tasks. claim_tasks with settle_lease does more: batches, renewal, retries, and no
+late write of a worker that lost its lease.';
 
 select dibs.seal();

@@ -19,7 +19,8 @@ end $$;
 comment on function public.renew_lease(text, int, jsonb) is
   'Prolong a lease: a heartbeat, one row however much is held. From now it lasts p_lease_seconds more.
 p_progress: {task id: any JSON} to be shown in public.tasks; tasks the lease does not hold are left out.
-Returns the ids still held. One that is missing was cancelled, or settled. No row: the lease is lost, stop the work.
+Returns the ids still held. One that is missing was cancelled, or settled. No row: the lease is lost, stop the
+work.
 Errors: PT400 for bad input.';
 
 create or replace function public.settle_lease(
@@ -44,8 +45,8 @@ p_outcomes: [{id, status, error?, result?, metadata?, permanent?}]; status is su
 transaction; permanent: a failure that no retry will mend.
 p_rest: what came of everything the lease holds and p_outcomes does not name; null leaves it leased.
 p_request_id: a repeat of the same request is answered the same.
-Returns how many were settled, and the named ids that were not, because the lease no longer holds them: somebody
-else has them, or will.
+Returns how many were settled, and the named ids that were not, because the lease no longer holds them:
+somebody else has them, or will.
 Errors: PT400 with the path of the bad field; then nothing was settled.';
 
 create or replace function public.settle_and_claim_tasks(
@@ -74,8 +75,8 @@ begin
 end $$;
 comment on function public.settle_and_claim_tasks(text, jsonb, text, text, text[], int, int, text) is
   'settle_lease and claim_tasks in one transaction and one round trip.
-Returns {settled, lost, fence, lease_expires_at, lease_ms, tasks: [{id, type, payload, attempt, max_attempts}]};
-fence is null when nothing was due.
+Returns {settled, lost, fence, lease_expires_at, lease_ms, tasks: [{id, type, payload, attempt,
+max_attempts}]}; fence is null when nothing was due.
 Errors: PT400 with the path of the bad field; then nothing was settled nor claimed.';
 
 -- Either surface -----------------------------------------------------------------------------------

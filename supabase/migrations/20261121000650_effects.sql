@@ -12,8 +12,8 @@ create table if not exists dibs.effect (
   primary key (id, key)
 );
 comment on table dibs.effect is
-  'Effects outside the database, by task or thought.
-parked: begun by an attempt that was cut off; nobody knows whether it happened, a person decides.';
+  'Effects outside the database, by task or thought. parked: begun by an attempt that was cut off; nobody knows
+whether it happened, a person decides.';
 alter table dibs.effect enable row level security;
 
 create or replace function public.effect_begin(p_fence text, p_id uuid, p_key text, p_mode text default 'at_most_once')
@@ -50,8 +50,8 @@ comment on function public.effect_begin(text, uuid, text, text) is
   'Ask to do an effect outside the database on behalf of a task or thought that p_fence holds.
 p_key names the effect within the work.
 p_mode: provider_key when the provider drops repeats of an idempotency key, at_most_once when it does not.
-Returns {state, result, idempotency_key}. go: do it, then effect_done. done: it was done before, here is its result.
-parked: an earlier attempt was cut off in between; doing it again might double it, so a person decides.
+Returns {state, result, idempotency_key}. go: do it, then effect_done. done: it was done before, here is its
+result. parked: an earlier attempt was cut off in between; doing it again might double it, so a person decides.
 Errors: PT409 when the lease is lost; PT400 for bad input.';
 
 create or replace function public.effect_done(p_fence text, p_id uuid, p_key text, p_result jsonb default null)
@@ -79,7 +79,7 @@ begin
     'Stop working on it: somebody else has it, or will.');
 end $$;
 comment on function dibs.assert_held(bigint, uuid) is
-  'Refuse (PT409) unless the lease holds this task or thought;
-it cannot be taken from the lease before the transaction ends.';
+  'Refuse (PT409) unless the lease holds this task or thought; it cannot be taken from the lease before the
+transaction ends.';
 
 select dibs.seal();

@@ -13,8 +13,8 @@ create table if not exists dibs.dispatch (
   drains int
 );
 comment on table dibs.dispatch is
-  'Every call to the dispatch function: why it was made, what became of it, how many drains it planned.
-planned_at null: no answer came yet.';
+  'Every call to the dispatch function: why it was made, what became of it, how many drains it planned. planned_at
+null: no answer came yet.';
 alter table dibs.dispatch enable row level security;
 create index if not exists dispatch_made_at on dibs.dispatch (made_at desc);
 
@@ -157,9 +157,8 @@ begin
 end $$;
 comment on function public.plan_dispatch(text, text[]) is
   'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at such
-tasks,
-never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has thoughts
-waiting and no drain.
+tasks, never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has
+thoughts waiting and no drain.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
 Returns {dispatch_id, drains: [{types} or {work_type}]}. Errors: PT400 for bad input.';
 
