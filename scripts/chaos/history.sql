@@ -66,9 +66,11 @@ create function chaos.note_outcome() returns trigger
 begin
   if tg_op = 'INSERT' then
     insert into chaos.task_history (event, tasks, fence)
-      values (case new.status when 'failed' then 'failed_for_good' else new.status end, int8multirange(new.run), new.fence);
+      values (case new.status when 'failed' then 'failed_for_good' else new.status end,
+        int8multirange(new.run), new.fence);
   else
-    insert into chaos.task_history (event, tasks, fence) values ('undone', int8multirange(old.run), old.fence);
+    insert into chaos.task_history (event, tasks, fence)
+      values ('undone', int8multirange(old.run), old.fence);
   end if;
   return null;
 end $$;
@@ -92,7 +94,8 @@ declare
     -- Its attempt was just remembered: it was taken away, not handed back.
     when old.status = 'claimed' and exists (
       select from dibs.thought_attempt m
-      where m.thought_id = old.thought_id and m.work_type = old.work_type and m.attempts = old.attempt_count) then 'lost'
+      where m.thought_id = old.thought_id and m.work_type = old.work_type
+        and m.attempts = old.attempt_count) then 'lost'
     when old.status = 'claimed' then 'left' end;
 begin
   if v_event is null then return null; end if;
