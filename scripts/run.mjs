@@ -42,5 +42,8 @@ function run() {
     // A terminal's Ctrl-C reaches Deno by itself; a second copy would read as "stop at once".
     process.on(signal, () => signal === "SIGINT" && process.stdin.isTTY || deno.kill(signal));
   }
+  // Whoever started this may end without a word to it, as npm does when it is killed.
+  const parent = process.ppid;
+  setInterval(() => process.ppid === parent || deno.kill("SIGTERM"), 500).unref();
   deno.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 143)));
 }
