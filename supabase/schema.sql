@@ -906,7 +906,7 @@ end $function$;
 comment on function dibs.grant_next_thoughts(integer,text,text,integer,integer) is 'Grant up to so many thoughts that have no claim. Returns the fence of the grant.';
 
 CREATE OR REPLACE FUNCTION dibs.granted_thoughts(p_fence bigint)
- RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, content text, metadata jsonb)
+ RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
@@ -919,7 +919,8 @@ CREATE OR REPLACE FUNCTION dibs.granted_thoughts(p_fence bigint)
 AS $function$
 begin
   return query
-    select c.thought_id, c.fence::text, c.attempt_count, c.ttl_expires_at, t.content, t.metadata
+    select c.thought_id, c.fence::text, c.attempt_count, c.ttl_expires_at, dibs.ms_until(c.ttl_expires_at), t.content,
+      t.metadata
     from public.thought_work_claims c
     join public.thoughts t on t.id = c.thought_id
     where c.fence = p_fence and c.status || '' = 'claimed'
@@ -928,7 +929,7 @@ end $function$;
 comment on function dibs.granted_thoughts(bigint) is 'What a grant still holds, with what a worker needs of it.';
 
 CREATE OR REPLACE FUNCTION dibs.held_tasks(p_fence bigint)
- RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, fence text, lease_expires_at timestamp with time zone)
+ RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, fence text, lease_expires_at timestamp with time zone, lease_ms integer)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
@@ -940,17 +941,19 @@ CREATE OR REPLACE FUNCTION dibs.held_tasks(p_fence bigint)
 AS $function$
 declare
   v_lease dibs.lease;
+  v_lease_ms int;
   v_tried boolean;
 begin
   select * into v_lease from dibs.lease l where l.fence = p_fence;
   if not found then return; end if;
+  v_lease_ms := dibs.ms_until(v_lease.expires_at);
   v_tried := exists (
     select from unnest(v_lease.held) r,
       lateral (select from dibs.attempt a where a.task >= lower(r) and a.task < upper(r) limit 1) a);
   return query
     select t.id, t.type, t.payload,
       1 + case when v_tried then (select h.failures + h.losses from dibs.history_of(dibs.task_of(t.id)) h) else 0 end,
-      t.max_attempts::int, p_fence::text, v_lease.expires_at
+      t.max_attempts::int, p_fence::text, v_lease.expires_at, v_lease_ms
     from unnest(v_lease.held) r,
       -- offset 0: from the run to the log's key, whatever the statistics say.
       lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) t
@@ -1324,7 +1327,7 @@ comment on function dibs.make_ready(int8multirange,timestamp with time zone) is 
 for whoever hands work back has not made it younger.';
 
 CREATE OR REPLACE FUNCTION dibs.ms_until(p_moment timestamp with time zone)
- RETURNS bigint
+ RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
@@ -2636,7 +2639,7 @@ at its next renewal, and what it settles is refused as lost. Returns the ids tha
 for more than 1000 ids.';
 
 CREATE OR REPLACE FUNCTION public.claim_named_thoughts(p_work_type text, p_worker_id text, p_thought_ids uuid[], p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
- RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, content text, metadata jsonb)
+ RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
@@ -2662,7 +2665,7 @@ returns what its grant still holds.
 PT400 bad input, PT503 too many claims at once.';
 
 CREATE OR REPLACE FUNCTION public.claim_next_thoughts(p_work_type text, p_worker_id text, p_limit integer DEFAULT 1, p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
- RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, content text, metadata jsonb)
+ RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
@@ -2711,7 +2714,7 @@ update its status in public.tasks. claim_tasks with settle_lease does more: batc
 late write of a worker that lost its lease.';
 
 CREATE OR REPLACE FUNCTION public.claim_tasks(p_worker_id text, p_types text[] DEFAULT NULL::text[], p_limit integer DEFAULT 1, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
- RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, fence text, lease_expires_at timestamp with time zone)
+ RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, fence text, lease_expires_at timestamp with time zone, lease_ms integer)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$

@@ -166,6 +166,7 @@ export type Database = {
           content: string
           fence: string
           lease_expires_at: string
+          lease_ms: number
           metadata: Json
           thought_id: string
         }[]
@@ -184,6 +185,7 @@ export type Database = {
           content: string
           fence: string
           lease_expires_at: string
+          lease_ms: number
           metadata: Json
           thought_id: string
         }[]
@@ -229,6 +231,7 @@ export type Database = {
           fence: string
           id: string
           lease_expires_at: string
+          lease_ms: number
           max_attempts: number
           payload: Json
           type: string

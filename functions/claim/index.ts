@@ -17,7 +17,7 @@ async function claimTasks(rpc: Rpc, claim: z.output<typeof ClaimTasks>) {
     p_lease_seconds: claim.lease_seconds,
     p_request_id: claim.request_id ?? null,
   });
-  return taskGrant(rows, claim.lease_seconds);
+  return taskGrant(rows);
 }
 
 async function claimThoughts(rpc: Rpc, claim: z.output<typeof ClaimThoughts>) {
@@ -31,5 +31,5 @@ async function claimThoughts(rpc: Rpc, claim: z.output<typeof ClaimThoughts>) {
   const rows = claim.thought_ids
     ? await rpc.call("claim_named_thoughts", { ...terms, p_thought_ids: claim.thought_ids })
     : await rpc.call("claim_next_thoughts", { ...terms, p_limit: claim.limit ?? 1 });
-  return thoughtGrant(rows, claim.lease_seconds);
+  return thoughtGrant(rows);
 }

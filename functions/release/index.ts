@@ -41,7 +41,7 @@ async function settleAndClaim(rpc: Rpc, body: Settle, claim: NonNullable<Settle[
       p_max_attempts: claim.max_attempts,
     })
     : await rpc.call("settle_and_claim_tasks", { ...terms, p_types: claim.types ?? null });
-  return { settled, lost, claim: { ...grant, lease_ms: claim.lease_seconds * 1000 } };
+  return { settled, lost, claim: grant };
 }
 
 function termsOf({ fence, outcomes, rest, request_id }: Settle) {

@@ -6,7 +6,7 @@ create or replace function public.claim_named_thoughts(
   p_work_type text, p_worker_id text, p_thought_ids uuid[], p_lease_seconds int default 900,
   p_max_attempts int default 5, p_request_id text default null
 ) returns table (
-  thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb
+  thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, lease_ms int, content text, metadata jsonb
 )
   language plpgsql set search_path = '' as $$
 declare
@@ -35,7 +35,7 @@ create or replace function public.claim_next_thoughts(
   p_work_type text, p_worker_id text, p_limit int default 1, p_lease_seconds int default 900,
   p_max_attempts int default 5, p_request_id text default null
 ) returns table (
-  thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb
+  thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, lease_ms int, content text, metadata jsonb
 )
   language plpgsql set search_path = '' as $$
 declare
@@ -83,14 +83,15 @@ comment on function dibs.check_claim_next(text, text, int, int, int) is
   'Refuse (PT400) what no claim of the next thoughts can have.';
 
 create or replace function dibs.granted_thoughts(p_fence bigint) returns table (
-  thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, content text, metadata jsonb
+  thought_id uuid, fence text, attempt int, lease_expires_at timestamptz, lease_ms int, content text, metadata jsonb
 )
   language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
   set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
   return query
-    select c.thought_id, c.fence::text, c.attempt_count, c.ttl_expires_at, t.content, t.metadata
+    select c.thought_id, c.fence::text, c.attempt_count, c.ttl_expires_at, dibs.ms_until(c.ttl_expires_at), t.content,
+      t.metadata
     from public.thought_work_claims c
     join public.thoughts t on t.id = c.thought_id
     where c.fence = p_fence and c.status || '' = 'claimed'

@@ -4,7 +4,8 @@ create or replace function public.claim_tasks(
     p_worker_id text, p_types text[] default null, p_limit int default 1, p_lease_seconds int default 900,
     p_request_id text default null)
   returns table (
-    id uuid, type text, payload jsonb, attempt int, max_attempts int, fence text, lease_expires_at timestamptz)
+    id uuid, type text, payload jsonb, attempt int, max_attempts int, fence text, lease_expires_at timestamptz,
+    lease_ms int)
   language plpgsql set search_path = '' as $$
 declare
   v_fence bigint := dibs.recall('claim_tasks', p_request_id) #>> '{}';
@@ -85,22 +86,25 @@ with the next one; the others taken with it go back. Returns what is to be lease
 
 create or replace function dibs.held_tasks(p_fence bigint)
   returns table (
-    id uuid, type text, payload jsonb, attempt int, max_attempts int, fence text, lease_expires_at timestamptz)
+    id uuid, type text, payload jsonb, attempt int, max_attempts int, fence text, lease_expires_at timestamptz,
+    lease_ms int)
   language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_lease dibs.lease;
+  v_lease_ms int;
   v_tried boolean;
 begin
   select * into v_lease from dibs.lease l where l.fence = p_fence;
   if not found then return; end if;
+  v_lease_ms := dibs.ms_until(v_lease.expires_at);
   v_tried := exists (
     select from unnest(v_lease.held) r,
       lateral (select from dibs.attempt a where a.task >= lower(r) and a.task < upper(r) limit 1) a);
   return query
     select t.id, t.type, t.payload,
       1 + case when v_tried then (select h.failures + h.losses from dibs.history_of(dibs.task_of(t.id)) h) else 0 end,
-      t.max_attempts::int, p_fence::text, v_lease.expires_at
+      t.max_attempts::int, p_fence::text, v_lease.expires_at, v_lease_ms
     from unnest(v_lease.held) r,
       -- offset 0: from the run to the log's key, whatever the statistics say.
       lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) t

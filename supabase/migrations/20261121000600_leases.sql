@@ -124,7 +124,7 @@ end $$;
 comment on function dibs.renew_tasks(bigint, int, jsonb) is
   'Prolong a lease on tasks and note their progress. Returns the ids held.';
 
-create or replace function dibs.ms_until(p_moment timestamptz) returns bigint
+create or replace function dibs.ms_until(p_moment timestamptz) returns int
   language plpgsql volatile set search_path = '' as $$
 begin
   return greatest(0, floor(extract(epoch from p_moment - dibs.clock()) * 1000));

@@ -120,6 +120,7 @@ Deno.test("moments and lists come the same from every data API", async () => {
     max_attempts: 5,
     fence: "7",
     lease_expires_at: "2026-11-21 19:19:18.728055+00",
+    lease_ms: 60_000,
     added_by_a_newer_version: true,
   };
   const claim = { p_worker_id: "w", p_types: null, p_limit: 1, p_lease_seconds: 60 };

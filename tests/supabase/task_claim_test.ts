@@ -24,6 +24,20 @@ testTasks("a claim grants tasks with all a worker needs", async ({ sql }) => {
   assert.deepEqual(await statuses(sql, [id]), ["processing"]);
 });
 
+testTasks("a grant says how long its lease lasts yet", async ({ sql }) => {
+  const clock = await testClock(sql);
+  await enqueue(sql, "a");
+  const askAgain = async () => {
+    const [{ lease_ms }] = await sql`select lease_ms from claim_tasks('w', null, 1, 60, 'r')`;
+    return lease_ms;
+  };
+  assert.ok(await askAgain() <= 60_000);
+  await clock.advance("20 s");
+  assert.ok(await askAgain() <= 40_000);
+  await clock.advance("50 s");
+  assert.equal(await askAgain(), 0);
+});
+
 testTasks("smaller priorities go first, then what is due longest", async ({ sql }) => {
   const late = await enqueue(sql, "a", 2, { priority: 5 });
   const urgent = await enqueue(sql, "b", 2, { priority: -1 });

@@ -57,7 +57,8 @@ export async function claim(
 ): Promise<GrantedTask[]> {
   return [
     ...await sql<GrantedTask[]>`
-      select * from claim_tasks(${worker}, ${types}, ${limit}, ${seconds}, ${requestId})`,
+      select id, type, payload, attempt, max_attempts, fence, lease_expires_at
+      from claim_tasks(${worker}, ${types}, ${limit}, ${seconds}, ${requestId})`,
   ];
 }
 

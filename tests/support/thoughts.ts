@@ -58,7 +58,8 @@ export async function claimNamed(
 ): Promise<GrantedThought[]> {
   return [
     ...await sql<GrantedThought[]>`
-      select * from claim_named_thoughts(
+      select thought_id, fence, attempt, lease_expires_at, content, metadata
+      from claim_named_thoughts(
         ${workType}, ${worker}, ${ids}, ${seconds}, ${maxAttempts}, ${requestId ?? null})`,
   ];
 }
@@ -71,7 +72,8 @@ export async function claimNext(
 ): Promise<GrantedThought[]> {
   return [
     ...await sql<GrantedThought[]>`
-      select * from claim_next_thoughts(
+      select thought_id, fence, attempt, lease_expires_at, content, metadata
+      from claim_next_thoughts(
         ${workType}, ${worker}, ${limit}, ${seconds}, ${maxAttempts}, ${requestId ?? null})`,
   ];
 }

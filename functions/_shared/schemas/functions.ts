@@ -29,7 +29,9 @@ export const sqlFunctions = {
       p_lease_seconds: z.int(),
       p_request_id: RequestIdArg,
     }),
-    result: z.array(GrantedTask.extend({ fence: Fence, lease_expires_at: Moment })),
+    result: z.array(
+      GrantedTask.extend({ fence: Fence, lease_expires_at: Moment, lease_ms: Count }),
+    ),
     repeat: "with_request_id",
   },
   claim_next_thoughts: {
@@ -70,7 +72,7 @@ export const sqlFunctions = {
       p_lease_seconds: z.int(),
       p_request_id: RequestIdArg,
     }),
-    result: TaskGrant.omit({ lease_ms: true }).extend(Settled),
+    result: TaskGrant.extend(Settled),
     repeat: "with_request_id",
   },
   settle_and_claim_thoughts: {
@@ -83,7 +85,7 @@ export const sqlFunctions = {
       p_max_attempts: z.int(),
       p_request_id: RequestIdArg,
     }),
-    result: ThoughtGrant.omit({ lease_ms: true }).extend(Settled),
+    result: ThoughtGrant.extend(Settled),
     repeat: "with_request_id",
   },
   renew_lease: {
@@ -154,5 +156,6 @@ function grantedThoughtRow() {
     thought_id: Id,
     fence: Fence,
     lease_expires_at: Moment,
+    lease_ms: Count,
   });
 }

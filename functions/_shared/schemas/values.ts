@@ -47,8 +47,9 @@ export const LeaseSeconds = z.int().min(1).max(86_400).meta({
   description: "How long the lease lasts unless it is renewed.",
   examples: [900],
 });
-export const LeaseMs = z.int().min(1).meta({
-  description: "The same in milliseconds. Count it from before the request was sent.",
+export const LeaseMs = z.int().min(0).meta({
+  description:
+    "How long the lease lasts yet, in milliseconds; 0 without one. Count it from before the request was sent.",
 });
 export const Limit = z.int().min(1).max(1000).meta({
   description: "At most this many.",

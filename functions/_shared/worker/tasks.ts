@@ -33,7 +33,7 @@ export function taskWork(options: TaskWorkOptions): Work<GrantedTask> {
       async claim(limit, { requestId, signal }) {
         const args = terms(limit, requestId);
         const rows = await rpc.call("claim_tasks", args, { signal, attempts: 1 });
-        return grantOf(taskGrant(rows, leaseSeconds), leaseMs);
+        return grantOf(taskGrant(rows), leaseMs);
       },
       async settleAndClaim(fence, { outcomes, rest }, limit, { requestId, signal }) {
         const args = {

@@ -35,7 +35,7 @@ export function thoughtWork(options: ThoughtWorkOptions): Work<GrantedThought> {
       async claim(limit, { requestId, signal }) {
         const args = terms(limit, requestId);
         const rows = await rpc.call("claim_next_thoughts", args, { signal, attempts: 1 });
-        return grantOf(thoughtGrant(rows, leaseSeconds), leaseMs);
+        return grantOf(thoughtGrant(rows), leaseMs);
       },
       async settleAndClaim(fence, { outcomes, rest }, limit, { requestId, signal }) {
         const args = {
