@@ -7,7 +7,7 @@ const WORKERS = 4;
 const BATCH = 100;
 
 /** Claims on thoughts: the next ones, and settling in bulk. Only Dibs has them. */
-export function claimsCells({ quick, tasks = quick ? 5_000 : 100_000 }: Scale): Cell[] {
+export function claimsCells({ quick, tasks = quick ? 3_000 : 100_000 }: Scale): Cell[] {
   const cell = { workload: "claims", contenders: [dibs] };
   return [
     {

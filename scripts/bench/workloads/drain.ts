@@ -7,7 +7,7 @@ import { type Cell, enqueueAll, type Figures, type Scale } from "../workload.ts"
 
 const WORKERS = 4;
 const TASKS = new Map([[1, 10_000], [10, 40_000], [100, 100_000]]);
-const QUICK_TASKS = new Map([[1, 500], [100, 10_000]]);
+const QUICK_TASKS = new Map([[1, 400], [100, 8_000]]);
 
 /** Draining a backlog with several workers, by how many tasks they take at a time. */
 export function drainCells({ quick, tasks }: Scale): Cell[] {

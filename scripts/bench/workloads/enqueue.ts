@@ -1,4 +1,7 @@
+import { dibs } from "../contenders/dibs.ts";
+import { guide } from "../contenders/guide.ts";
 import { contenders } from "../contenders/index.ts";
+import { limit } from "../contenders/limit.ts";
 import { startFootprint } from "../footprint.ts";
 import { type Cell, enqueueAll, type Scale } from "../workload.ts";
 
@@ -7,7 +10,7 @@ export function enqueueCells({ quick, tasks = quick ? 5_000 : 50_000 }: Scale): 
   return [{
     workload: "enqueue",
     name: "1,000 a call",
-    contenders,
+    contenders: quick ? [dibs, guide, limit] : contenders,
     async measure(contender, database) {
       const queue = await contender.open(database);
       // The first call pays for the connection and its plans.

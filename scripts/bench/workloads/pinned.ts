@@ -9,7 +9,7 @@ import { type Cell, enqueueAll, type Figures, type Scale } from "../workload.ts"
 const WORKERS = 4;
 
 /** Draining while somebody holds an old snapshot, which no vacuum may clean up behind. */
-export function pinnedCells({ quick, tasks = quick ? 20_000 : 200_000 }: Scale): Cell[] {
+export function pinnedCells({ quick, tasks = quick ? 10_000 : 200_000 }: Scale): Cell[] {
   return (quick ? [100] : [10, 100]).map((batch) => ({
     workload: "pinned",
     name: `W${WORKERS} b${batch}`,
