@@ -20,7 +20,7 @@ interface Options {
 }
 
 const FULL = { tasks: 20_000, workers: 10, faults: 100 };
-const QUICK = { tasks: 4_000, workers: 8, faults: 26 };
+const QUICK = { tasks: 3_000, workers: 8, faults: 26 };
 /** For so many tasks there is one thought. */
 const TASKS_PER_THOUGHT = 5;
 const TIMELINES = 2;
