@@ -2350,12 +2350,26 @@ begin
   if to_jsonb(new) - v_writable <> to_jsonb(old) - v_writable then
     perform dibs.refuse('PT400', 'what a task is cannot be changed once it is enqueued',
       'Update status, error, run_at, started_at and completed_at; for the rest, cancel the task and enqueue another.');
-  elsif new.status is null
-    or new.status not in ('pending', 'completed', 'failed', 'cancelled') and new is distinct from old then
-    perform dibs.refuse('PT400', 'status must be pending, completed, failed or cancelled',
-      'To start work on a task, call claim_task(); to go on with it, renew_lease().');
-  elsif new.status = old.status and (new.status <> 'pending' or new.run_at is not distinct from old.run_at) then
+  elsif new.status is null or new.status not in ('pending', 'processing', 'completed', 'failed', 'cancelled')
+    or new.status = 'processing' and old.status not in ('pending', 'processing') then
+    perform dibs.refuse('PT400', 'status must be pending, processing, completed, failed or cancelled',
+      'A task that has ended runs again once it is set to pending.');
+  elsif new is not distinct from old
+    or (old.status, new.status) = ('pending', 'pending') and new.run_at is not distinct from old.run_at then
     return new;
+  end if;
+
+  if new.status = 'processing' then
+    if old.status = 'processing' then
+      update dibs.lease set started_at = coalesce(new.started_at, started_at) where held @> v_task;
+    else
+      perform dibs.one_at_a_time(p_single => true);
+      v_task := dibs.withdraw(v_task, p_leased => false);
+      insert into dibs.lease (started_at, expires_at, held, worker_id)
+        select coalesce(new.started_at, v_now), v_now + interval '15 minutes', v_task, 'an update of tasks'
+        where not isempty(v_task);
+    end if;
+    return case when found then new end;
   end if;
 
   if old.status in ('pending', 'processing') then
@@ -2369,9 +2383,10 @@ begin
   -- Somebody else was faster: the row is no longer what this update saw.
   if isempty(v_task) then return null; end if;
 
-  v_last.started_at := coalesce(old.started_at, new.started_at);
+  v_last.started_at := coalesce(new.started_at, old.started_at);
   v_last.worker_id := old.worker_id;
-  if new.status = 'failed' or old.status = 'processing' and new.status = 'pending' then
+  if new.status = 'failed' and (old.status <> 'failed' or new.error is distinct from old.error)
+    or old.status = 'processing' and new.status = 'pending' then
     insert into dibs.attempt (task, n, outcome, started_at, ended_at, worker_id, error)
       select dibs.task_of(old.id), h.last + 1, case new.status when 'failed' then 'failed' else 'lost' end,
         v_last.started_at, v_now,
@@ -2424,7 +2439,7 @@ begin
 end $function$;
 comment on function dibs.was_settled(bigint,bigint,text) is 'Whether this very grant already reported this outcome of a task: then saying it again is no loss.';
 
-CREATE OR REPLACE FUNCTION dibs.withdraw(p_tasks int8multirange)
+CREATE OR REPLACE FUNCTION dibs.withdraw(p_tasks int8multirange, p_leased boolean DEFAULT true)
  RETURNS int8multirange
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2455,7 +2470,7 @@ begin
     select coalesce(range_agg(run), '{}') * p_tasks into v_found from found;
 
     with found as materialized (
-      select fence, held from dibs.lease where held && p_tasks order by fence for update
+      select fence, held from dibs.lease where p_leased and held && p_tasks order by fence for update
     ), emptied as (
       delete from dibs.lease where fence = any (array(select fence from found where held <@ p_tasks))
     ), shrunk as (
@@ -2466,12 +2481,12 @@ begin
 
     v_withdrawn := v_withdrawn + v_found;
     p_tasks := p_tasks - v_found - dibs.ended(p_tasks);
-    exit when isempty(p_tasks);
+    exit when isempty(p_tasks) or not p_leased;
   end loop;
   return v_withdrawn;
 end $function$;
-comment on function dibs.withdraw(int8multirange) is 'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts
-them somewhere else.';
+comment on function dibs.withdraw(int8multirange,boolean) is 'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts
+them somewhere else. p_leased false: only those that wait.';
 
 CREATE OR REPLACE FUNCTION dibs.work_waits()
  RETURNS boolean
@@ -3457,7 +3472,7 @@ grant execute on function
   dibs.update_task(),
   dibs.wake(timestamp with time zone),
   dibs.was_settled(bigint,bigint,text),
-  dibs.withdraw(int8multirange),
+  dibs.withdraw(int8multirange,boolean),
   dibs.work_waits(),
   dibs.write_claims(uuid[],text,text,integer,integer),
   public.cancel_tasks(uuid[]),

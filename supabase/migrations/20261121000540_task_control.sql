@@ -115,7 +115,7 @@ begin
 end $$;
 comment on function dibs.tasks_of(uuid[]) is 'The set of tasks with these ids; unknown ids are left out.';
 
-create or replace function dibs.withdraw(p_tasks int8multirange) returns int8multirange
+create or replace function dibs.withdraw(p_tasks int8multirange, p_leased boolean default true) returns int8multirange
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
@@ -139,7 +139,7 @@ begin
     select coalesce(range_agg(run), '{}') * p_tasks into v_found from found;
 
     with found as materialized (
-      select fence, held from dibs.lease where held && p_tasks order by fence for update
+      select fence, held from dibs.lease where p_leased and held && p_tasks order by fence for update
     ), emptied as (
       delete from dibs.lease where fence = any (array(select fence from found where held <@ p_tasks))
     ), shrunk as (
@@ -150,13 +150,13 @@ begin
 
     v_withdrawn := v_withdrawn + v_found;
     p_tasks := p_tasks - v_found - dibs.ended(p_tasks);
-    exit when isempty(p_tasks);
+    exit when isempty(p_tasks) or not p_leased;
   end loop;
   return v_withdrawn;
 end $$;
-comment on function dibs.withdraw(int8multirange) is
+comment on function dibs.withdraw(int8multirange, boolean) is
   'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts
-them somewhere else.';
+them somewhere else. p_leased false: only those that wait.';
 
 create or replace function dibs.revive(p_tasks int8multirange, p_statuses text[]) returns int8multirange
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan

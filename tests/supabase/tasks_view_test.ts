@@ -121,24 +121,43 @@ async function taskThatIs(sql: Sql, status: string): Promise<{ id: string; fence
 
 const STATUSES = ["pending", "processing", "completed", "failed", "cancelled"];
 
-testTasks("every status can be updated to every other one but processing", async ({ sql }) => {
-  for (const from of STATUSES) {
-    for (const to of STATUSES) {
-      const { id, fence } = await taskThatIs(sql, from);
-      const update = sql`update tasks set status = ${to} where id = ${id}`;
-      if (to === "processing" && from !== "processing") {
-        await assertRefused(update, "PT400", /^status must be .*/);
-        assert.deepEqual(await statuses(sql, [id]), [from]);
-      } else {
-        assert.equal((await update).count, 1, `${from} to ${to}`);
-        assert.deepEqual(await statuses(sql, [id]), [to], `${from} to ${to}`);
-        const still = from === "processing" && to === "processing";
-        assert.deepEqual(await renew(sql, fence), still ? [id] : [], `lease, ${from} to ${to}`);
+testTasks(
+  "every status can be updated to every other one, but from an end to processing",
+  async ({ sql }) => {
+    for (const from of STATUSES) {
+      for (const to of STATUSES) {
+        const { id, fence } = await taskThatIs(sql, from);
+        const update = sql`update tasks set status = ${to} where id = ${id}`;
+        if (to === "processing" && !["pending", "processing"].includes(from)) {
+          await assertRefused(update, "PT400", /^status must be .*/);
+          assert.deepEqual(await statuses(sql, [id]), [from]);
+        } else {
+          assert.equal((await update).count, 1, `${from} to ${to}`);
+          assert.deepEqual(await statuses(sql, [id]), [to], `${from} to ${to}`);
+          const still = from === "processing" && to === "processing";
+          assert.deepEqual(await renew(sql, fence), still ? [id] : [], `lease, ${from} to ${to}`);
+        }
+        await sql`delete from tasks where id = ${id}`;
+        assert.deepEqual(await statuses(sql, [id]), ["gone"]);
       }
-      await sql`delete from tasks where id = ${id}`;
-      assert.deepEqual(await statuses(sql, [id]), ["gone"]);
     }
-  }
+  },
+);
+
+testTasks("moments can be set by hand, as of a stuck task or an old one", async ({ sql }) => {
+  const [id] = await enqueue(sql, "a");
+  await sql`
+    update tasks set status = 'processing', started_at = now() - interval '1 hour' where id = ${id}`;
+  const stuck = () =>
+    sql`select id from tasks where status = 'processing' and started_at < now() - interval '30 min'`;
+  assert.deepEqual(ids(await stuck() as never), [id]);
+  assert.deepEqual(await claim(sql), []);
+  await sql`update tasks set started_at = now() where id = ${id}`;
+  assert.equal((await stuck()).length, 0);
+  await sql`update tasks set status = 'completed' where id = ${id}`;
+  await sql`update tasks set completed_at = now() - interval '40 days' where id = ${id}`;
+  await sql`delete from tasks where completed_at < now() - interval '30 days'`;
+  assert.deepEqual(await statuses(sql, [id]), ["gone"]);
 });
 
 testTasks(
@@ -181,7 +200,6 @@ testTasks("writes that cannot be are refused, and nothing changes", async ({ sql
     assertRefused(statement, "PT400", message);
   await refused(sql`update tasks set status = 'done' where id = ${id}`, /^status/);
   await refused(sql`update tasks set status = null where id = ${id}`, /^status/);
-  await refused(sql`update tasks set started_at = now() where id = ${id}`, /^status/);
   for (const column of ["type", "unique_key", "worker_id"]) {
     await refused(
       sql`update tasks set ${sql({ [column]: "b" })} where id = ${id}`,
