@@ -2,7 +2,6 @@ import { delay } from "@std/async/delay";
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
 import { bootstrapCluster, bootstrapDatabase } from "../stack/bootstrap.ts";
-import { choosePort } from "../stack/ports.ts";
 import { databaseAddress, startPostgres } from "../stack/postgres.ts";
 import type { Contender } from "./contender.ts";
 
@@ -39,8 +38,9 @@ export async function startBenchCluster(): Promise<BenchCluster> {
   await using started = new AsyncDisposableStack();
   const dir = await Deno.makeTempDir({ prefix: "dibs-bench-" });
   started.defer(() => Deno.remove(dir, { recursive: true }));
-  const access = { port: choosePort(), password: crypto.randomUUID() };
-  const server = await startPostgres({ ...access, dir: join(dir, "postgres"), settings: SETTINGS });
+  const password = crypto.randomUUID();
+  const server = await startPostgres({ password, dir: join(dir, "postgres"), settings: SETTINGS });
+  const access = { port: server.port, password };
   started.defer(server.stop);
   const connect = (database: string, role: string) =>
     postgres(databaseAddress({ ...access, database, role }), { max: 1, onnotice: () => {} });

@@ -3,7 +3,7 @@
 import { parse } from "@std/toml/parse";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { runUntilParentEnds, setting } from "./child.ts";
+import { runUntilParentEnds, serve, setting } from "./child.ts";
 
 /** How long background work may go on after the stack was told to stop. */
 const GRACE_MS = 5_000;
@@ -27,11 +27,7 @@ addEventListener("unhandledrejection", (event) => {
   console.error("Unhandled rejection:", event.reason);
 });
 
-Deno.serve({
-  hostname: "127.0.0.1",
-  port: Number(setting("DIBS_PORT")),
-  onListen: () => {},
-}, async (request) => {
+serve(async (request) => {
   const [, name] = new URL(request.url).pathname.split("/");
   const entrypoint = entrypoints.get(name);
   if (!entrypoint) return problem(404, "NOT_FOUND", "Requested function was not found");

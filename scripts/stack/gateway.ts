@@ -2,7 +2,7 @@
 // @supabase/lite on the real PostgreSQL, /functions/v1 is handed to the functions process.
 import { App } from "@supabase/lite";
 import { createPostgresConnection } from "@supabase/lite/postgres";
-import { runUntilParentEnds, setting } from "./child.ts";
+import { runUntilParentEnds, serve, setting } from "./child.ts";
 import { encodeJsonArguments, findJsonArguments, JSON_TYPES } from "./lite_json_arguments.ts";
 
 const REST = "/rest/v1/";
@@ -11,11 +11,7 @@ const FUNCTIONS = "/functions/v1/";
 const dataApi = await startDataApi();
 const functionsUrl = setting("DIBS_FUNCTIONS_URL");
 
-Deno.serve({
-  hostname: "127.0.0.1",
-  port: Number(setting("DIBS_PORT")),
-  onListen: () => {},
-}, (request, { remoteAddr }) => {
+serve((request, { remoteAddr }) => {
   const { pathname, search } = new URL(request.url);
   if (pathname.startsWith(REST)) return dataApi(request, remoteAddr.hostname);
   if (pathname.startsWith(FUNCTIONS)) {

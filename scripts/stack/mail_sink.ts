@@ -25,7 +25,7 @@ interface Entry {
 }
 
 /** Starts a mail sink that goes on with the record in `file`. */
-export async function startMailSink(file: string, port: number): Promise<MailSink> {
+export async function startMailSink(file: string): Promise<MailSink> {
   const record = await Deno.open(file, { create: true, append: true });
   const entries = await readEntries(file);
   const idOfKey = new Map(entries.map(({ key, id }) => [key, id]));
@@ -44,7 +44,7 @@ export async function startMailSink(file: string, port: number): Promise<MailSin
   }
 
   const server = Deno.serve(
-    { hostname: "127.0.0.1", port, onListen: () => {} },
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     async (request) => {
       const route = `${request.method} ${new URL(request.url).pathname}`;
       if (route === "GET /emails") return Response.json(summarize(entries));
@@ -55,7 +55,7 @@ export async function startMailSink(file: string, port: number): Promise<MailSin
     },
   );
   return {
-    url: `http://127.0.0.1:${port}/emails`,
+    url: `http://127.0.0.1:${server.addr.port}/emails`,
     async stop() {
       await server.shutdown();
       record.close();

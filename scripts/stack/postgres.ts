@@ -1,7 +1,9 @@
 import { delay } from "@std/async/delay";
+import { retry } from "@std/async/retry";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { choosePort } from "./ports.ts";
 import type { Process } from "./processes.ts";
 import { asServerUser, giveToServerUser } from "./server_user.ts";
 
@@ -9,7 +11,8 @@ import { asServerUser, giveToServerUser } from "./server_user.ts";
 export interface PostgresOptions {
   /** Holds the data directory and the log; may lie below directories only root can enter. */
   dir: string;
-  port: number;
+  /** A free one when not given. */
+  port?: number;
   /** The password of the superuser `supabase_admin`; read when the data directory is made. */
   password: string;
   /** Settings beyond those in this file, as in postgresql.conf. */
@@ -41,12 +44,21 @@ export async function startPostgres(options: PostgresOptions): Promise<Process> 
   await giveToServerUser(options.dir);
   if (!await exists(join(data, "PG_VERSION"))) await initialise(binaries.initdb, data, options);
   await endLeftoverServer(options.dir);
+  if (options.port !== undefined) return await serve(binaries.postgres, options.port, options);
+  // Between choosing and binding, another program may take it.
+  return await retry(() => serve(binaries.postgres, choosePort(), options), {
+    isRetriable: isPortTaken,
+    minTimeout: 0,
+  });
+}
 
+async function serve(program: string, port: number, options: PostgresOptions): Promise<Process> {
+  const data = join(options.dir, "data");
   const log = join(options.dir, "postgres.log");
-  const flags = Object.entries({ ...SETTINGS, ...options.settings, port: options.port })
+  const flags = Object.entries({ ...SETTINGS, ...options.settings, port })
     .flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const [command, ...args] = await asServerUser(
-    ["sh", "-c", GUARD, log, binaries.postgres, "-D", data, ...flags],
+    ["sh", "-c", GUARD, log, program, "-D", data, ...flags],
     data,
   );
   // Detached: Ctrl-C in a terminal must reach the stack, which stops the server last.
@@ -67,7 +79,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Process> 
     throw error;
   });
   const exited = guard.status.then(stop);
-  return { pid, exited, stop };
+  return { pid, port, exited, stop };
 }
 
 /** Ends a server that a killed stack left running on the data in `dir`. */
@@ -162,6 +174,10 @@ async function untilReady(data: string, exit: Promise<unknown>, log: string): Pr
   }
   const said = (await Deno.readTextFile(log)).trimEnd().split("\n").slice(-5).join("\n");
   throw new Error(`PostgreSQL did not start. The end of ${log}:\n${said}`);
+}
+
+function isPortTaken(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("Address already in use");
 }
 
 async function run([command, ...args]: string[], cwd: string): Promise<string> {

@@ -1,9 +1,12 @@
 import { delay } from "@std/async/delay";
 import { fileURLToPath } from "node:url";
+import { announcement } from "./child.ts";
 
 /** A process the stack started. */
 export interface Process {
   pid: number;
+  /** Where it serves on 127.0.0.1. */
+  port: number;
   /** Settles when it has ended, whoever ended it. */
   exited: Promise<unknown>;
   stop(): Promise<void>;
@@ -13,7 +16,7 @@ export interface Process {
 export interface ProgramOptions {
   /** The program, next to this file. */
   program: string;
-  /** Where it serves on 127.0.0.1; it counts as started once it does. */
+  /** Where it serves on 127.0.0.1; it counts as started once it says so. */
   port: number;
   env: Record<string, string>;
   /** The file that takes what it prints. */
@@ -25,17 +28,22 @@ export interface ProgramOptions {
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 
-/** Starts a process, and starts it again whenever it ends, until it is stopped. */
+/**
+ * Starts a process, and starts it again whenever it ends, until it is stopped. `start` is given
+ * no port the first time, and the first one's port from then on.
+ */
 export async function keepRunning(
-  start: () => Promise<Process>,
-): Promise<{ readonly pid: number; stop(): Promise<void> }> {
+  start: (port?: number) => Promise<Process>,
+): Promise<{ readonly pid: number; readonly port: number; stop(): Promise<void> }> {
   let process = await start();
+  const { port } = process;
   const stopping = new AbortController();
   const watching = watch();
   return {
     get pid() {
       return process.pid;
     },
+    port,
     async stop() {
       stopping.abort();
       await process.stop();
@@ -53,7 +61,7 @@ export async function keepRunning(
       if (Date.now() - started > LONGEST_PAUSE_MS) pause = FIRST_PAUSE_MS;
       await delay(pause, { signal: stopping.signal }).catch(() => {});
       if (stopping.signal.aborted) return;
-      process = await start().catch((error) => {
+      process = await start(port).catch((error) => {
         console.error(error.message);
         return { ...process, exited: Promise.resolve() };
       });
@@ -82,20 +90,19 @@ export async function startProgram(
     // Ctrl-C in a terminal must reach the stack alone, which stops its programs in order.
     detached: true,
   }).spawn();
-  const logged = Promise.all([append(child.stdout, log), append(child.stderr, log)]);
+  const [output, announcing] = child.stdout.tee();
+  const logged = Promise.all([append(output, log), append(child.stderr, log)]);
   const stop = async () => {
     await child.stdin.close().catch(() => {});
     await child.status;
   };
   const exited = Promise.all([child.status, logged]).then(stop);
 
-  let ended = false;
-  exited.then(() => ended = true);
-  while (!await isServing(port)) {
-    if (ended) throw new Error(`${program} did not start. The end of ${log}:\n${await tail(log)}`);
-    await delay(20);
+  if (!await says(announcing, announcement(port))) {
+    await exited;
+    throw new Error(`${program} did not start. The end of ${log}:\n${await tail(log)}`);
   }
-  return { pid: child.pid, exited, stop };
+  return { pid: child.pid, port, exited, stop };
 }
 
 async function append(output: ReadableStream<Uint8Array>, log: string): Promise<void> {
@@ -103,9 +110,14 @@ async function append(output: ReadableStream<Uint8Array>, log: string): Promise<
   for await (const chunk of output) await file.write(chunk);
 }
 
-async function isServing(port: number): Promise<boolean> {
-  return await Deno.connect({ hostname: "127.0.0.1", port })
-    .then((connection) => (connection.close(), true), () => false);
+/** Reads up to the line, or to the end when it does not come. */
+async function says(output: ReadableStream<Uint8Array<ArrayBuffer>>, line: string) {
+  let text = "\n";
+  for await (const part of output.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    if (text.includes(`\n${line}\n`)) return true;
+  }
+  return false;
 }
 
 /** The last lines of a log. */

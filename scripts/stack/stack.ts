@@ -3,7 +3,7 @@ import postgres from "postgres";
 import { bootstrapCluster, bootstrapDatabase, type DatabaseOptions } from "./bootstrap.ts";
 import { startMailSink } from "./mail_sink.ts";
 import { migrate, PROJECT_DIR } from "./migrate.ts";
-import { choosePort } from "./ports.ts";
+import { type HeldPort, holdPort } from "./ports.ts";
 import { databaseAddress, endLeftoverServer, startPostgres } from "./postgres.ts";
 import { keepRunning, startProgram } from "./processes.ts";
 import { loadSecrets } from "./secrets.ts";
@@ -61,20 +61,19 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   if (options.fresh) await erase(stateDir);
   const secrets = await loadSecrets(inState("secrets.json"));
   const password = secrets.databasePassword;
-  const ports = choosePorts(port, progress);
-  const url = `http://127.0.0.1:${ports.gateway}`;
-  const databaseUrl = databaseAddress({ port: ports.postgres, password });
-  const adminDatabaseUrl = databaseAddress({
-    port: ports.postgres,
-    password,
-    role: "supabase_admin",
-  });
+  // Gateway and functions each need to know the other's port before it is there.
+  using gatewayPort = holdPublicPort(port, progress);
+  using functionsPort = holdPort();
+  const url = `http://127.0.0.1:${gatewayPort.port}`;
 
   progress("Starting PostgreSQL");
-  const server = await keepRunning(() =>
-    startPostgres({ dir: inState("postgres"), port: ports.postgres, password })
+  const server = await keepRunning((port) =>
+    startPostgres({ dir: inState("postgres"), port, password })
   );
   started.defer(() => server.stop());
+  const at = { port: server.port, password };
+  const databaseUrl = databaseAddress(at);
+  const adminDatabaseUrl = databaseAddress({ ...at, role: "supabase_admin" });
   await prepareDatabase(adminDatabaseUrl, password, { regime, standIns });
 
   progress("Applying migrations");
@@ -87,26 +86,28 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   }
 
   progress("Starting the data API and the functions");
-  const mail = await startMailSink(inState("emails.jsonl"), ports.mail);
+  const mail = await startMailSink(inState("emails.jsonl"));
   started.defer(() => mail.stop());
+  gatewayPort.release();
   const gateway = await keepRunning(() =>
     startProgram({
       program: "gateway.ts",
-      port: ports.gateway,
+      port: gatewayPort.port,
       log: inState("gateway.log"),
       env: {
         DIBS_DATABASE_URL: databaseUrl,
-        DIBS_FUNCTIONS_URL: `http://127.0.0.1:${ports.functions}`,
+        DIBS_FUNCTIONS_URL: `http://127.0.0.1:${functionsPort.port}`,
         DIBS_PUBLISHABLE_KEY: secrets.publishableKey,
         DIBS_SECRET_KEY: secrets.secretKey,
       },
     })
   );
   started.defer(() => gateway.stop());
+  functionsPort.release();
   const functions = await keepRunning(() =>
     startProgram({
       program: "functions.ts",
-      port: ports.functions,
+      port: functionsPort.port,
       log: inState("functions.log"),
       preload: options.functions?.preload,
       env: {
@@ -167,10 +168,12 @@ async function erase(stateDir: string): Promise<void> {
   }
 }
 
-function choosePorts(wished: number, progress: (message: string) => void) {
-  const gateway = choosePort(wished);
-  if (gateway !== wished && wished !== 0) progress(`Port ${wished} is taken, using ${gateway}`);
-  return { gateway, postgres: choosePort(), functions: choosePort(), mail: choosePort() };
+function holdPublicPort(wished: number, progress: (message: string) => void): HeldPort {
+  const held = holdPort(wished);
+  if (held.port !== wished && wished !== 0) {
+    progress(`Port ${wished} is taken, using ${held.port}`);
+  }
+  return held;
 }
 
 async function prepareDatabase(url: string, password: string, options: DatabaseOptions) {

@@ -6,7 +6,6 @@ import {
   type DatabaseOptions,
 } from "../../scripts/stack/bootstrap.ts";
 import { migrate } from "../../scripts/stack/migrate.ts";
-import { choosePort } from "../../scripts/stack/ports.ts";
 import { databaseAddress, startPostgres } from "../../scripts/stack/postgres.ts";
 import type { Process } from "../../scripts/stack/processes.ts";
 
@@ -24,8 +23,9 @@ export const TEMPLATES = ["hidden", "exposed"] as const;
 
 /** Starts a throw-away PostgreSQL with a migrated template database per regime. */
 export async function startCluster(dir: string): Promise<Cluster & Pick<Process, "stop">> {
-  const cluster = { port: choosePort(), password: crypto.randomUUID() };
-  const server = await startPostgres({ ...cluster, dir: join(dir, "postgres"), settings: FAST });
+  const password = crypto.randomUUID();
+  const server = await startPostgres({ password, dir: join(dir, "postgres"), settings: FAST });
+  const cluster = { port: server.port, password };
   try {
     await using superuser = connectSuperuser(cluster, "postgres");
     await bootstrapCluster(superuser.sql, cluster.password);

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { startMailSink } from "../../../scripts/stack/mail_sink.ts";
-import { choosePort } from "../../../scripts/stack/ports.ts";
 
 const EMAIL = { from: "dibs@example.com", to: "a@example.com", subject: "Plan", text: "…" };
 
@@ -12,7 +11,7 @@ async function withMailSink(test: (sink: Awaited<ReturnType<typeof open>>) => Pr
 }
 
 async function open(file: string) {
-  const sink = await startMailSink(file, choosePort());
+  const sink = await startMailSink(file);
   const send = async (email: unknown, key?: string) => {
     const headers = { "content-type": "application/json", ...(key && { "idempotency-key": key }) };
     const body = JSON.stringify(email);

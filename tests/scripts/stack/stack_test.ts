@@ -75,6 +75,21 @@ Deno.test("two stacks run at once; a taken port is left alone and another is tol
   assert.equal(await ping(first.url) && await ping(second.url), true);
 });
 
+Deno.test("two stacks that start at the same time stay apart", async () => {
+  await using project = await scratchProject(PROJECT);
+  await using parts = new AsyncDisposableStack();
+  const stacks = await Promise.all([1, 2].map(async () => {
+    return parts.use(await testStack({ projectDir: project.dir }));
+  }));
+  const addresses = stacks.flatMap(({ url, databaseUrl, mailUrl }) => [url, databaseUrl, mailUrl]);
+  assert.equal(new Set(addresses.map((address) => new URL(address).port)).size, 6);
+  for (const { url, secretKey } of stacks) {
+    const response = await fetch(`${url}/rest/v1/kept`, { headers: { apikey: secretKey } });
+    await response.body?.cancel();
+    assert.notEqual(response.status, 401);
+  }
+});
+
 Deno.test("a second stack in the same folder is refused, naming the running one", async () => {
   await withFolder(async (stateDir, projectDir) => {
     const stack = await startStack({ stateDir, projectDir, port: 0 });
