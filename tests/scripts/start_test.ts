@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { runCommand } from "../support/command.ts";
+import { runCommand, runNpm } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 
 const start = (args: string[]) => runCommand("scripts/start.ts", ["--port", "0", ...args]);
@@ -72,6 +72,19 @@ Deno.test("npm start stays up after --no-demo until it is told to stop", async (
   assert.equal(await ended, 0, output.stderr);
   assert.deepEqual(await processes(), []);
   await Deno.remove(state, { recursive: true });
+});
+
+Deno.test("npm start ends with npm, also when npm gets no word out", async () => {
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    const state = await Deno.makeTempDir({ prefix: "dibs-test-start-" });
+    const args = ["--no-demo", "--json", "--port", "0", "--state", state];
+    const { child, output, ended, processes } = runNpm("start", args);
+    await eventually("the result", () => output.stdout, 60);
+    child.kill(signal);
+    await eventually("no process is left", async () => (await processes()).length === 0, 30);
+    await ended;
+    await Deno.remove(state, { recursive: true });
+  }
 });
 
 Deno.test("npm start refuses what it does not know, and says what it does", async () => {

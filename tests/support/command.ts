@@ -12,11 +12,22 @@ export interface Command {
   processes(): Promise<string[]>;
 }
 
-/** Runs a script as npm would, marked so that all of its processes can be found again. */
+/** Runs a script as npm would, but without npm. */
 export function runCommand(script: string, args: string[]): Command {
+  return run("node", [join(PROJECT_DIR, "scripts/run.mjs"), script, ...args]);
+}
+
+/** Runs a script of package.json through npm. */
+export function runNpm(name: string, args: string[]): Command {
+  return run("npm", ["run", "--silent", name, "--", ...args]);
+}
+
+/** Marked, so that all of its processes can be found again. */
+function run(program: string, args: string[]): Command {
   const mark = `DIBS_TEST_MARK=${crypto.randomUUID()}`;
-  const child = new Deno.Command("node", {
-    args: [join(PROJECT_DIR, "scripts/run.mjs"), script, ...args],
+  const child = new Deno.Command(program, {
+    args,
+    cwd: PROJECT_DIR,
     env: Object.fromEntries([mark.split("=")]),
     stdin: "null",
     stdout: "piped",
