@@ -29,7 +29,7 @@ const TASKS_PER_CALL = 1000;
 export async function enqueueAll(queue: Queue, tasks: number): Promise<void> {
   for (let first = 0; first < tasks; first += TASKS_PER_CALL) {
     const length = Math.min(TASKS_PER_CALL, tasks - first);
-    await queue.enqueue(Array.from({ length }, (_, i) => newPayload(first + i)));
+    await queue.enqueue(Array.from({ length }, (_, i) => ({ payload: newPayload(first + i) })));
   }
 }
 

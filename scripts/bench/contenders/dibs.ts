@@ -2,17 +2,20 @@ import type { Sql } from "postgres";
 import { migrate } from "../../stack/migrate.ts";
 import { type Caller, drainByCalls } from "../calls.ts";
 import type { BenchDatabase } from "../cluster.ts";
-import type { Contender, DrainOptions, Payload, Queue } from "../contender.ts";
+import type { Contender, DrainOptions, Payload, Queue, Task } from "../contender.ts";
 
 /** Dibs over SQL: tasks enqueued in bulk, a whole lease settled and the next claimed in one call. */
 export const dibs: Contender = {
   name: "dibs",
   keeps: "everything",
   batches: true,
+  priorities: true,
+  delays: true,
+  types: true,
   install: ({ url }) => migrate(url),
   open(database) {
     return openDibs(database, async (sql, tasks) => {
-      const items = tasks.map((payload) => ({ type: "bench", payload: { ...payload } }));
+      const items = tasks.map(toItem);
       await sql`select public.enqueue_tasks(${sql.json(items)})`;
     });
   },
@@ -21,13 +24,17 @@ export const dibs: Contender = {
 /** The queue of Dibs, with the way tasks get into it. */
 export async function openDibs(
   database: BenchDatabase,
-  enqueue: (sql: Sql, tasks: Payload[]) => Promise<void>,
+  enqueue: (sql: Sql, tasks: Task[]) => Promise<void>,
 ): Promise<Queue> {
   const sql = database.connect();
   await sql`select 1`;
   return {
     enqueue: (tasks) => enqueue(sql, tasks),
     drain: (options) => drain(database, options),
+    async claim(batch) {
+      const tasks = await sql`select * from public.claim_tasks('keeper', null, ${batch})`;
+      return tasks.length;
+    },
     async left() {
       const [{ left }] = await sql`
         select sum(tasks)::int as left from public.task_counts()
@@ -36,6 +43,18 @@ export async function openDibs(
     },
     [Symbol.asyncDispose]: () => sql.end(),
   };
+}
+
+interface Claimed {
+  id: string;
+  payload: Payload;
+  fence: string;
+}
+
+/** As an item of `enqueue_tasks`. */
+export function toItem({ payload, type = "bench", priority, delaySeconds }: Task) {
+  const run_at = delaySeconds && new Date(Date.now() + delaySeconds * 1000).toISOString();
+  return { type, payload: { ...payload }, priority, run_at };
 }
 
 async function drain(database: BenchDatabase, options: DrainOptions): Promise<void> {
@@ -49,21 +68,26 @@ async function drain(database: BenchDatabase, options: DrainOptions): Promise<vo
 
 function newCaller(sql: Sql, workerId: string, batch: number): Caller {
   let fence: string | null = null;
+  let held: Claimed[] = [];
+  const outcomes = (failed: number[]) =>
+    sql.json(failed.map((place) => ({ id: held[place].id, status: "failed" })));
   return {
-    async next() {
+    async next(failed) {
       if (fence === null) {
-        const tasks = await sql`select * from public.claim_tasks(${workerId}, null, ${batch})`;
-        fence = tasks[0]?.fence ?? null;
-        return tasks.map((task) => task.payload);
+        held = await sql<Claimed[]>`select * from public.claim_tasks(${workerId}, null, ${batch})`;
+        fence = held[0]?.fence ?? null;
+      } else {
+        const [{ answer }] = await sql`
+          select public.settle_and_claim_tasks(
+            ${fence}, ${outcomes(failed)}, 'succeeded', ${workerId}, null, ${batch}) as answer`;
+        fence = answer.fence;
+        held = answer.tasks;
       }
-      const [{ answer }] = await sql`
-        select public.settle_and_claim_tasks(
-          ${fence}, '[]', 'succeeded', ${workerId}, null, ${batch}) as answer`;
-      fence = answer.fence;
-      return answer.tasks.map((task: { payload: Payload }) => task.payload);
+      return held.map(({ payload }) => payload);
     },
-    async finish() {
-      if (fence !== null) await sql`select public.settle_lease(${fence}, '[]', 'succeeded')`;
+    async finish(failed) {
+      if (fence === null) return;
+      await sql`select public.settle_lease(${fence}, ${outcomes(failed)}, 'succeeded')`;
     },
   };
 }

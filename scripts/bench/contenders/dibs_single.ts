@@ -1,5 +1,5 @@
 import type { Contender } from "../contender.ts";
-import { dibs, openDibs } from "./dibs.ts";
+import { dibs, openDibs, toItem } from "./dibs.ts";
 
 /** Dibs with every task enqueued by a call of its own: no runs to begin with. */
 export const dibsSingle: Contender = {
@@ -8,7 +8,9 @@ export const dibsSingle: Contender = {
   open(database) {
     return openDibs(database, async (sql, tasks) => {
       await sql.begin((sql) =>
-        tasks.map((payload) => sql`select public.create_task('bench', ${sql.json({ ...payload })})`)
+        tasks.map(toItem).map(({ type, payload, priority = 0, run_at = null }) =>
+          sql`select public.create_task(${type}, ${sql.json(payload)}, ${priority}, ${run_at})`
+        )
       );
     });
   },

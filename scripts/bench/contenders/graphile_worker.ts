@@ -1,7 +1,7 @@
 import { delay } from "@std/async/delay";
 import { Logger, makeWorkerUtils, run, type WorkerUtils } from "graphile-worker";
 import type { BenchDatabase } from "../cluster.ts";
-import type { Contender, DrainOptions, Payload } from "../contender.ts";
+import type { Contender, DrainOptions, Payload, Task } from "../contender.ts";
 
 const quiet = new Logger(() => () => {});
 
@@ -10,6 +10,9 @@ export const graphileWorker: Contender = {
   name: "graphile_worker",
   keeps: "nothing once a task is done",
   batches: true,
+  priorities: true,
+  delays: true,
+  types: true,
   async install(database) {
     const utils = await openUtils(database);
     await utils.migrate();
@@ -19,10 +22,10 @@ export const graphileWorker: Contender = {
     const utils = await openUtils(database);
     return {
       async enqueue(tasks) {
-        await utils.addJobs(tasks.map((payload) => ({ identifier: "bench", payload })));
+        await utils.addJobs(tasks.map(toJob));
       },
       async drain(options) {
-        await drain(database, options);
+        await drain(database, options, await listTypes(utils));
         // Runners stop without waiting for their last completions to be written.
         while (await countJobs(utils, "locked_at is not null")) await delay(1);
       },
@@ -31,6 +34,11 @@ export const graphileWorker: Contender = {
     };
   },
 };
+
+function toJob({ payload, type = "bench", priority, delaySeconds }: Task) {
+  const runAt = delaySeconds ? new Date(Date.now() + delaySeconds * 1000) : undefined;
+  return { identifier: type, payload, priority, runAt };
+}
 
 async function openUtils({ url }: BenchDatabase): Promise<WorkerUtils> {
   return await makeWorkerUtils({ connectionString: url, logger: quiet });
@@ -45,8 +53,15 @@ async function countJobs(utils: WorkerUtils, which: string): Promise<number> {
   return rows[0].jobs;
 }
 
+async function listTypes(utils: WorkerUtils): Promise<string[]> {
+  const { rows } = await utils.withPgClient((client) =>
+    client.query<{ identifier: string }>("select identifier from graphile_worker._private_tasks")
+  );
+  return rows.map(({ identifier }) => identifier);
+}
+
 /** A worker with a batch is an instance of its own that fetches and completes in batches. */
-async function drain({ url }: BenchDatabase, options: DrainOptions): Promise<void> {
+async function drain({ url }: BenchDatabase, options: DrainOptions, types: string[]) {
   const { workers, batch, execute, signal } = options;
   const inBatches = {
     concurrentJobs: 24,
@@ -64,7 +79,9 @@ async function drain({ url }: BenchDatabase, options: DrainOptions): Promise<voi
       },
       logger: quiet,
       noHandleSignals: true,
-      taskList: { bench: (payload) => execute(payload as Payload) },
+      taskList: Object.fromEntries(
+        types.map((type) => [type, (payload) => execute(payload as Payload)]),
+      ),
     })
   ));
   if (!signal.aborted) await new Promise((done) => signal.addEventListener("abort", done));

@@ -7,6 +7,9 @@ export const guide: Contender = {
   name: "guide",
   keeps: "one row per task; no lease, attempt or fence",
   batches: false,
+  priorities: false,
+  delays: false,
+  types: true,
   async install(database) {
     await database.connect().unsafe(TABLE);
   },
@@ -15,16 +18,21 @@ export const guide: Contender = {
     await sql`select 1`;
     return {
       async enqueue(tasks) {
-        const payloads = tasks.map((task) => ({ ...task }));
+        const items = tasks.map(({ type = "bench", payload }) => ({
+          type,
+          payload: { ...payload },
+        }));
         await sql`
           insert into tasks (type, payload)
-          select 'bench', payload from jsonb_array_elements(${sql.json(payloads)}) payload`;
+          select task ->> 'type', task -> 'payload'
+          from jsonb_array_elements(${sql.json(items)}) task`;
       },
       async drain(options: DrainOptions) {
         const connections = Array.from({ length: options.workers }, () => database.connect());
         await drainByCalls(connections.map(newCaller), options);
         await Promise.all(connections.map((sql) => sql.end()));
       },
+      claim: async () => (await sql`select * from claim_task()`).length,
       async left() {
         const [{ left }] = await sql`
           select count(*)::int as left from tasks where status <> 'completed'`;

@@ -7,6 +7,9 @@ export const limit: Contender = {
   name: "limit",
   keeps: "nothing, and a crash loses tasks",
   batches: true,
+  priorities: false,
+  delays: false,
+  types: false,
   async install(database) {
     await database.connect()`
       create table task (id bigint generated always as identity primary key, payload jsonb)`;
@@ -16,7 +19,7 @@ export const limit: Contender = {
     await sql`select 1`;
     return {
       async enqueue(tasks) {
-        const payloads = tasks.map((task) => ({ ...task }));
+        const payloads = tasks.map(({ payload }) => ({ ...payload }));
         await sql`
           insert into task (payload) select jsonb_array_elements(${sql.json(payloads)})`;
       },
@@ -25,6 +28,7 @@ export const limit: Contender = {
         await drainByCalls(connections.map((sql) => newCaller(sql, options.batch)), options);
         await Promise.all(connections.map((sql) => sql.end()));
       },
+      claim: async (batch) => (await newCaller(sql, batch).next([])).length,
       async left() {
         const [{ left }] = await sql`select count(*)::int as left from task`;
         return left;

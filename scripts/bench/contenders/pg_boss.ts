@@ -1,7 +1,7 @@
-import { type ConstructorOptions, PgBoss } from "pg-boss";
+import { type ConstructorOptions, type JobInsert, PgBoss } from "pg-boss";
 import { type Caller, drainByCalls } from "../calls.ts";
 import type { BenchDatabase } from "../cluster.ts";
-import type { Contender, DrainOptions, Payload } from "../contender.ts";
+import type { Contender, DrainOptions, Payload, Task } from "../contender.ts";
 
 const QUEUE = "bench";
 
@@ -10,17 +10,24 @@ export const pgBoss: Contender = {
   name: "pg_boss",
   keeps: "one row per task",
   batches: true,
+  priorities: true,
+  delays: true,
+  types: false,
   async install(database) {
     await using boss = await start(database, { migrate: true, createSchema: true });
     await boss.createQueue(QUEUE);
   },
   async open(database) {
     const boss = await start(database, {});
+    // Its documentation says that heeding priorities makes fetching slower.
+    let priority = false;
     return {
       async enqueue(tasks) {
-        await boss.insert(QUEUE, tasks.map((data) => ({ data })));
+        priority ||= tasks.some((task) => task.priority);
+        await boss.insert(QUEUE, tasks.map(toJob));
       },
-      drain: (options) => drain(database, options),
+      drain: (options) => drain(database, options, priority),
+      claim: async (batchSize) => (await boss.fetch(QUEUE, { batchSize, priority })).length,
       async left() {
         const { rows } = await boss.getDb().executeSql(
           "select count(*)::int as left from pgboss.job where name = $1 and state < 'completed'",
@@ -50,22 +57,30 @@ async function start({ url }: BenchDatabase, options: Partial<ConstructorOptions
   });
 }
 
-async function drain(database: BenchDatabase, options: DrainOptions): Promise<void> {
-  await using boss = await start(database, { max: options.workers });
-  const callers = Array.from({ length: options.workers }, () => newCaller(boss, options.batch));
+function toJob({ payload, priority = 0, delaySeconds }: Task): JobInsert<Payload> {
+  return { data: payload, priority: -priority, startAfter: delaySeconds };
+}
+
+async function drain(database: BenchDatabase, options: DrainOptions, priority: boolean) {
+  const { workers, batch } = options;
+  await using boss = await start(database, { max: workers });
+  const callers = Array.from({ length: workers }, () => newCaller(boss, batch, priority));
   await drainByCalls(callers, options);
 }
 
-function newCaller(boss: PgBoss, batchSize: number): Caller {
+function newCaller(boss: PgBoss, batchSize: number, priority: boolean): Caller {
   let held: string[] = [];
-  const finish = async () => {
-    if (held.length > 0) await boss.complete(QUEUE, held);
+  const finish = async (failed: number[]) => {
+    const failing = failed.map((place) => held[place]);
+    const succeeded = failing.length > 0 ? held.filter((id) => !failing.includes(id)) : held;
+    if (succeeded.length > 0) await boss.complete(QUEUE, succeeded);
+    if (failing.length > 0) await boss.fail(QUEUE, failing);
     held = [];
   };
   return {
-    async next() {
-      await finish();
-      const jobs = await boss.fetch<Payload>(QUEUE, { batchSize, priority: false });
+    async next(failed) {
+      await finish(failed);
+      const jobs = await boss.fetch<Payload>(QUEUE, { batchSize, priority });
       held = jobs.map((job) => job.id);
       return jobs.map((job) => job.data);
     },
