@@ -63,6 +63,8 @@ export interface DrainOptions {
   signal: AbortSignal;
   /** Does not stop when no task is due: asks again until the signal comes. */
   untilAborted?: boolean;
+  /** Only tasks of these types, where a contender has types. */
+  types?: string[];
   /** Is told how many milliseconds each claim took, with the settling of what was held before. */
   onCall?(milliseconds: number): void;
 }

@@ -60,13 +60,17 @@ export function toItem({ payload, type = "bench", priority, delaySeconds }: Task
 async function drain(database: BenchDatabase, options: DrainOptions): Promise<void> {
   const connections = Array.from({ length: options.workers }, () => database.connect());
   await drainByCalls(
-    connections.map((sql, i) => newCaller(sql, `worker-${i + 1}`, options.batch)),
+    connections.map((sql, i) => newCaller(sql, `worker-${i + 1}`, options)),
     options,
   );
   await Promise.all(connections.map((sql) => sql.end()));
 }
 
-function newCaller(sql: Sql, workerId: string, batch: number): Caller {
+function newCaller(
+  sql: Sql,
+  workerId: string,
+  { batch, types = null }: { batch: number; types?: string[] | null },
+): Caller {
   let fence: string | null = null;
   let held: Claimed[] = [];
   const outcomes = (failed: number[]) =>
@@ -74,12 +78,13 @@ function newCaller(sql: Sql, workerId: string, batch: number): Caller {
   return {
     async next(failed) {
       if (fence === null) {
-        held = await sql<Claimed[]>`select * from public.claim_tasks(${workerId}, null, ${batch})`;
+        held = await sql<Claimed[]>`
+          select * from public.claim_tasks(${workerId}, ${types}, ${batch})`;
         fence = held[0]?.fence ?? null;
       } else {
         const [{ answer }] = await sql`
           select public.settle_and_claim_tasks(
-            ${fence}, ${outcomes(failed)}, 'succeeded', ${workerId}, null, ${batch}) as answer`;
+            ${fence}, ${outcomes(failed)}, 'succeeded', ${workerId}, ${types}, ${batch}) as answer`;
         fence = answer.fence;
         held = answer.tasks;
       }
