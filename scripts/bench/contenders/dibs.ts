@@ -1,8 +1,8 @@
 import type { Sql } from "postgres";
 import { migrate } from "../../stack/migrate.ts";
-import { type Caller, drainByCalls } from "../calls.ts";
+import { type Caller, connect, drainOverConnections } from "../calls.ts";
 import type { BenchDatabase } from "../cluster.ts";
-import type { Contender, DrainOptions, Payload, Queue, Task } from "../contender.ts";
+import type { Contender, Payload, Queue, Task } from "../contender.ts";
 
 /** Dibs over SQL: tasks enqueued in bulk, a whole lease settled and the next claimed in one call. */
 export const dibs: Contender = {
@@ -26,11 +26,15 @@ export async function openDibs(
   database: BenchDatabase,
   enqueue: (sql: Sql, tasks: Task[]) => Promise<void>,
 ): Promise<Queue> {
-  const sql = database.connect();
-  await sql`select 1`;
+  const sql = await connect(database);
   return {
     enqueue: (tasks) => enqueue(sql, tasks),
-    drain: (options) => drain(database, options),
+    drain: (options) =>
+      drainOverConnections(
+        database,
+        (sql, worker) => newCaller(sql, `worker-${worker + 1}`, options),
+        options,
+      ),
     async claim(batch) {
       const tasks = await sql`select * from public.claim_tasks('keeper', null, ${batch})`;
       return tasks.length;
@@ -57,15 +61,6 @@ export function toItem({ payload, type = "bench", priority, delaySeconds }: Task
   return { type, payload: { ...payload }, priority, run_at };
 }
 
-async function drain(database: BenchDatabase, options: DrainOptions): Promise<void> {
-  const connections = Array.from({ length: options.workers }, () => database.connect());
-  await drainByCalls(
-    connections.map((sql, i) => newCaller(sql, `worker-${i + 1}`, options)),
-    options,
-  );
-  await Promise.all(connections.map((sql) => sql.end()));
-}
-
 function newCaller(
   sql: Sql,
   workerId: string,
@@ -76,6 +71,7 @@ function newCaller(
   const outcomes = (failed: number[]) =>
     sql.json(failed.map((place) => ({ id: held[place].id, status: "failed" })));
   return {
+    reportsFailures: true,
     async next(failed) {
       if (fence === null) {
         held = await sql<Claimed[]>`

@@ -1,6 +1,6 @@
 import type { Sql } from "postgres";
-import { type Caller, drainByCalls } from "../calls.ts";
-import type { Contender, DrainOptions, Payload } from "../contender.ts";
+import { type Caller, connect, drainOverConnections } from "../calls.ts";
+import type { Contender, Payload } from "../contender.ts";
 
 /** What most guides build: one table, a claim function, an update when the task is done. */
 export const guide: Contender = {
@@ -14,8 +14,7 @@ export const guide: Contender = {
     await database.connect().unsafe(TABLE);
   },
   async open(database) {
-    const sql = database.connect();
-    await sql`select 1`;
+    const sql = await connect(database);
     return {
       async enqueue(tasks) {
         const items = tasks.map(({ type = "bench", payload }) => ({
@@ -27,11 +26,7 @@ export const guide: Contender = {
           select task ->> 'type', task -> 'payload'
           from jsonb_array_elements(${sql.json(items)}) task`;
       },
-      async drain(options: DrainOptions) {
-        const connections = Array.from({ length: options.workers }, () => database.connect());
-        await drainByCalls(connections.map(newCaller), options);
-        await Promise.all(connections.map((sql) => sql.end()));
-      },
+      drain: (options) => drainOverConnections(database, newCaller, options),
       claim: async () => (await sql`select * from claim_task()`).length,
       async left() {
         const [{ left }] = await sql`

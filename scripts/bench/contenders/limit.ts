@@ -1,6 +1,6 @@
 import type { Sql } from "postgres";
-import { type Caller, drainByCalls } from "../calls.ts";
-import type { Contender, DrainOptions, Payload } from "../contender.ts";
+import { type Caller, connect, drainOverConnections } from "../calls.ts";
+import type { Contender, Payload } from "../contender.ts";
 
 /** The least a queue can do: a task that is taken is gone, whatever becomes of its worker. */
 export const limit: Contender = {
@@ -15,19 +15,15 @@ export const limit: Contender = {
       create table task (id bigint generated always as identity primary key, payload jsonb)`;
   },
   async open(database) {
-    const sql = database.connect();
-    await sql`select 1`;
+    const sql = await connect(database);
     return {
       async enqueue(tasks) {
         const payloads = tasks.map(({ payload }) => ({ ...payload }));
         await sql`
           insert into task (payload) select jsonb_array_elements(${sql.json(payloads)})`;
       },
-      async drain(options: DrainOptions) {
-        const connections = Array.from({ length: options.workers }, () => database.connect());
-        await drainByCalls(connections.map((sql) => newCaller(sql, options.batch)), options);
-        await Promise.all(connections.map((sql) => sql.end()));
-      },
+      drain: (options) =>
+        drainOverConnections(database, (sql) => newCaller(sql, options.batch), options),
       claim: async (batch) => (await newCaller(sql, batch).next([])).length,
       async left() {
         const [{ left }] = await sql`select count(*)::int as left from task`;
