@@ -1,5 +1,8 @@
 import type { Clock } from "../clock.ts";
 
+/** A reason of its own: the one an abort has otherwise is an error, and its stack takes longest. */
+const RUNG = Symbol("rung");
+
 /** Lets the loop sleep until something is due or something happened, whichever is first. */
 export class Bell {
   #rung = new AbortController();
@@ -7,7 +10,7 @@ export class Bell {
   constructor(private readonly clock: Clock) {}
 
   ring(): void {
-    this.#rung.abort();
+    this.#rung.abort(RUNG);
   }
 
   /** A ring while nobody waited counts too. */
