@@ -1,7 +1,11 @@
 import type { Payload } from "./contender.ts";
+import { percentile } from "./percentile.ts";
 
-/** No drain goes on for longer: some contenders are slow on some workloads. */
-const LONGEST_DRAIN_MS = 15_000;
+/** No drain goes on for longer, unless it says so: some contenders are slow on some workloads. */
+const LONGEST_DRAIN_MS = 6_000;
+
+/** The first part of every drain warms up: connections, plans, compiled code. */
+const WARM_UP = 0.1;
 
 /** The books of one drain: what was executed, and when. */
 export class Books {
@@ -11,17 +15,18 @@ export class Books {
   readonly #executions: Uint8Array;
   /** When the drain began, when each execution was, at last when the drain had ended. */
   readonly #moments = [performance.now()];
+  readonly #calls: number[] = [];
   executed = 0;
   readonly #timer: ReturnType<typeof setTimeout>;
   #tookTooLong = false;
 
-  constructor(tasks: number) {
+  constructor(tasks: number, longestMs = LONGEST_DRAIN_MS) {
     this.signal = this.#enough.signal;
     this.#executions = new Uint8Array(tasks);
     this.#timer = setTimeout(() => {
       this.#tookTooLong = true;
       this.#enough.abort();
-    }, LONGEST_DRAIN_MS);
+    }, longestMs);
   }
 
   /** The handler of every task in the bench. */
@@ -30,6 +35,11 @@ export class Books {
     this.#moments.push(performance.now());
     this.executed++;
     if (this.executed === this.#executions.length) this.#enough.abort();
+  };
+
+  /** Notes how long a call took. */
+  readonly onCall = (milliseconds: number): void => {
+    this.#calls.push(milliseconds);
   };
 
   /** To be called when the drain has ended. */
@@ -55,5 +65,25 @@ export class Books {
     const last = this.#moments.length - 1;
     const [first, end] = [Math.floor(from * last), Math.floor(to * last)];
     return (end - first) / (this.#moments[end] - this.#moments[first]) * 1000;
+  }
+
+  /** What every drain is measured by. */
+  figures(): Record<string, number> {
+    const calls = this.#calls.slice(Math.floor(this.#calls.length * WARM_UP));
+    return {
+      executed: this.executed,
+      tasks_per_second: this.rate(WARM_UP, 1),
+      ...calls.length > 0 &&
+        { call_p50_ms: percentile(calls, 0.5), call_p99_ms: percentile(calls, 0.99) },
+    };
+  }
+
+  /** How the rate changed on the way. The very first tasks warm up, the very last ones wait. */
+  course(): Record<string, number> {
+    const last = this.rate(0.9, 0.999);
+    return {
+      last_tenth_per_second: last,
+      last_tenth_against_first: last / this.rate(0.05, 0.15),
+    };
   }
 }

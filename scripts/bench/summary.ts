@@ -1,12 +1,6 @@
 import type { Result } from "./measure.ts";
+import { type Spread, spread } from "./spread.ts";
 import type { Cell } from "./workload.ts";
-
-/** The median over the repeats, and how far they spread. */
-export interface Spread {
-  median: number;
-  min: number;
-  max: number;
-}
 
 /** A contender in a cell, over all repeats. */
 export interface Line {
@@ -17,19 +11,19 @@ export interface Line {
 }
 
 /** Those the others are measured against. */
-const BASES = ["guide", "limit"];
+const BASES = ["guide", "limit", "pgmq"];
 
 /** The medians of every contender in every cell, with its ratios to the bases. */
 export function summarise(cells: Cell[], results: Result[]): Line[] {
   return cells.flatMap((cell) =>
     cell.contenders.map(({ name }) => {
       const own = results.filter((result) => isOf(result, cell, cell.name, name));
-      const figures = Object.fromEntries(
-        Object.keys(own[0].figures).map((figure) => [
-          figure,
-          spread(own.map(({ figures }) => figures[figure])),
-        ]),
-      );
+      const figures: Line["figures"] = {};
+      for (const figure of new Set(own.flatMap(({ figures }) => Object.keys(figures)))) {
+        // One that was cut off in some repeat has fewer figures there.
+        const values = own.map(({ figures }) => figures[figure]);
+        figures[figure] = spread(values.filter((value) => value !== undefined));
+      }
       for (const base of BASES) {
         const ratios = own.flatMap((result) => ratioTo(base, cell, result, results));
         if (ratios.length > 0) figures[`against_${base}`] = spread(ratios);
@@ -44,16 +38,10 @@ function ratioTo(base: string, cell: Cell, result: Result, results: Result[]): n
   const inRepeat = results.filter(({ repeat }) => repeat === result.repeat);
   const other = inRepeat.find((other) => isOf(other, cell, cell.name, base)) ??
     inRepeat.find((other) => isOf(other, cell, cell.oneByOne, base));
-  return other ? [result.figures.tasks_per_second / other.figures.tasks_per_second] : [];
+  const [rate, otherRate] = [result, other].map((each) => each?.figures.tasks_per_second);
+  return rate && otherRate ? [rate / otherRate] : [];
 }
 
 function isOf(result: Result, { workload }: Cell, cell: string | undefined, contender: string) {
   return result.workload === workload && result.cell === cell && result.contender === contender;
-}
-
-function spread(values: number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-  return { median, min: sorted[0], max: sorted[sorted.length - 1] };
 }

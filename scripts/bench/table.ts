@@ -1,44 +1,92 @@
 import Table from "cli-table3";
-import type { Line, Spread } from "./summary.ts";
+import { type Goal, verdict } from "./goals.ts";
+import type { Spread } from "./spread.ts";
+import type { Line } from "./summary.ts";
 
-const COLUMNS: { title: string; figure: string; show: (spread: Spread) => string }[] = [
+interface Column {
+  title: string;
+  figure: string;
+  show(spread: Spread): string;
+}
+
+const COLUMNS: Column[] = [
   { title: "tasks/s", figure: "tasks_per_second", show: ({ median }) => whole(median) },
-  { title: "× guide", figure: "against_guide", show: ratio },
-  { title: "× limit", figure: "against_limit", show: ratio },
+  { title: "× guide", figure: "against_guide", show: range },
+  { title: "× limit", figure: "against_limit", show: range },
+  { title: "× pgmq", figure: "against_pgmq", show: range },
+  { title: "call ms\np50", figure: "call_p50_ms", show: middle },
+  { title: "p99", figure: "call_p99_ms", show: middle },
   { title: "WAL\nB/task", figure: "wal_bytes_per_task", show: ({ median }) => whole(median) },
   { title: "left\nB/task", figure: "bytes_left_per_task", show: ({ median }) => whole(median) },
+  { title: "dead rows\n/task", figure: "dead_rows_per_task", show: middle },
   {
-    title: "dead rows\n/task",
-    figure: "dead_rows_per_task",
-    show: ({ median }) => median.toFixed(2),
+    title: "at the end\ntasks/s",
+    figure: "last_tenth_per_second",
+    show: ({ median }) => whole(median),
   },
-  { title: "last tenth\n÷ first", figure: "last_tenth_against_first", show: ratio },
-  { title: "bulk ÷\none by one", figure: "bulk_against_one_by_one", show: ratio },
+  { title: "last tenth\n÷ first", figure: "last_tenth_against_first", show: range },
+  { title: "call, first\n÷ last", figure: "last_tenth_call_against_first", show: range },
+  { title: "bulk ÷\none by one", figure: "bulk_against_one_by_one", show: range },
+  { title: "until done\nms", figure: "until_done_ms", show: range },
+  { title: "latency ms\np50", figure: "latency_p50_ms", show: range },
+  { title: "p99", figure: "latency_p99_ms", show: range },
+  ...[1, 10, 100].flatMap((batch) => [
+    { title: `claim ${batch}\nms p50`, figure: `claim_b${batch}_p50_ms`, show: middle },
+    { title: "p99", figure: `claim_b${batch}_p99_ms`, show: middle },
+  ]),
 ];
 
-/** The table for people: a line per contender and cell. */
+/** The tables for people: one per workload, a line per contender and cell. */
 export function renderTable(lines: Line[]): string {
+  return Map.groupBy(lines, ({ workload }) => workload).values().map(renderWorkload).toArray()
+    .join("\n");
+}
+
+function renderWorkload(lines: Line[]): string {
   const columns = COLUMNS.filter(({ figure }) => lines.some(({ figures }) => figure in figures));
-  const table = new Table({
-    head: ["", "", ...columns.map(({ title }) => title)],
-    colAligns: ["left", "left", ...columns.map(() => "right" as const)],
-    style: { head: [], border: [], compact: true },
-  });
+  const table = newTable([lines[0].workload, "", ...columns.map(({ title }) => title)], 2);
   let above = "";
-  for (const { workload, cell, contender, figures } of lines) {
-    const measure = `${workload} ${cell}`;
+  for (const { cell, contender, figures } of lines) {
     table.push([
-      measure === above ? "" : measure,
+      cell === above ? "" : cell,
       contender,
       ...columns.map(({ figure, show }) => figures[figure] ? show(figures[figure]) : ""),
     ]);
-    above = measure;
+    above = cell;
   }
   return table.toString();
 }
 
-function ratio({ median, min, max }: Spread): string {
+/** What Dibs wants to be good at, and how good it is. */
+export function renderGoals(goals: Goal[]): string {
+  const table = newTable(["goal", "measured", "reach", "beyond", ""], 1);
+  for (const goal of goals) {
+    const sign = goal.beyond > goal.reach ? "≥" : "≤";
+    table.push([
+      goal.measure,
+      range({ median: goal.value, min: goal.min, max: goal.max }),
+      `${sign} ${goal.reach}`,
+      `${sign} ${goal.beyond}`,
+      verdict(goal),
+    ]);
+  }
+  return table.toString();
+}
+
+function newTable(head: string[], texts: number) {
+  return new Table({
+    head,
+    colAligns: head.map((_, i) => i < texts ? "left" : "right"),
+    style: { head: [], border: [], compact: true },
+  });
+}
+
+function range({ median, min, max }: Spread): string {
   return `${short(median)} (${short(min)}–${short(max)})`;
+}
+
+function middle({ median }: Spread): string {
+  return short(median);
 }
 
 function short(value: number): string {

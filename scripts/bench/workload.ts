@@ -1,5 +1,5 @@
 import type { BenchDatabase } from "./cluster.ts";
-import type { Contender, Payload, Queue } from "./contender.ts";
+import type { Contender, Queue, Task } from "./contender.ts";
 
 /** How much work there is to be. */
 export interface Scale {
@@ -26,14 +26,19 @@ export interface Cell {
 const TASKS_PER_CALL = 1000;
 
 /** Enqueues so many tasks, 1,000 per call. */
-export async function enqueueAll(queue: Queue, tasks: number): Promise<void> {
+export async function enqueueAll(
+  queue: Queue,
+  tasks: number,
+  make: (n: number) => Task = newTask,
+): Promise<void> {
   for (let first = 0; first < tasks; first += TASKS_PER_CALL) {
     const length = Math.min(TASKS_PER_CALL, tasks - first);
-    await queue.enqueue(Array.from({ length }, (_, i) => ({ payload: newPayload(first + i) })));
+    await queue.enqueue(Array.from({ length }, (_, i) => make(first + i)));
   }
 }
 
-/** About 100 bytes. */
-function newPayload(n: number): Payload {
-  return { n, to: `somebody-${n}@example.com`, subject: "Your weekly summary is ready to be read" };
+/** With a payload of about 100 bytes. */
+export function newTask(n: number): Task {
+  const to = `somebody-${n}@example.com`;
+  return { payload: { n, to, subject: "Your weekly summary is ready to be read" } };
 }

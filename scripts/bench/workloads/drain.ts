@@ -1,44 +1,54 @@
-import { Books } from "../books.ts";
-import type { BenchDatabase } from "../cluster.ts";
 import type { Contender } from "../contender.ts";
 import { contenders } from "../contenders/index.ts";
-import { startFootprint } from "../footprint.ts";
-import { type Cell, enqueueAll, type Figures, type Scale } from "../workload.ts";
+import { measureDrain } from "../drained.ts";
+import type { Cell, Scale } from "../workload.ts";
 
-const WORKERS = 4;
-const TASKS = new Map([[1, 10_000], [10, 40_000], [100, 100_000]]);
-const QUICK_TASKS = new Map([[1, 400], [100, 8_000]]);
-
-/** Draining a backlog with several workers, by how many tasks they take at a time. */
-export function drainCells({ quick, tasks }: Scale): Cell[] {
-  return Array.from(quick ? QUICK_TASKS : TASKS, ([batch, backlog]) => ({
-    workload: "drain",
-    name: `W${WORKERS} b${batch}`,
-    contenders: contenders.filter(({ batches }) => batches || batch === 1),
-    oneByOne: `W${WORKERS} b1`,
-    measure: (contender, database) => measureDrain(contender, database, batch, tasks ?? backlog),
-  }));
+interface Size {
+  workers: number;
+  batch: number;
+  tasks: number;
 }
 
-async function measureDrain(
-  contender: Contender,
-  database: BenchDatabase,
-  batch: number,
-  tasks: number,
-): Promise<Figures> {
-  const queue = await contender.open(database);
-  const footprint = await startFootprint(database);
-  await enqueueAll(queue, tasks);
-  await database.superuser`analyze`;
-  const books = new Books(tasks);
-  await queue.drain({ workers: WORKERS, batch, execute: books.execute, signal: books.signal });
-  books.end();
-  books.check(await queue.left());
-  await queue[Symbol.asyncDispose]();
-  return {
-    executed: books.executed,
-    // The first tenth warms up: connections, plans, compiled code.
-    tasks_per_second: books.rate(0.1, 1),
-    ...await footprint.end(tasks),
-  };
+const TASKS = new Map([[1, 4_000], [10, 20_000], [100, 80_000], [1000, 100_000]]);
+const SIZES: Size[] = [1, 4, 16].flatMap((workers) =>
+  Array.from(TASKS, ([batch, tasks]) => ({ workers, batch, tasks }))
+);
+const QUICK_SIZES: Size[] = [
+  { workers: 4, batch: 1, tasks: 300 },
+  { workers: 4, batch: 10, tasks: 2_000 },
+  { workers: 4, batch: 100, tasks: 8_000 },
+  { workers: 16, batch: 100, tasks: 8_000 },
+];
+
+/** Where those that take long to fill or to drain are measured too. */
+const WITH_ALL = ["W4 b1", "W4 b10", "W4 b100", "W16 b100"];
+const EVERYWHERE = ["dibs", "guide", "limit", "pgmq"];
+/** What the goals compare. */
+const QUICK: Record<string, string[]> = {
+  "W4 b1": ["dibs", "guide"],
+  "W4 b10": ["dibs", "pgmq"],
+  "W4 b100": ["dibs", "dibs_single", "limit", "pgmq"],
+  "W16 b100": ["dibs", "pgq", "graphile_worker", "pg_boss"],
+};
+
+/** Draining a backlog, by how many workers there are and how many tasks they take at a time. */
+export function drainCells({ quick, tasks: wanted }: Scale): Cell[] {
+  return (quick ? QUICK_SIZES : SIZES).map(({ workers, batch, tasks }) => {
+    const name = `W${workers} b${batch}`;
+    return {
+      workload: "drain",
+      name,
+      contenders: contenders.filter((contender) => isMeasured(contender, name, batch, quick)),
+      oneByOne: `W${workers} b1`,
+      async measure(contender, database) {
+        const drain = { workers, batch, tasks: wanted ?? tasks };
+        return (await measureDrain(contender, database, drain)).figures;
+      },
+    };
+  });
+}
+
+function isMeasured({ name, batches }: Contender, cell: string, batch: number, quick: boolean) {
+  if (!batches && batch > 1) return false;
+  return quick ? QUICK[cell].includes(name) : EVERYWHERE.includes(name) || WITH_ALL.includes(cell);
 }

@@ -1,16 +1,15 @@
-import { dibs } from "../contenders/dibs.ts";
-import { guide } from "../contenders/guide.ts";
 import { contenders } from "../contenders/index.ts";
-import { limit } from "../contenders/limit.ts";
 import { startFootprint } from "../footprint.ts";
 import { type Cell, enqueueAll, type Scale } from "../workload.ts";
 
+const QUICK = ["dibs", "limit", "pgmq"];
+
 /** Enqueueing, 1,000 tasks per call over one connection. */
-export function enqueueCells({ quick, tasks = quick ? 5_000 : 50_000 }: Scale): Cell[] {
+export function enqueueCells({ quick, tasks = quick ? 5_000 : 40_000 }: Scale): Cell[] {
   return [{
     workload: "enqueue",
     name: "1,000 a call",
-    contenders: quick ? [dibs, guide, limit] : contenders,
+    contenders: contenders.filter(({ name }) => !quick || QUICK.includes(name)),
     async measure(contender, database) {
       const queue = await contender.open(database);
       // The first call pays for the connection and its plans.

@@ -1,43 +1,29 @@
-import { Books } from "../books.ts";
-import type { BenchDatabase } from "../cluster.ts";
-import type { Contender } from "../contender.ts";
-import { dibs } from "../contenders/dibs.ts";
 import { contenders } from "../contenders/index.ts";
-import { limit } from "../contenders/limit.ts";
-import { type Cell, enqueueAll, type Figures, type Scale } from "../workload.ts";
+import { measureDrain } from "../drained.ts";
+import type { Cell, Scale } from "../workload.ts";
 
-const WORKERS = 4;
+/** Long enough for Dibs to come to the end, which is what its last tenth is taken from. */
+const LONGEST_MS = 20_000;
+
+const MEASURED = ["dibs", "limit", "pgmq"];
+const QUICK = ["dibs", "pgmq"];
+const QUICK_TASKS = new Map([[10, 4_000], [100, 20_000]]);
 
 /** Draining while somebody holds an old snapshot, which no vacuum may clean up behind. */
-export function pinnedCells({ quick, tasks = quick ? 10_000 : 200_000 }: Scale): Cell[] {
-  return (quick ? [100] : [10, 100]).map((batch) => ({
+export function pinnedCells({ quick, tasks: wanted }: Scale): Cell[] {
+  return [10, 100].map((batch) => ({
     workload: "pinned",
-    name: `W${WORKERS} b${batch}`,
-    contenders: quick ? [dibs, limit] : contenders.filter(({ batches }) => batches),
-    measure: (contender, database) => measurePinned(contender, database, batch, tasks),
+    name: `W4 b${batch}`,
+    contenders: contenders.filter(({ name }) => (quick ? QUICK : MEASURED).includes(name)),
+    async measure(contender, database) {
+      const { books, figures } = await measureDrain(contender, database, {
+        workers: 4,
+        batch,
+        tasks: wanted ?? (quick ? QUICK_TASKS.get(batch)! : 200_000),
+        longestMs: LONGEST_MS,
+        pinned: true,
+      });
+      return { ...figures, ...books.course() };
+    },
   }));
-}
-
-async function measurePinned(
-  contender: Contender,
-  database: BenchDatabase,
-  batch: number,
-  tasks: number,
-): Promise<Figures> {
-  const queue = await contender.open(database);
-  await enqueueAll(queue, tasks);
-  await database.superuser`analyze`;
-  const holder = database.connect();
-  await holder.unsafe("begin isolation level repeatable read; select 1");
-  const books = new Books(tasks);
-  await queue.drain({ workers: WORKERS, batch, execute: books.execute, signal: books.signal });
-  books.end();
-  books.check(await queue.left());
-  await queue[Symbol.asyncDispose]();
-  return {
-    executed: books.executed,
-    tasks_per_second: books.rate(0.05, 1),
-    // The very first tasks warm up connections and plans.
-    last_tenth_against_first: books.rate(0.9, 0.999) / books.rate(0.05, 0.15),
-  };
 }

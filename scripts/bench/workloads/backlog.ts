@@ -1,0 +1,72 @@
+import type { BenchDatabase } from "../cluster.ts";
+import type { Contender, Queue, Task } from "../contender.ts";
+import { contenders } from "../contenders/index.ts";
+import { withBacklog } from "../loaded.ts";
+import { percentile } from "../percentile.ts";
+import { type Cell, enqueueAll, type Figures, newTask, type Scale } from "../workload.ts";
+
+const MEASURED = ["dibs", "limit", "pgmq"];
+const LOADERS = 3;
+const BATCHES = [1, 10, 100];
+const WARM_UP = 20;
+
+/** Claim calls on a long backlog of 5 priorities, of which a fifth is in the future. */
+export function backlogCells({ quick, tasks = quick ? 50_000 : 1_000_000 }: Scale): Cell[] {
+  return [{
+    workload: "backlog",
+    name: `${tasks.toLocaleString("en")} pending`,
+    contenders: contenders
+      .filter(({ name }) => MEASURED.includes(name))
+      .map((contender) => withBacklog(contender, (database) => load(contender, database, tasks))),
+    measure: (contender, database) => measureClaims(contender, database, quick ? 60 : 300),
+  }];
+}
+
+/** How long claims take of one worker that keeps what it gets. */
+export async function measureClaims(
+  contender: Contender,
+  database: BenchDatabase,
+  calls: number,
+): Promise<Figures> {
+  const queue = await contender.open(database);
+  const figures: Figures = {};
+  for (const batch of BATCHES) {
+    await timeClaims(queue, batch, WARM_UP);
+    const took = await timeClaims(queue, batch, calls);
+    figures[`claim_b${batch}_p50_ms`] = percentile(took, 0.5);
+    figures[`claim_b${batch}_p99_ms`] = percentile(took, 0.99);
+  }
+  await queue[Symbol.asyncDispose]();
+  return figures;
+}
+
+async function timeClaims(queue: Queue, batch: number, calls: number): Promise<number[]> {
+  if (!queue.claim) throw new Error("it has no claim to measure");
+  const took: number[] = [];
+  for (let call = 0; call < calls; call++) {
+    const began = performance.now();
+    const claimed = await queue.claim(batch);
+    took.push(performance.now() - began);
+    if (claimed !== batch) throw new Error(`a claim of ${batch} got ${claimed}`);
+    // The backlog stays as it is, also where it is short.
+    await enqueueAll(queue, batch);
+  }
+  return took;
+}
+
+/** Over several connections, because nobody measures it. */
+async function load(contender: Contender, database: BenchDatabase, tasks: number): Promise<void> {
+  const share = Math.ceil(tasks / LOADERS);
+  await Promise.all(Array.from({ length: LOADERS }, async (_, loader) => {
+    const queue = await contender.open(database);
+    const first = loader * share;
+    await enqueueAll(queue, Math.min(share, tasks - first), (n) => newMixedTask(first + n));
+    await queue[Symbol.asyncDispose]();
+  }));
+}
+
+function newMixedTask(n: number): Task {
+  const inFuture = Math.floor(n / 5) % 5 === 0;
+  // No run of the bench is so long that the future part becomes due.
+  return { ...newTask(n), priority: n % 5, delaySeconds: inFuture ? 86_400 : undefined };
+}
