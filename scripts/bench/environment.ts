@@ -6,6 +6,13 @@ import { type BenchCluster, SETTINGS } from "./cluster.ts";
 /** Where, with what and on which code a bench ran. */
 export async function describeEnvironment({ superuser }: BenchCluster) {
   const [{ server_version }] = await superuser`show server_version`;
+  const [available] = await superuser`
+    select default_version from pg_available_extensions where name = 'pgq'`;
+  const named = Object.keys(SETTINGS);
+  const settings = await superuser`
+    select name, current_setting(name) as setting from pg_settings
+    where name = any (${named}) or name like 'autovacuum%' or source = 'command line'
+    order by name`;
   const cpus = os.cpus();
   return {
     machine: {
@@ -16,8 +23,14 @@ export async function describeEnvironment({ superuser }: BenchCluster) {
       fsync_microseconds: await measureFsync(),
       load_before: os.loadavg()[0],
     },
-    versions: { postgres: server_version, deno: Deno.version.deno, ...await peerVersions() },
-    settings: SETTINGS,
+    versions: {
+      postgres: server_version,
+      deno: Deno.version.deno,
+      pgmq: await pgmqVersion(),
+      pgq: available?.default_version ?? null,
+      ...await packageVersions(),
+    },
+    settings: Object.fromEntries(settings.map(({ name, setting }) => [name, setting])),
     commit: await git("rev-parse", "HEAD"),
     changed_files:
       (await git("status", "--porcelain", "--", "scripts/bench", "supabase/migrations"))
@@ -43,12 +56,28 @@ async function measureFsync(): Promise<number> {
   return Math.round(times.sort((a, b) => a - b)[25] * 1000);
 }
 
-async function peerVersions(): Promise<Record<string, string>> {
-  const { devDependencies } = JSON.parse(
+/** The npm packages a contender is made of; package.json pins them. */
+async function packageVersions(): Promise<Record<string, string>> {
+  const { dependencies, devDependencies } = JSON.parse(
     await Deno.readTextFile(join(PROJECT_DIR, "package.json")),
   );
-  const names = ["postgres", "graphile-worker", "pg-boss"];
-  return Object.fromEntries(names.map((name) => [`npm:${name}`, devDependencies[name]]));
+  const pinned: Record<string, string> = { ...dependencies, ...devDependencies };
+  const names = [
+    "postgres",
+    "graphile-worker",
+    "pg-boss",
+    "@supabase/supabase-js",
+    "@supabase/lite",
+  ];
+  return Object.fromEntries(names.map((name) => [`npm:${name}`, pinned[name]]));
+}
+
+/** Its file does not say its version, but is like no other version's. */
+async function pgmqVersion(): Promise<string | null> {
+  const path = Deno.env.get("PGMQ_SQL");
+  if (!path) return null;
+  const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
+  return `file with SHA-256 ${new Uint8Array(digest).toHex()}`;
 }
 
 /** What git says; nothing where the code is not in a repository. */

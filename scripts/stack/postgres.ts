@@ -44,6 +44,9 @@ export async function startPostgres(options: PostgresOptions): Promise<Process> 
   const programs = options.programs ?? await findPackagedPrograms();
   const initdb = join(programs, "initdb");
   const postgres = join(programs, "postgres");
+  for (const program of [initdb, postgres]) {
+    if (!await exists(program)) throw new Error(`No PostgreSQL: there is no ${program}`);
+  }
   const data = join(options.dir, "data");
   await giveToServerUser(options.dir);
   if (!await exists(join(data, "PG_VERSION"))) await initialise(initdb, data, options);

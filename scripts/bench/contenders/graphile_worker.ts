@@ -64,7 +64,7 @@ async function listTypes(utils: WorkerUtils): Promise<string[]> {
 async function drain({ url }: BenchDatabase, options: DrainOptions, types: string[]) {
   const { workers, batch, execute, signal } = options;
   const inBatches = {
-    concurrentJobs: 24,
+    concurrentJobs: Math.min(24, batch),
     localQueue: { size: batch },
     completeJobBatchDelay: 0,
     failJobBatchDelay: 0,
