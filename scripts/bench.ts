@@ -1,12 +1,13 @@
 import { Command, InvalidArgumentError } from "commander";
 import { type BenchCluster, startBenchCluster } from "./bench/cluster.ts";
 import { describeEnvironment } from "./bench/environment.ts";
+import { judge } from "./bench/goals.ts";
 import { leaveOut } from "./bench/left_out.ts";
 import { countSteps, measureAll } from "./bench/measure.ts";
 import { startProgress } from "./bench/progress.ts";
 import { summarise } from "./bench/summary.ts";
-import { renderTable } from "./bench/table.ts";
-import { workloads } from "./bench/workloads/index.ts";
+import { renderGoals, renderTable } from "./bench/table.ts";
+import { workloads, workloadsWithGoals } from "./bench/workloads/index.ts";
 
 interface Options {
   quick?: boolean;
@@ -21,8 +22,11 @@ const program = new Command("npm run bench --")
   .description(
     "Measures Dibs beside other queues, each in a database of one PostgreSQL started for it.",
   )
-  .argument("[workloads...]", `which of ${Object.keys(workloads).join(", ")} (default: all)`)
-  .option("--quick", "small versions of everything, under a minute")
+  .argument(
+    "[workloads...]",
+    `which of ${Object.keys(workloads).join(", ")} (default: all; quick: those of the goals)`,
+  )
+  .option("--quick", "small versions, under a minute; one table: how far each goal is reached")
   .option("--repeats <n>", "how often each is measured (default: 5, quick: 3)", parseCount)
   .option("--tasks <n>", "how many tasks each drain has (default: by workload)", parseCount)
   .option("--postgres <dir>", "where another PostgreSQL has its initdb and postgres")
@@ -42,7 +46,8 @@ Examples:
   )
   .parse(Deno.args, { from: "user" });
 const options = program.opts<Options>();
-const chosen = program.args.length > 0 ? program.args : Object.keys(workloads);
+const everything = options.quick ? workloadsWithGoals : Object.keys(workloads);
+const chosen = program.args.length > 0 ? program.args : everything;
 for (const name of chosen) {
   if (!(name in workloads)) program.error(`error: there is no workload ${name}`);
 }
@@ -77,20 +82,22 @@ async function bench(cluster: BenchCluster): Promise<void> {
     ...environment,
     repeats,
     left_out: leftOut,
+    goals: judge(results),
     summary: summarise(cells, results),
     results,
   };
 
   const print = options.json ? console.error : console.log;
   const { machine, versions } = report;
-  print(renderTable(report.summary));
+  if (!quick || program.args.length > 0) print(renderTable(report.summary));
+  if (report.goals.length > 0) print(renderGoals(report.goals));
   print(
     `Medians of ${repeats} (min–max); ratios within a repeat. PostgreSQL ${versions.postgres}, ` +
       `${machine.cores} × ${machine.cpu}, fsync ${machine.fsync_microseconds} µs, durable commits.`,
   );
   for (const { contender, reason } of leftOut) print(`Left out: ${contender}: ${reason}.`);
-  if (options.out) await Deno.writeTextFile(options.out, JSON.stringify(report, null, 2) + "\n");
-  if (options.json) console.log(JSON.stringify(report));
+  if (options.out) await Deno.writeTextFile(options.out, JSON.stringify(report, round, 1) + "\n");
+  if (options.json) console.log(JSON.stringify(report, round));
 }
 
 /** Says what went wrong, unless it went wrong because the server was ended, and leaves. */
@@ -107,6 +114,11 @@ async function leave(code: number): Promise<void> {
   const cluster = await starting.catch(() => null);
   await cluster?.[Symbol.asyncDispose]();
   Deno.exit(code);
+}
+
+/** Digits that no measurement has would only make the file longer. */
+function round(_key: string, value: unknown): unknown {
+  return typeof value === "number" ? Number(value.toPrecision(5)) : value;
 }
 
 function parseCount(text: string): number {

@@ -180,7 +180,7 @@ function define(cellsOf: (workload: string) => Set<string>): Definition[] {
       measure: "drain over HTTP W4 b100 against an RPC that returns the same rows",
       reach: 0.5,
       beyond: 0.8,
-      value: against("rows_rpc", "http", "W4 b100", RATE, "dibs_functions"),
+      value: against("rows_rpc", "http", "W4 b100", RATE, "dibs_drain"),
     },
   ];
 }

@@ -9,20 +9,9 @@ export interface Progress {
 
 /** Starts showing `total` steps, of which each repeat takes the same number. */
 export function startProgress(total: number, repeats: number): Progress {
-  if (!process.stderr.isTTY) {
-    let steps = 0;
-    return {
-      step() {
-        const perRepeat = total / repeats;
-        if (steps++ % perRepeat === 0) {
-          console.error(`Repeat ${Math.ceil(steps / perRepeat)} of ${repeats}`);
-        }
-      },
-      stop() {},
-    };
-  }
+  if (!process.stderr.isTTY) return startLines(total / repeats, repeats);
   const bar = new cliProgress.SingleBar({
-    format: "{bar} {value}/{total} {step}",
+    format: "{bar} {value}/{total} {eta_formatted} left, {step}",
     stream: process.stderr,
     hideCursor: true,
     clearOnComplete: true,
@@ -32,5 +21,21 @@ export function startProgress(total: number, repeats: number): Progress {
   return {
     step: (name) => bar.update(steps++, { step: name }),
     stop: () => bar.stop(),
+  };
+}
+
+/** Says how long it will still take as soon as it can know. */
+function startLines(perRepeat: number, repeats: number): Progress {
+  const began = performance.now();
+  let steps = 0;
+  return {
+    step() {
+      const done = steps++ / perRepeat;
+      if (!Number.isInteger(done)) return;
+      const minutes = (performance.now() - began) / 60_000 / done * (repeats - done);
+      const left = done > 0 ? `about ${Math.ceil(minutes)} min left` : `${perRepeat} steps`;
+      console.error(`Repeat ${done + 1} of ${repeats}, ${left}`);
+    },
+    stop() {},
   };
 }

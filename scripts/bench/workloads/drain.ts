@@ -9,20 +9,25 @@ interface Size {
   tasks: number;
 }
 
-const TASKS = new Map([[1, 4_000], [10, 20_000], [100, 80_000], [1000, 100_000]]);
+const TASKS = new Map([[1, 4_000], [10, 20_000], [100, 60_000], [1000, 80_000]]);
 const SIZES: Size[] = [1, 4, 16].flatMap((workers) =>
   Array.from(TASKS, ([batch, tasks]) => ({ workers, batch, tasks }))
 );
 const QUICK_SIZES: Size[] = [
   { workers: 4, batch: 1, tasks: 300 },
-  { workers: 4, batch: 10, tasks: 2_000 },
-  { workers: 4, batch: 100, tasks: 8_000 },
-  { workers: 16, batch: 100, tasks: 8_000 },
+  { workers: 4, batch: 10, tasks: 1_500 },
+  { workers: 4, batch: 100, tasks: 5_000 },
+  { workers: 16, batch: 100, tasks: 5_000 },
 ];
 
-/** Where those that take long to fill or to drain are measured too. */
-const WITH_ALL = ["W4 b1", "W4 b10", "W4 b100", "W16 b100"];
+/** Those that take long to fill or to drain are measured in some cells only. */
 const EVERYWHERE = ["dibs", "guide", "limit", "pgmq"];
+const ELSEWHERE: Record<string, string[]> = {
+  "W4 b1": ["dibs_single", "graphile_worker", "pg_boss"],
+  "W4 b10": ["dibs_single", "graphile_worker", "pg_boss"],
+  "W4 b100": ["dibs_single", "pgq", "graphile_worker", "pg_boss"],
+  "W16 b100": ["pgq", "graphile_worker", "pg_boss"],
+};
 /** What the goals compare. */
 const QUICK: Record<string, string[]> = {
   "W4 b1": ["dibs", "guide"],
@@ -50,5 +55,5 @@ export function drainCells({ quick, tasks: wanted }: Scale): Cell[] {
 
 function isMeasured({ name, batches }: Contender, cell: string, batch: number, quick: boolean) {
   if (!batches && batch > 1) return false;
-  return quick ? QUICK[cell].includes(name) : EVERYWHERE.includes(name) || WITH_ALL.includes(cell);
+  return (quick ? QUICK[cell] : [...EVERYWHERE, ...ELSEWHERE[cell] ?? []]).includes(name);
 }

@@ -2,10 +2,10 @@ import { contenders } from "../contenders/index.ts";
 import { startFootprint } from "../footprint.ts";
 import { type Cell, enqueueAll, type Scale } from "../workload.ts";
 
-const QUICK = ["dibs", "limit", "pgmq"];
+const QUICK = ["dibs", "pgmq"];
 
 /** Enqueueing, 1,000 tasks per call over one connection. */
-export function enqueueCells({ quick, tasks = quick ? 5_000 : 40_000 }: Scale): Cell[] {
+export function enqueueCells({ quick, tasks = quick ? 5_000 : 20_000 }: Scale): Cell[] {
   return [{
     workload: "enqueue",
     name: "1,000 a call",

@@ -10,14 +10,16 @@ const WORKERS = 16;
 const TASK_MS = 2;
 
 const MEASURED = ["dibs", "guide", "pgmq"];
+const QUICK = ["dibs", "guide"];
 
 /** Many idle workers get a few tasks that take a moment: how long until all are done. */
 export function fewCells({ quick }: Scale): Cell[] {
-  return [{ tasks: 100, batch: 1 }, { tasks: 1_000, batch: 10 }].map(({ tasks, batch }) => ({
+  const sizes = [{ tasks: 100, batch: 1 }, { tasks: 1_000, batch: 10 }];
+  return sizes.slice(0, quick ? 1 : 2).map(({ tasks, batch }) => ({
     workload: "few",
     name: `W${WORKERS} b${batch}, ${tasks.toLocaleString("en")} of ${TASK_MS} ms`,
     contenders: contenders.filter(({ name, batches }) =>
-      MEASURED.includes(name) && (batches || batch === 1)
+      (quick ? QUICK : MEASURED).includes(name) && (batches || batch === 1)
     ),
     measure: (contender, database) => measureFew(contender, database, tasks, batch, quick ? 3 : 10),
   }));

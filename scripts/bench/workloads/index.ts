@@ -3,6 +3,7 @@ import { backlogCells } from "./backlog.ts";
 import { drainCells } from "./drain.ts";
 import { enqueueCells } from "./enqueue.ts";
 import { fewCells } from "./few.ts";
+import { httpCells } from "./http.ts";
 import { latencyCells } from "./latency.ts";
 import { nextThoughtsCells } from "./next_thoughts.ts";
 import { payloadsCells } from "./payloads.ts";
@@ -24,6 +25,7 @@ export const workloads: Record<string, (scale: Scale) => Cell[]> = {
   retries: retriesCells,
   pinned: pinnedCells,
   steady: steadyCells,
+  http: httpCells,
   latency: latencyCells,
   backlog: backlogCells,
   scale: scaleCells,
@@ -31,3 +33,17 @@ export const workloads: Record<string, (scale: Scale) => Cell[]> = {
   settling: settlingCells,
   racing: racingCells,
 };
+
+/** Those that some goal is about: what a quick bench measures unless it is told what. */
+export const workloadsWithGoals = [
+  "enqueue",
+  "drain",
+  "few",
+  "retries",
+  "pinned",
+  "http",
+  "backlog",
+  "scale",
+  "next_thoughts",
+  "settling",
+];

@@ -15,7 +15,7 @@ interface Grant {
 }
 
 /** Claiming and settling the next thoughts until all are done. Only Dibs has them. */
-export function nextThoughtsCells({ quick, tasks = quick ? 10_000 : 1_000_000 }: Scale): Cell[] {
+export function nextThoughtsCells({ quick, tasks = quick ? 6_000 : 1_000_000 }: Scale): Cell[] {
   return [{
     workload: "next_thoughts",
     name: `W${WORKERS} b${BATCH}, ${tasks.toLocaleString("en")}`,

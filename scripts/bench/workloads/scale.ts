@@ -8,7 +8,7 @@ const LOADERS = 3;
 
 /** Claim calls on a very long backlog beside a short one, of the same mix as in `backlog`. */
 export function scaleCells({ quick }: Scale): Cell[] {
-  return (quick ? [5_000, 60_000] : [10_000, 10_000_000]).map((pending) => ({
+  return (quick ? [5_000, 50_000] : [10_000, 10_000_000]).map((pending) => ({
     workload: "scale",
     name: `${pending.toLocaleString("en")} pending`,
     contenders: [withBacklog(dibs, (database) => load(database, pending))],

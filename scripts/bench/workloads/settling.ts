@@ -12,7 +12,7 @@ export function settlingCells({ quick }: Scale): Cell[] {
     workload: "settling",
     name: `${CLAIMS} claims`,
     contenders: [dibs],
-    measure: (_, database) => measureSettling(database, quick ? 5 : 20),
+    measure: (_, database) => measureSettling(database, quick ? 3 : 20),
   }];
 }
 
