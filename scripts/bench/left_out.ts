@@ -12,16 +12,17 @@ export async function leaveOut(
   cluster: BenchCluster,
   cells: Cell[],
 ): Promise<{ cells: Cell[]; leftOut: LeftOut[] }> {
-  const wanted = new Set(cells.flatMap(({ contenders }) => contenders));
-  const leftOut: LeftOut[] = [];
+  const wanted = cells.flatMap(({ contenders }) => contenders);
+  const reasons = new Map<string, string | null | undefined>();
   for (const { name, missing } of wanted) {
-    const reason = await missing?.(cluster);
-    if (reason) leftOut.push({ contender: name, reason });
+    if (!reasons.has(name)) reasons.set(name, await missing?.(cluster));
   }
-  const names = new Set(leftOut.map(({ contender }) => contender));
   const measurable = cells.map((cell) => ({
     ...cell,
-    contenders: cell.contenders.filter(({ name }) => !names.has(name)),
+    contenders: cell.contenders.filter(({ name }) => !reasons.get(name)),
   }));
+  const leftOut = [...reasons].flatMap(([contender, reason]) =>
+    reason ? [{ contender, reason }] : []
+  );
   return { cells: measurable.filter(({ contenders }) => contenders.length > 0), leftOut };
 }

@@ -17,7 +17,7 @@ function cell(name: string, contenders: Contender[]): Cell {
 Deno.test("who cannot be measured is left out of every cell, and named once with the reason", async () => {
   const { cells, leftOut } = await leaveOut(cluster, [
     cell("b1", [here, unable, able]),
-    cell("b100", [unable, here]),
+    cell("b100", [{ ...unable }, here]),
   ]);
   assert.deepEqual(cells.map(({ contenders }) => contenders), [[here, able], [here]]);
   assert.deepEqual(leftOut, [{ contender: "unable", reason: "too old" }]);
