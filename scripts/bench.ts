@@ -27,7 +27,7 @@ const program = new Command("npm run bench --")
     `which of ${Object.keys(workloads).join(", ")} (default: all; quick: those of the goals)`,
   )
   .option("--quick", "small versions, under a minute; one table: how far each goal is reached")
-  .option("--repeats <n>", "how often each is measured (default: 5, quick: 3)", parseCount)
+  .option("--repeats <n>", "how often each is measured (default: 5, quick: 2)", parseCount)
   .option("--tasks <n>", "how many tasks each drain has (default: by workload)", parseCount)
   .option("--postgres <dir>", "where another PostgreSQL has its initdb and postgres")
   .option("--json", "print one JSON object as the last line, everything else to stderr")
@@ -69,7 +69,7 @@ addEventListener("unhandledrejection", (event) => {
 await starting.then(bench).then(() => leave(0), fail);
 
 async function bench(cluster: BenchCluster): Promise<void> {
-  const { quick = false, tasks, repeats = quick ? 3 : 5 } = options;
+  const { quick = false, tasks, repeats = quick ? 2 : 5 } = options;
   const wanted = chosen.flatMap((name) => workloads[name]({ quick, tasks }));
   const { cells, leftOut } = await leaveOut(cluster, wanted);
   const environment = await describeEnvironment(cluster);

@@ -33,3 +33,15 @@ Deno.test("the drain is told to end once all is executed", () => {
   assert(books.signal.aborted);
   books.end();
 });
+
+Deno.test("calls of the first tenth, which warm up, do not count", () => {
+  const books = new Books(1);
+  for (const milliseconds of [900, 1, 2, 3, 4, 5, 6, 7, 8, 9]) books.onCall(milliseconds);
+  books.end();
+  const { call_p50_ms, call_p99_ms } = books.figures();
+  assert.deepEqual([call_p50_ms, call_p99_ms], [5, 9]);
+});
+
+Deno.test("a drain whose calls nobody noted has no figures for them", () => {
+  assert.deepEqual(Object.keys(drain(1, [0]).figures()), ["executed", "tasks_per_second"]);
+});

@@ -44,3 +44,19 @@ Deno.test("without its base a contender has no ratio", () => {
   const [line] = summarise([cell("b1", ["dibs"])], [result(0, "b1", "dibs", 10)]);
   assert.deepEqual(Object.keys(line.figures), ["tasks_per_second"]);
 });
+
+Deno.test("a figure that some repeats lack is taken from the others", () => {
+  const cut = result(0, "b1", "dibs", 10);
+  const whole = { ...cut, repeat: 1, figures: { ...cut.figures, wal_bytes_per_task: 5 } };
+  const [line] = summarise([cell("b1", ["dibs"])], [cut, whole]);
+  assert.deepEqual(line.figures.wal_bytes_per_task, { median: 5, min: 5, max: 5 });
+});
+
+Deno.test("what has no rate has no ratio of rates", () => {
+  const results = ["dibs", "pgmq"].map((contender) => ({
+    ...result(0, "b1", contender, 0),
+    figures: { until_done_ms: 5 },
+  }));
+  const [line] = summarise([cell("b1", ["dibs", "pgmq"])], results);
+  assert.deepEqual(Object.keys(line.figures), ["until_done_ms"]);
+});
