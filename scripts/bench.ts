@@ -82,6 +82,9 @@ async function bench(cluster: BenchCluster): Promise<void> {
     ...environment,
     repeats,
     left_out: leftOut,
+    keeps: Object.fromEntries(
+      cells.flatMap(({ contenders }) => contenders.map(({ name, keeps }) => [name, keeps])),
+    ),
     goals: judge(results),
     summary: summarise(cells, results),
     results,
@@ -89,7 +92,10 @@ async function bench(cluster: BenchCluster): Promise<void> {
 
   const print = options.json ? console.error : console.log;
   const { machine, versions } = report;
-  if (!quick || program.args.length > 0) print(renderTable(report.summary));
+  if (!quick || program.args.length > 0) {
+    print(renderTable(report.summary));
+    for (const [name, keeps] of Object.entries(report.keeps)) print(`${name} keeps ${keeps}.`);
+  }
   if (report.goals.length > 0) print(renderGoals(report.goals));
   print(
     `Medians of ${repeats} (min–max); ratios within a repeat. PostgreSQL ${versions.postgres}, ` +

@@ -78,6 +78,8 @@ Deno.test("a quick bench prints tables, one JSON object, keeps the results and l
     assert(stderr.includes(name), `the table has ${name}`);
   }
 
+  assert.deepEqual(Object.keys(report.keeps).sort(), CONTENDERS.toSorted());
+  assert(stderr.includes(`guide keeps ${report.keeps.guide}`), "the table says what each keeps");
   const leftOut: { contender: string; reason: string }[] = report.left_out;
   assert.deepEqual(leftOut.map(({ contender }) => contender).sort(), LEFT_OUT);
   for (const { contender, reason } of leftOut) {

@@ -25,7 +25,7 @@ export const graphileWorker: Contender = {
         await utils.addJobs(tasks.map(toJob));
       },
       async drain(options) {
-        await drain(database, options, await listTypes(utils));
+        await drain(database, options, options.types ?? await listTypes(utils));
         // Runners stop without waiting for their last completions to be written.
         while (await countJobs(utils, "locked_at is not null")) await delay(1);
       },

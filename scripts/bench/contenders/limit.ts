@@ -5,7 +5,7 @@ import type { Contender, Payload } from "../contender.ts";
 /** The least a queue can do: a task that is taken is gone, whatever becomes of its worker. */
 export const limit: Contender = {
   name: "limit",
-  keeps: "nothing, and a crash loses tasks",
+  keeps: "nothing: a crash loses tasks",
   batches: true,
   priorities: false,
   delays: false,

@@ -8,7 +8,7 @@ const QUEUE = "bench";
 /** pg-boss, fetching and completing in batches. */
 export const pgBoss: Contender = {
   name: "pg_boss",
-  keeps: "one row per task; order is given up for speed",
+  keeps: "one row per task; no order, for speed",
   batches: true,
   priorities: true,
   delays: true,

@@ -6,7 +6,7 @@ import type { Contender, Payload } from "../contender.ts";
 export const pgq: Contender = {
   name: "pgq",
   // Workers that share a consumer would each get every event.
-  keeps: "a place in a log; one worker whatever W is, and a crash repeats up to 1,000 tasks",
+  keeps: "a place in a log: one worker whatever W is, and a crash repeats up to 1,000 tasks",
   batches: true,
   priorities: false,
   delays: false,
