@@ -1,7 +1,5 @@
 import type { Clock } from "../clock.ts";
-
-/** A reason of its own: the one an abort has otherwise is an error, and its stack takes longest. */
-const RUNG = Symbol("rung");
+import { ABORTED } from "./aborted.ts";
 
 /** Lets the loop sleep until something is due or something happened, whichever is first. */
 export class Bell {
@@ -10,7 +8,7 @@ export class Bell {
   constructor(private readonly clock: Clock) {}
 
   ring(): void {
-    this.#rung.abort(RUNG);
+    this.#rung.abort(ABORTED);
   }
 
   /** A ring while nobody waited counts too. */

@@ -1,3 +1,4 @@
+import { ABORTED } from "./aborted.ts";
 import type { Execution } from "./execution.ts";
 import type { Grant, Item, Outcome, Report, Settled } from "./work.ts";
 
@@ -138,7 +139,7 @@ export class Lease<I extends Item> {
 
   /** Nothing more is heard of it. Returns how many items it took along. */
   end(): number {
-    this.#over.abort();
+    this.#over.abort(ABORTED);
     const left = this.waiting.length + this.running.size + this.#outcomes.size;
     this.waiting.length = 0;
     this.running.clear();

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
+import { ABORTED } from "./aborted.ts";
 import type { Bell } from "./bell.ts";
 import type { Lease, Tally } from "./lease.ts";
 import type { Grant, Item, Report, Settled, Source, SourceCall } from "./work.ts";
@@ -89,7 +90,7 @@ export class Leases<I extends Item> {
   ): Promise<T> {
     const { clock, log, leaseMs } = this.parts;
     const patience = new AbortController();
-    void clock.sleep(leaseMs / 2, patience.signal).then(() => patience.abort());
+    void clock.sleep(leaseMs / 2, patience.signal).then(() => patience.abort(ABORTED));
     const call = {
       requestId: crypto.randomUUID(),
       signal: AbortSignal.any([signal, patience.signal]),
@@ -102,7 +103,7 @@ export class Leases<I extends Item> {
         onRetry: (error) => log.error("retry", { call: name, code: ApiError.from(error).code }),
       });
     } finally {
-      patience.abort();
+      patience.abort(ABORTED);
     }
   }
 
