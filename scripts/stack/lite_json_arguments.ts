@@ -32,8 +32,10 @@ export async function encodeJsonArguments(
   const names = jsonArguments.get(pathname.slice(RPC.length));
   if (request.method !== "POST" || !pathname.startsWith(RPC) || !names) return request;
 
-  const body = await request.text();
-  return new Request(request, { body: encode(body, names) });
+  // Not a copy of the request: that would also watch over the signal of the one it is a copy of.
+  const { method, headers } = request;
+  const body = encode(await request.text(), names);
+  return new Request(request.url, { method, headers, body });
 }
 
 function encode(body: string, names: string[]): string {
