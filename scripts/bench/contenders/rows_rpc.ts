@@ -2,6 +2,7 @@ import { createClient } from "@supabase/supabase-js";
 import { type Caller, drainByCalls } from "../calls.ts";
 import type { Contender, DrainOptions, Payload } from "../contender.ts";
 import { type BenchProject, startProject } from "../project.ts";
+import { dibs } from "./dibs.ts";
 
 /** No queue, but what the data API can do at best: supabase-js calls a function that reads rows. */
 export const rowsRpc: Contender = {
@@ -12,6 +13,8 @@ export const rowsRpc: Contender = {
   delays: false,
   types: false,
   async install(database) {
+    // What the data API does for a call grows with the tables and views it finds.
+    await dibs.install(database);
     await database.connect().unsafe(ROWS);
   },
   async open(database) {
