@@ -12,14 +12,12 @@ export const rowsRpc: Contender = {
   priorities: false,
   delays: false,
   types: false,
-  async install(database) {
-    // What the data API does for a call grows with the tables and views it finds.
-    await dibs.install(database);
-    await database.connect().unsafe(ROWS);
-  },
+  // What the data API does for a call grows with the tables and views it finds.
+  install: dibs.install,
   async open(database) {
-    const project = await startProject(database);
     const sql = database.connect();
+    await sql.unsafe(ROWS);
+    const project = await startProject(database);
     return {
       async enqueue(tasks) {
         const payloads = tasks.map(({ payload }) => ({ ...payload }));

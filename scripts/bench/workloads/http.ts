@@ -9,7 +9,7 @@ const WORKERS = 4;
 const BATCH = 100;
 
 /** Draining over HTTP, beside a call that only reads as many rows. */
-export function httpCells({ quick, tasks = quick ? 6_000 : 40_000 }: Scale): Cell[] {
+export function httpCells({ quick, tasks = quick ? 12_000 : 40_000 }: Scale): Cell[] {
   return [{
     workload: "http",
     name: `W${WORKERS} b${BATCH}`,
