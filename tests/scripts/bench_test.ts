@@ -78,6 +78,10 @@ Deno.test("a quick bench prints tables, one JSON object, keeps the results and l
     assert(stderr.includes(name), `the table has ${name}`);
   }
 
+  const goals: { measure: string }[] = report.goals;
+  assert(goals.some(({ measure }) => measure === "drain W4 b1 against the guide"));
+  for (const { measure } of goals) assert(stderr.includes(measure), `the goals have ${measure}`);
+
   assert.deepEqual(Object.keys(report.keeps).sort(), CONTENDERS.toSorted());
   assert(stderr.includes(`guide keeps ${report.keeps.guide}`), "the table says what each keeps");
   const leftOut: { contender: string; reason: string }[] = report.left_out;
