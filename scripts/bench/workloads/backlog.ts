@@ -13,14 +13,12 @@ const WARM_UP = 20;
 
 /** Claim calls on a long backlog of 5 priorities, of which a fifth is in the future. */
 export function backlogCells({ quick, tasks = quick ? 30_000 : 1_000_000 }: Scale): Cell[] {
-  return [{
+  return [withBacklog(quick, (contender, database) => load(contender, database, tasks), {
     workload: "backlog",
     name: `${tasks.toLocaleString("en")} pending`,
-    contenders: contenders
-      .filter(({ name }) => (quick ? QUICK : MEASURED).includes(name))
-      .map((contender) => withBacklog(contender, (database) => load(contender, database, tasks))),
+    contenders: contenders.filter(({ name }) => (quick ? QUICK : MEASURED).includes(name)),
     measure: (contender, database) => measureClaims(contender, database, quick ? 40 : 300),
-  }];
+  })];
 }
 
 /** How long claims take of one worker that keeps what it gets. */

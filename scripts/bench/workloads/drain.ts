@@ -16,8 +16,8 @@ const SIZES: Size[] = [1, 4, 16].flatMap((workers) =>
 const QUICK_SIZES: Size[] = [
   { workers: 4, batch: 1, tasks: 300 },
   { workers: 4, batch: 10, tasks: 1_500 },
-  { workers: 4, batch: 100, tasks: 8_000 },
-  { workers: 16, batch: 100, tasks: 8_000 },
+  { workers: 4, batch: 100, tasks: 6_000 },
+  { workers: 16, batch: 100, tasks: 5_000 },
 ];
 
 /** Those that take long to fill or to drain are measured in some cells only. */

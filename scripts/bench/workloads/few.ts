@@ -21,7 +21,7 @@ export function fewCells({ quick }: Scale): Cell[] {
     contenders: contenders.filter(({ name, batches }) =>
       (quick ? QUICK : MEASURED).includes(name) && (batches || batch === 1)
     ),
-    measure: (contender, database) => measureFew(contender, database, tasks, batch, quick ? 3 : 10),
+    measure: (contender, database) => measureFew(contender, database, tasks, batch, quick ? 2 : 10),
   }));
 }
 

@@ -7,7 +7,7 @@ const LONGEST_MS = 20_000;
 
 const MEASURED = ["dibs", "limit", "pgmq"];
 const QUICK = ["dibs", "pgmq"];
-const QUICK_TASKS = new Map([[10, 5_000], [100, 10_000]]);
+const QUICK_TASKS = new Map([[10, 3_000], [100, 10_000]]);
 
 /** Draining while somebody holds an old snapshot, which no vacuum may clean up behind. */
 export function pinnedCells({ quick, tasks: wanted }: Scale): Cell[] {

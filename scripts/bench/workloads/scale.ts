@@ -8,16 +8,14 @@ const LOADERS = 3;
 
 /** Claim calls on a very long backlog beside a short one, of the same mix as in `backlog`. */
 export function scaleCells({ quick }: Scale): Cell[] {
-  return (quick ? [5_000, 50_000] : [10_000, 10_000_000]).map((pending) => ({
-    workload: "scale",
-    name: `${pending.toLocaleString("en")} pending`,
-    contenders: [withBacklog(dibs, (database) => load(database, pending))],
-    // A copy of so much is not left to be written while claims are timed.
-    async measure(contender, database) {
-      await database.superuser`checkpoint`;
-      return await measureClaims(contender, database, quick ? 20 : 60);
-    },
-  }));
+  return (quick ? [5_000, 50_000] : [10_000, 10_000_000]).map((pending) =>
+    withBacklog(quick, (_, database) => load(database, pending), {
+      workload: "scale",
+      name: `${pending.toLocaleString("en")} pending`,
+      contenders: [dibs],
+      measure: (contender, database) => measureClaims(contender, database, quick ? 20 : 60),
+    })
+  );
 }
 
 /** In the server: so many tasks on their way through a client would take longer than all the rest. */
