@@ -17,13 +17,6 @@ create sequence dibs.task_page as bigint increment 128 start 70368744177664 minv
 
 -- Types -------------------------------------------------------------------------------------------
 
-create type dibs.taken as (
-  tasks int8multirange,
-  count integer,
-  runs integer,
-  run_at timestamp with time zone,
-  task bigint
-);
 
 -- Tables ------------------------------------------------------------------------------------------
 
@@ -97,12 +90,13 @@ create table dibs.hint (
   seen_run_at timestamp with time zone not null,
   seen_task bigint not null,
   run_length real not null,
-  swept_at timestamp with time zone not null,
-  sweep_took interval not null
+  sweep_at timestamp with time zone not null,
+  sweep_if_empty_at timestamp with time zone not null
 );
 alter table dibs.hint enable row level security;
 CREATE INDEX hint_newest ON dibs.hint USING btree (type, priority, made_at DESC);
-comment on table dibs.hint is 'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it.
+comment on table dibs.hint is 'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it; how
+long its runs are; and when to look from its start again, since what was committed late lies before.
 Inserted, never updated; never trusted.';
 
 create table dibs.id_seed (
@@ -121,12 +115,13 @@ create table dibs.lane (
   constraint lane_pkey PRIMARY KEY (type, priority)
 );
 alter table dibs.lane enable row level security;
-comment on table dibs.lane is 'Types and priorities that ever had a task.';
+comment on table dibs.lane is 'Types and priorities that ever had a task. The type '''' stands for all: the lane of claims that name no type.';
 
 create table dibs.lease (
   fence bigint default nextval('dibs.fence'::regclass) not null,
   started_at timestamp with time zone not null,
   expires_at timestamp with time zone not null,
+  plain boolean default false not null,
   held int8multirange not null,
   worker_id text not null,
   constraint lease_pkey PRIMARY KEY (fence)
@@ -175,12 +170,15 @@ create table dibs.ready (
   run_at timestamp with time zone not null,
   run int8range not null,
   priority smallint not null,
+  plain boolean default false not null,
   type text not null
 );
 alter table dibs.ready enable row level security;
 CREATE INDEX ready_by_page ON dibs.ready USING btree (((lower(run) >> 7)));
-CREATE INDEX ready_in_claim_order ON dibs.ready USING btree (type, priority, run_at, lower(run));
-comment on table dibs.ready is 'Runs that wait, each in the lane of its type and priority; inserted and deleted only.';
+CREATE INDEX ready_in_claim_order ON dibs.ready USING btree (priority, run_at, lower(run));
+CREATE INDEX ready_in_claim_order_by_type ON dibs.ready USING btree (type, priority, run_at, lower(run));
+comment on table dibs.ready is 'Runs that wait, each in the lane of its type and priority; inserted and deleted only. plain: none of its tasks
+has a history or a unique key, so that whoever moves it need not look for any.';
 
 create table dibs.request (
   id text not null,
@@ -494,62 +492,13 @@ CREATE OR REPLACE FUNCTION dibs.check_task(p_path text, p_type text, p_priority 
 AS $function$
 begin
   perform dibs.check_label(p_path || 'type', p_type, 100),
-    dibs.check_between(p_path || 'priority', p_priority, -32768, 32767),
-    dibs.check_between(p_path || 'max_attempts', p_max_attempts, 1, 100);
+    dibs.check_between(p_path || 'priority', coalesce(p_priority, 0), -32768, 32767),
+    dibs.check_between(p_path || 'max_attempts', coalesce(p_max_attempts, 5), 1, 100);
   if p_unique_key is not null then
     perform dibs.check_label(p_path || 'unique_key', p_unique_key, 200);
   end if;
 end $function$;
 comment on function dibs.check_task(text,text,bigint,bigint,text) is 'Refuse (PT400) a task with a bad option, naming it.';
-
-CREATE OR REPLACE FUNCTION dibs.check_tasks(p_tasks jsonb)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  v_place bigint;
-  v_field text;
-begin
-  if p_tasks is null or jsonb_typeof(p_tasks) <> 'array' then
-    perform dibs.refuse('PT400', 'p_tasks must be an array of tasks');
-  end if;
-  perform dibs.check_between('the number of p_tasks', jsonb_array_length(p_tasks), 1, 1000);
-
-  select place - 1 into v_place from jsonb_array_elements(p_tasks) with ordinality u(t, place)
-    where jsonb_typeof(t) <> 'object' limit 1;
-  if found then
-    perform dibs.refuse('PT400', 'p_tasks[' || v_place || '] must be an object with a type');
-  end if;
-
-  select place - 1, key into v_place, v_field
-    from jsonb_array_elements(p_tasks) with ordinality u(t, place), jsonb_each(t) e(key, value)
-    where not case
-      when key = 'type' then jsonb_typeof(value) = 'string'
-      when key = 'payload' then true
-      when key in ('unique_key', 'run_at', 'priority', 'max_attempts') and jsonb_typeof(value) = 'null' then true
-      when key = 'unique_key' then jsonb_typeof(value) = 'string'
-      when key = 'run_at' then jsonb_typeof(value) = 'string' and dibs.is_moment(value #>> '{}')
-      when key in ('priority', 'max_attempts') then value::text ~ '^-?\d{1,9}$'
-      else false end
-    order by place limit 1;
-  if found then
-    perform dibs.refuse('PT400',
-      'p_tasks[' || v_place || '].' || v_field || ' is not a field of a task or has the wrong type',
-      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
-  end if;
-
-  -- Once for all that are alike: a thousand calls would cost more than the writing.
-  perform dibs.check_task('p_tasks[' || place - 1 || '].', type, priority, max_attempts, unique_key)
-    from (
-      select t ->> 'type' as type, coalesce((t ->> 'priority')::bigint, 0) as priority,
-        coalesce((t ->> 'max_attempts')::bigint, 5) as max_attempts, t ->> 'unique_key' as unique_key,
-        min(place) as place
-      from jsonb_array_elements(p_tasks) with ordinality u(t, place)
-      group by 1, 2, 3, 4 order by min(place)
-    ) alike;
-end $function$;
-comment on function dibs.check_tasks(jsonb) is 'Refuse (PT400) a list of tasks of which one is bad, naming the field.';
 
 CREATE OR REPLACE FUNCTION dibs.clean_error(p_error text)
  RETURNS text
@@ -572,6 +521,34 @@ end $function$;
 comment on function dibs.clock() is 'The only clock that decides about leases. Read once a call, after the locks: a transaction may have begun long
 before.';
 
+CREATE OR REPLACE FUNCTION dibs.complete_lease(p_fence text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+  v_settled int;
+  v_plain boolean;
+  v_held int8multirange;
+begin
+  if p_fence ~ '^[0-9]{1,18}$' then
+    with gone as (
+      delete from dibs.lease where fence = p_fence::bigint returning *
+    ), ended as (
+      insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
+      select r * int8range(page << 7, (page + 1) << 7), started_at, v_now, fence, 'completed', worker_id
+      from gone, unnest(held) r, generate_series(lower(r) >> 7, (upper(r) - 1) >> 7) page
+      returning run
+    )
+    select plain, held, (select sum(upper(run) - lower(run)) from ended) into v_plain, v_held, v_settled from gone;
+    if not v_plain then perform dibs.free_keys(v_held); end if;
+  end if;
+  return v_settled;
+end $function$;
+comment on function dibs.complete_lease(text) is 'The usual end of a lease: everything it held succeeded. Returns how many tasks that were, null when there is no
+such lease of tasks.';
+
 CREATE OR REPLACE FUNCTION dibs.count_of(p_tasks int8multirange)
  RETURNS integer
  LANGUAGE plpgsql
@@ -587,6 +564,11 @@ CREATE OR REPLACE FUNCTION dibs.delete_task()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_task int8multirange := int8multirange(int8range(dibs.task_of(old.id), dibs.task_of(old.id) + 1));
@@ -615,89 +597,72 @@ begin
 end $function$;
 comment on function dibs.distinct_ids(text,uuid[]) is 'Ids as people send them, without nulls and repeats, in order. PT400 when there are more than 1000.';
 
-CREATE OR REPLACE FUNCTION dibs.due_lanes(p_types text[], p_now timestamp with time zone, p_from_start boolean)
- RETURNS TABLE(type text, priority smallint, hint dibs.hint, sweep boolean)
+CREATE OR REPLACE FUNCTION dibs.due_lanes(p_types text[])
+ RETURNS SETOF dibs.hinted_lane
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
+declare
+  v_now timestamptz := dibs.clock();
 begin
   return query
-  select l.type, l.priority, h.hint, s.sweep
-  from dibs.lane l
-  left join lateral (
-    select h as hint from dibs.hint h where h.type = l.type and h.priority = l.priority order by h.made_at desc limit 1
-  ) h on true,
-  -- While an old snapshot is held a sweep gets slow; it then comes so seldom that it takes a twentieth of the time.
+  select l.* from dibs.hinted_lane l,
+  lateral (select case when l.sweep_if_empty_at <= v_now then '-infinity' else l.begin_run_at end as run_at) begin,
   lateral (
-    select h.hint is null or (h.hint).swept_at + case
-      when p_from_start then greatest((h.hint).sweep_took - interval '100 ms', interval '0') * 20
-      else greatest((h.hint).sweep_took * 20, interval '1 s') end <= p_now as sweep
-  ) s,
-  lateral (
-    select r.run_at from dibs.ready r
-    where r.type = l.type and r.priority = l.priority and r.run_at <= p_now
-      and (r.run_at, lower(r.run)) >= (case when s.sweep then '-infinity' else (h.hint).begin_run_at end,
-        case when s.sweep then 0 else (h.hint).begin_task end)
-    order by r.run_at, lower(r.run) limit 1
+    (select r.run_at from dibs.ready r
+      where l.type = '' and r.priority = l.priority and r.run_at <= v_now
+        and (r.run_at, lower(r.run)) >= (begin.run_at, l.begin_task)
+      order by r.run_at, lower(r.run) limit 1)
+    union all
+    (select r.run_at from dibs.ready r
+      where l.type <> '' and r.type = l.type and r.priority = l.priority and r.run_at <= v_now
+        and (r.run_at, lower(r.run)) >= (begin.run_at, l.begin_task)
+      order by r.run_at, lower(r.run) limit 1)
   ) head
-  where p_types is null or l.type = any (p_types)
+  where l.type = any (coalesce(array_remove(p_types, ''), array['']))
   order by l.priority, head.run_at, l.type;
 end $function$;
-comment on function dibs.due_lanes(text[],timestamp with time zone,boolean) is 'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
-Each with its newest hint, and whether it is time for a sweep from its start (once a second, or p_from_start
-unless that is slow), since work that was committed late lies before the hint.';
+comment on function dibs.due_lanes(text[]) is 'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
+No types: the lanes of all types together, as many as there are priorities.';
 
 CREATE OR REPLACE FUNCTION dibs.end_attempts(p_outcome text, p_lease dibs.lease, p_tasks bigint[], p_errors text[], p_permanent boolean[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
+ SET enable_hashjoin TO 'on'
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
-  v_alike record;
+  v_held int8multirange := (select range_agg(int8range(task, task + 1)) from unnest(p_tasks) task);
+  v_over int8multirange;
 begin
-  for v_alike in
-    with ended as (
-      insert into dibs.attempt (task, n, outcome, started_at, ended_at, fence, worker_id, error)
-      select t.task, h.last + 1, p_outcome, p_lease.started_at, v_now, p_lease.fence, p_lease.worker_id,
-        dibs.clean_error(t.error)
-      from unnest(p_tasks, p_errors) t(task, error), lateral dibs.history_of(t.task) h
-    ), judged as (
-      select l.type, l.priority, l.max_attempts, t.task, t.permanent,
-        h.failures + (p_outcome = 'failed')::int as failures, h.losses + (p_outcome = 'lost')::int as losses
-      from unnest(p_tasks, p_permanent) t(task, permanent),
-        lateral dibs.history_of(t.task) h,
-        lateral (select * from dibs.log l where l.id >= dibs.id_of(t.task) and l.id < dibs.id_of(t.task + 1) offset 0) l
-    )
-    -- Tasks whose attempts end alike stay together as runs: the backoff is theirs in common.
-    select final, failures, range_agg(int8range(task, task + 1)) as tasks
+  with judged as materialized (
+    select t.task, l.type, l.priority, l.run_at, coalesce(h.last, 0) + 1 as n,
+      coalesce(h.failures, 0) + 1 as failures, left(t.error, 4000) as error, case p_outcome
+        when 'failed' then t.permanent or coalesce(h.failures, 0) + 1 >= l.max_attempts
+        else coalesce(h.losses, 0) + 1 >= (select max_losses from dibs.settings) end as over
+    from unnest(p_tasks, p_errors, p_permanent) t(task, error, permanent)
+    join (select dibs.task_of(id) as task, * from dibs.log_of(v_held)) l on l.task = t.task
+    left join dibs.histories_of(v_held) h on h.task = t.task
+  ), noted as (
+    insert into dibs.attempt (task, n, outcome, started_at, ended_at, fence, worker_id, error)
+    select task, n, p_outcome, p_lease.started_at, v_now, p_lease.fence, p_lease.worker_id, error from judged
+  ), again as (
+    -- Those that fared alike stay together as runs, and their backoff is one; what was lost keeps its place.
+    insert into dibs.ready (type, priority, run_at, run)
+    select type, priority, case p_outcome when 'failed' then v_now + dibs.backoff(failures) else least(first, v_now) end,
+      dibs.runs_of(tasks)
     from (
-      select task, failures, case p_outcome
-        when 'failed' then permanent or failures >= max_attempts
-        else losses >= (select max_losses from dibs.settings) end as final
-      from judged
-    ) j
-    group by final, failures
-  loop
-    if v_alike.final then
-      perform dibs.end_tasks(v_alike.tasks, 'failed', p_lease, v_now);
-    elsif p_outcome = 'failed' then
-      perform dibs.make_ready(v_alike.tasks, v_now + dibs.backoff(v_alike.failures));
-    else
-      perform dibs.make_ready(v_alike.tasks);
-    end if;
-  end loop;
+      select type, priority, case p_outcome when 'failed' then failures end as failures, min(run_at) as first,
+        range_agg(int8range(task, task + 1)) as tasks
+      from judged where not over group by 1, 2, 3
+    ) alike
+  )
+  select range_agg(int8range(task, task + 1)) into v_over from judged where over;
+  if v_over is not null then
+    perform dibs.end_tasks(v_over, 'failed', p_lease, v_now);
+  end if;
 end $function$;
 comment on function dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]) is 'An attempt of each of these tasks failed or was lost: they wait for the next one, failed ones after a backoff,
 or fail for good when that was the last. A lost attempt has its own cap (settings.max_losses), since most of a
@@ -759,18 +724,13 @@ CREATE OR REPLACE FUNCTION dibs.end_tasks(p_tasks int8multirange, p_status text,
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 begin
   insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-    select run, p_lease.started_at, p_now, p_lease.fence, p_status, p_lease.worker_id from dibs.runs_of(p_tasks) run;
-  delete from dibs.unique_key where ctid = any (array(
-    select k.at from unnest(p_tasks) r,
-      lateral (select k.ctid as at from dibs.unique_key k where k.task >= lower(r) and k.task < upper(r) offset 0) k));
+    select r * int8range(page << 7, (page + 1) << 7), p_lease.started_at, p_now, p_lease.fence, p_status,
+      p_lease.worker_id
+    from unnest(p_tasks) r, generate_series(lower(r) >> 7, (upper(r) - 1) >> 7) page;
+  perform dibs.free_keys(p_tasks);
 end $function$;
 comment on function dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone) is 'Give tasks that are in no other place their outcome, and free their unique keys.';
 
@@ -778,11 +738,6 @@ CREATE OR REPLACE FUNCTION dibs.ended(p_tasks int8multirange, p_statuses text[] 
  RETURNS int8multirange
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 begin
   -- Locked, so that nobody prunes what is being looked at.
@@ -845,11 +800,6 @@ CREATE OR REPLACE FUNCTION dibs.forget(p_tasks int8multirange)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 declare
   r int8range;
@@ -890,6 +840,18 @@ begin
 end $function$;
 comment on function dibs.forget_attempts(text,uuid[]) is 'Forget the attempts of thoughts whose claim has ended: from then on the claim itself tells them.';
 
+CREATE OR REPLACE FUNCTION dibs.free_keys(p_tasks int8multirange)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  delete from dibs.unique_key where ctid = any (array(
+    select k.at from unnest(p_tasks) r,
+      lateral (select k.ctid as at from dibs.unique_key k where k.task >= lower(r) and k.task < upper(r) offset 0) k));
+end $function$;
+comment on function dibs.free_keys(int8multirange) is 'Let others have the unique keys of tasks that ended.';
+
 CREATE OR REPLACE FUNCTION dibs.grant_next_thoughts(p_limit integer, p_work_type text, p_worker_id text, p_lease_seconds integer, p_max_attempts integer)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -928,38 +890,77 @@ begin
 end $function$;
 comment on function dibs.granted_thoughts(bigint) is 'What a grant still holds, with what a worker needs of it.';
 
-CREATE OR REPLACE FUNCTION dibs.held_tasks(p_fence bigint)
- RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, fence text, lease_expires_at timestamp with time zone, lease_ms integer)
+CREATE OR REPLACE FUNCTION dibs.held_tasks(p_lease dibs.lease)
+ RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
+ SET enable_hashjoin TO 'on'
+AS $function$
+begin
+  if p_lease.plain then
+    return query
+      select t.id, t.type, t.payload, 1, t.max_attempts::int
+      from dibs.log_of(p_lease.held) t order by t.priority, t.run_at, t.id;
+  else
+    return query
+      select t.id, t.type, t.payload, 1 + coalesce(h.failures + h.losses, 0), t.max_attempts::int
+      from dibs.log_of(p_lease.held) t left join dibs.histories_of(p_lease.held) h on h.task = dibs.task_of(t.id)
+      order by t.priority, t.run_at, t.id;
+  end if;
+end $function$;
+comment on function dibs.held_tasks(dibs.lease) is 'The tasks of a lease as its worker gets them.';
+
+CREATE OR REPLACE FUNCTION dibs.held_tasks_json(p_lease dibs.lease)
+ RETURNS json
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
 AS $function$
 declare
-  v_lease dibs.lease;
-  v_lease_ms int;
-  v_tried boolean;
+  v_tasks text;
 begin
-  select * into v_lease from dibs.lease l where l.fence = p_fence;
-  if not found then return; end if;
-  v_lease_ms := dibs.ms_until(v_lease.expires_at);
-  v_tried := exists (
-    select from unnest(v_lease.held) r,
-      lateral (select from dibs.attempt a where a.task >= lower(r) and a.task < upper(r) limit 1) a);
-  return query
-    select t.id, t.type, t.payload,
-      1 + case when v_tried then (select h.failures + h.losses from dibs.history_of(dibs.task_of(t.id)) h) else 0 end,
-      t.max_attempts::int, p_fence::text, v_lease.expires_at, v_lease_ms
-    from unnest(v_lease.held) r,
-      -- offset 0: from the run to the log's key, whatever the statistics say.
-      lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) t
-    order by t.priority, t.run_at, t.id;
+  -- Put together as text: a hundred objects built as json cost as much as claiming them.
+  if p_lease.plain then
+    select string_agg(format('{"id":"%s","type":%s,"payload":%s,"attempt":1,"max_attempts":%s}',
+        t.id, to_json(t.type), t.payload, t.max_attempts), ',' order by t.priority, t.run_at, t.id)
+      into v_tasks from unnest(p_lease.held) r,
+      lateral (
+        select * from dibs.log l
+        where l.id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
+          and l.id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid
+        offset 0
+      ) t;
+  else
+    select string_agg(format('{"id":"%s","type":%s,"payload":%s,"attempt":%s,"max_attempts":%s}',
+        t.id, to_json(t.type), t.payload, t.attempt, t.max_attempts), ',')
+      into v_tasks from dibs.held_tasks(p_lease) t;
+  end if;
+  return format('[%s]', v_tasks);
 end $function$;
-comment on function dibs.held_tasks(bigint) is 'The tasks a lease holds, ready to be handed to its worker.';
+comment on function dibs.held_tasks_json(dibs.lease) is 'The tasks of a lease as its worker gets them: [{id, type, payload, attempt, max_attempts}].';
+
+CREATE OR REPLACE FUNCTION dibs.histories_of(p_tasks int8multirange)
+ RETURNS TABLE(task bigint, last integer, failures integer, losses integer)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select a.task, max(a.n)::int, count(*) filter (where a.outcome = 'failed' and a.n > a.counted_from)::int,
+      count(*) filter (where a.outcome = 'lost' and a.n > a.counted_from)::int
+    from (
+      select a.*, coalesce(max(a.n) filter (where a.outcome = 'retried') over (partition by a.task), 0) as counted_from
+      from unnest(p_tasks) r,
+        lateral (
+          select a.task, a.n, a.outcome from dibs.attempt a where a.task >= lower(r) and a.task < upper(r) offset 0
+        ) a
+    ) a
+    group by a.task;
+end $function$;
+comment on function dibs.histories_of(int8multirange) is 'For those of these tasks that have a history: the number of the last noted attempt, and how many failed and were
+lost since somebody last asked to try it again.';
 
 CREATE OR REPLACE FUNCTION dibs.history_of(p_task bigint, OUT last integer, OUT failures integer, OUT losses integer)
  RETURNS record
@@ -968,17 +969,10 @@ CREATE OR REPLACE FUNCTION dibs.history_of(p_task bigint, OUT last integer, OUT 
  SET search_path TO ''
 AS $function$
 begin
-  select coalesce(max(a.n), 0),
-      count(*) filter (where a.outcome = 'failed' and a.n > a.counted_from),
-      count(*) filter (where a.outcome = 'lost' and a.n > a.counted_from)
-    into last, failures, losses
-    from (
-      select n, outcome, coalesce(max(n) filter (where outcome = 'retried') over (), 0) as counted_from
-      from dibs.attempt where task = p_task
-    ) a;
+  select coalesce(max(h.last), 0), coalesce(max(h.failures), 0), coalesce(max(h.losses), 0)
+    into last, failures, losses from dibs.histories_of(int8range(p_task, p_task + 1)::int8multirange) h;
 end $function$;
-comment on function dibs.history_of(bigint) is 'The number of a task''s last noted attempt, and how many failed and were lost since somebody last asked to try
-it again.';
+comment on function dibs.history_of(bigint) is 'The history of one task; zeros when it has none.';
 
 CREATE OR REPLACE FUNCTION dibs.id_of(p_task bigint, p_salt bigint DEFAULT 0)
  RETURNS uuid
@@ -1043,6 +1037,57 @@ exception when data_exception then
 end $function$;
 comment on function dibs.is_moment(text) is 'Whether a text is a timestamp, such as 2027-01-31T09:30:00Z.';
 
+CREATE OR REPLACE FUNCTION dibs.lease_at_hint(p_worker_id text, p_type text, p_limit integer, p_lease_seconds integer)
+ RETURNS dibs.lease
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+  v_lease dibs.lease;
+begin
+  with lane as materialized (
+    select l.* from dibs.hinted_lane l,
+      lateral (
+        (select from dibs.ready r
+          where p_type = '' and r.priority = l.priority and r.run_at <= v_now
+            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task) limit 1)
+        union all
+        (select from dibs.ready r
+          where p_type <> '' and r.type = p_type and r.priority = l.priority and r.run_at <= v_now
+            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task) limit 1)
+      ) due
+    where l.type = p_type order by l.priority limit 1
+  ), locked as materialized (
+    select r.* from lane l,
+      lateral (
+        select * from (
+          select r.ctid as at, r.run, r.plain from dibs.ready r
+          where p_type = '' and r.priority = l.priority and r.run_at <= v_now
+            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
+          order by r.run_at, lower(r.run) limit ceil(p_limit / l.run_length)::int for update skip locked) of_any_type
+        union all
+        select * from (
+          select r.ctid as at, r.run, r.plain from dibs.ready r
+          where p_type <> '' and r.type = p_type and r.priority = l.priority and r.run_at <= v_now
+            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
+          order by r.run_at, lower(r.run) limit ceil(p_limit / l.run_length)::int for update skip locked) of_the_type
+      ) r
+    where l.made_at > v_now - interval '100 ms' and l.sweep_at > v_now
+  ), taken as materialized (
+    select array_agg(at) as at, range_agg(run) as tasks from locked
+    having sum(upper(run) - lower(run)) = p_limit and bool_and(plain)
+  ), deleted as (
+    delete from dibs.ready where ctid = any ((select at from taken)::tid[])
+  )
+  insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
+    select v_now, v_now + p_lease_seconds * interval '1 s', tasks, true, p_worker_id from taken
+    returning * into v_lease;
+  return v_lease;
+end $function$;
+comment on function dibs.lease_at_hint(text,text,integer,integer) is 'The usual claim, in one statement: the runs at the hint of the first lane that has any are exactly as many tasks
+as are wanted. Otherwise null, and nothing was done.';
+
 CREATE OR REPLACE FUNCTION dibs.lease_of_thoughts(p_fence bigint)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1061,43 +1106,47 @@ end $function$;
 comment on function dibs.lease_of_thoughts(bigint) is 'A grant as one JSON object. lease_ms is what is left of it, for workers whose clocks are not to be trusted.';
 
 CREATE OR REPLACE FUNCTION dibs.lease_tasks(p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer)
- RETURNS bigint
+ RETURNS dibs.lease
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 declare
-  v_held int8multirange := '{}';
-  v_now timestamptz;
-  v_fence bigint;
+  v_taken record;
+  v_lease dibs.lease;
 begin
-  perform dibs.check_label('p_worker_id', p_worker_id, 200),
-    dibs.check_between('p_limit', p_limit, 1, 1000),
-    dibs.check_between('p_lease_seconds', p_lease_seconds, 1, 86400);
-  v_held := dibs.take_tasks(p_types, p_limit, false);
-  if isempty(v_held) then
+  if p_limit between 1 and 1000 and p_lease_seconds between 1 and 86400 and p_worker_id ~ '^[\w.:@/-]{1,200}$' then
+    if cardinality(p_types) > 1 then
+      v_lease := null;
+    else
+      v_lease := dibs.lease_at_hint(p_worker_id, coalesce(p_types[1], ''), p_limit, p_lease_seconds);
+      if v_lease.fence is not null then return v_lease; end if;
+    end if;
+  else
+    perform dibs.check_label('p_worker_id', p_worker_id, 200),
+      dibs.check_between('p_limit', p_limit, 1, 1000),
+      dibs.check_between('p_lease_seconds', p_lease_seconds, 1, 86400);
+  end if;
+
+  v_taken := dibs.take_tasks(p_types, p_limit, false);
+  if v_taken.tasks is null then
     -- Empty is only said after a look at everything: what leases lost, and what lies behind the hints.
     perform dibs.reap_leases();
-    v_held := dibs.take_tasks(p_types, p_limit, true);
-    -- Work that is due may be for a moment in the hands of other claims, which leave a rest of it.
-    for v_try in 1..3 loop
-      exit when not isempty(v_held) or not exists (select from dibs.due_lanes(p_types, dibs.clock(), true));
+    for v_look in 1..4 loop
+      v_taken := dibs.take_tasks(p_types, p_limit, true);
+      exit when v_taken.tasks is not null or v_look = 4 or not exists (select from dibs.due_lanes(p_types));
+      -- What is due is for a moment in the hands of other claims, which may leave a rest of it.
       perform pg_sleep(0.001);
-      v_held := dibs.take_tasks(p_types, p_limit, true);
     end loop;
+    if v_taken.tasks is null then return null; end if;
   end if;
-  if isempty(v_held) then return null; end if;
-  v_held := dibs.single_out_suspect(v_held);
-  v_now := dibs.clock();
-  insert into dibs.lease (started_at, expires_at, held, worker_id)
-    values (v_now, v_now + p_lease_seconds * interval '1 s', v_held, p_worker_id) returning fence into v_fence;
-  return v_fence;
+  insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
+    values (v_taken.at, v_taken.at + p_lease_seconds * interval '1 s',
+      case when v_taken.plain then v_taken.tasks else dibs.single_out_suspect(v_taken.tasks) end, v_taken.plain,
+      p_worker_id)
+    returning * into v_lease;
+  return v_lease;
 end $function$;
-comment on function dibs.lease_tasks(text,text[],integer,integer) is 'Lease up to p_limit due tasks. Returns the fence, or null when nothing was to be had.';
+comment on function dibs.lease_tasks(text,text[],integer,integer) is 'Lease up to p_limit due tasks. Returns the lease, or null when nothing was to be had.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_claimable(p_work_type text, p_ids uuid[])
  RETURNS uuid[]
@@ -1247,6 +1296,25 @@ begin
 end $function$;
 comment on function dibs.lock_unclaimed(text,uuid[],timestamp with time zone) is 'Those ids that have no claim, or an expired one that nobody else is working on; the expired ones locked.';
 
+CREATE OR REPLACE FUNCTION dibs.log_of(p_tasks int8multirange)
+ RETURNS SETOF dibs.log
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select l.* from unnest(p_tasks) r,
+      -- offset 0: from the run to the log's key, whatever the statistics say.
+      lateral (
+        select * from dibs.log l
+        where l.id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
+          and l.id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid
+        offset 0
+      ) l;
+end $function$;
+comment on function dibs.log_of(int8multirange) is 'What tasks are, by their numbers.';
+
 CREATE OR REPLACE FUNCTION dibs.look_around(p_work_type text, p_wanted integer)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -1277,50 +1345,46 @@ AS $function$
 $function$;
 comment on function dibs.lost_error(text,integer,integer) is 'What is written down about an attempt whose worker was not heard of again.';
 
-CREATE OR REPLACE FUNCTION dibs.make_hint(p_type text, p_priority smallint, p_last dibs.hint, p_sweep boolean, p_now timestamp with time zone, p_seen dibs.taken)
+CREATE OR REPLACE FUNCTION dibs.make_hint(p_lane dibs.hinted_lane, p_swept_from timestamp with time zone, p_seen_run_at timestamp with time zone, p_seen_task bigint)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+  v_took interval := v_now - p_swept_from;
+  -- Where work was seen becomes the beginning only 100 ms later: a slower claim may still put a rest before it.
+  v_proven boolean := p_lane.made_at < v_now - interval '100 ms';
 begin
-  -- Ten a second are enough, the first one from a sweep. Claims that run at once may each make one; that is harmless.
-  if not p_sweep and coalesce(p_last.made_at > p_now - interval '100 ms', true) then return; end if;
-  -- Where work was seen becomes the beginning only with the next hint: a slower claim may still put a rest before it.
-  insert into dibs.hint values (p_type, p_priority, p_now,
-    coalesce(p_last.seen_run_at, '-infinity'), coalesce(p_last.seen_task, 0),
-    coalesce(p_seen.run_at, p_last.seen_run_at, '-infinity'), coalesce(p_seen.task, p_last.seen_task, 0),
-    coalesce(p_seen.count / nullif(p_seen.runs, 0)::real, p_last.run_length, 100),
-    case when p_sweep then p_now else p_last.swept_at end,
-    case when p_sweep then dibs.clock() - p_now else p_last.sweep_took end);
+  insert into dibs.hint values (p_lane.type, p_lane.priority, v_now,
+    case when v_proven then p_lane.seen_run_at else p_lane.begin_run_at end,
+    case when v_proven then p_lane.seen_task else p_lane.begin_task end,
+    coalesce(p_seen_run_at, p_lane.seen_run_at), coalesce(p_seen_task, p_lane.seen_task), p_lane.run_length,
+    -- While an old snapshot is held a sweep gets slow; it then comes so seldom that it takes a twentieth of the time.
+    coalesce(v_now + greatest(v_took * 20, interval '1 s'), p_lane.sweep_at),
+    coalesce(v_now + greatest(v_took - interval '100 ms', interval '0') * 20, p_lane.sweep_if_empty_at));
   -- Now and then, those that no claim reads any more.
-  if p_sweep and random() < 0.02 then
+  if v_took is not null and random() < 0.02 then
     delete from dibs.hint where ctid = any (array(
-      select ctid from dibs.hint where type = p_type and priority = p_priority and made_at < p_now - interval '10 s'
+      select ctid from dibs.hint
+      where type = p_lane.type and priority = p_lane.priority and made_at < v_now - interval '10 s'
       for update skip locked));
   end if;
 end $function$;
-comment on function dibs.make_hint(text,smallint,dibs.hint,boolean,timestamp with time zone,dibs.taken) is 'Note where the work of a lane begins, for the claims to come.';
+comment on function dibs.make_hint(dibs.hinted_lane,timestamp with time zone,timestamp with time zone,bigint) is 'Note where the work of a lane begins, for the claims to come. Claims that run at once may each make one; that is
+harmless.';
 
 CREATE OR REPLACE FUNCTION dibs.make_ready(p_tasks int8multirange, p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 begin
   -- A lease knows numbers only: what goes back finds its lane in the log.
   insert into dibs.ready (type, priority, run_at, run)
   select type, priority, coalesce(p_run_at, least(min(run_at), dibs.clock())),
     dibs.runs_of(range_agg(int8range(task, task + 1)))
-  from (
-    select l.type, l.priority, l.run_at, dibs.task_of(l.id) as task
-    from unnest(p_tasks) r,
-      lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
-  ) t
+  from (select l.type, l.priority, l.run_at, dibs.task_of(l.id) as task from dibs.log_of(p_tasks) l) t
   group by type, priority;
 end $function$;
 comment on function dibs.make_ready(int8multirange,timestamp with time zone) is 'Let tasks that are in no other place wait for their next claim, from p_run_at on. Null: in the place they had,
@@ -1351,6 +1415,43 @@ begin
 end $function$;
 comment on function dibs.one_at_a_time(boolean) is 'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could
 wait for each other. p_single: for one task only; those go on side by side. Workers never come here.';
+
+CREATE OR REPLACE FUNCTION dibs.options_of(p_place bigint, p_options jsonb, OUT type text, OUT priority smallint, OUT run_at timestamp with time zone, OUT max_attempts smallint, OUT unique_key text)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_path text := 'p_tasks[' || p_place || ']';
+  v_field text;
+begin
+  if jsonb_typeof(p_options) <> 'object' then
+    perform dibs.refuse('PT400', v_path || ' must be an object with a type');
+  end if;
+  select key into v_field from jsonb_each(p_options)
+    where not case
+      when key = 'type' then jsonb_typeof(value) = 'string'
+      when key in ('unique_key', 'run_at', 'priority', 'max_attempts') and jsonb_typeof(value) = 'null' then true
+      when key = 'unique_key' then jsonb_typeof(value) = 'string'
+      when key = 'run_at' then jsonb_typeof(value) = 'string' and dibs.is_moment(value #>> '{}')
+      when key in ('priority', 'max_attempts') then value::text ~ '^-?\d{1,9}$'
+      else false end
+    limit 1;
+  if found then
+    perform dibs.refuse('PT400', v_path || '.' || v_field || ' is not a field of a task or has the wrong type',
+      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
+  end if;
+  perform dibs.check_task(v_path || '.', p_options ->> 'type', (p_options ->> 'priority')::bigint,
+    (p_options ->> 'max_attempts')::bigint, p_options ->> 'unique_key');
+  type := p_options ->> 'type';
+  priority := coalesce((p_options ->> 'priority')::smallint, 0);
+  run_at := p_options ->> 'run_at';
+  max_attempts := coalesce((p_options ->> 'max_attempts')::smallint, 5);
+  unique_key := p_options ->> 'unique_key';
+end $function$;
+comment on function dibs.options_of(bigint,jsonb) is 'What a task of a list says of itself beside its payload. Refuses (PT400) a bad option, naming it by the task''s
+place in the list.';
 
 CREATE OR REPLACE FUNCTION dibs.parse_fence(p_fence text)
  RETURNS bigint
@@ -1410,7 +1511,7 @@ declare
   v_task bigint := nextval('dibs.task_number');
 begin
   -- Lanes before keys, as put_tasks does: who waits for both must wait in the same order.
-  insert into dibs.lane values (p_type, p_priority) on conflict do nothing;
+  insert into dibs.lane values ('', p_priority), (p_type, p_priority) on conflict do nothing;
   if p_unique_key is not null then
     id := dibs.take_key(p_type, p_unique_key, v_task);
     deduplicated := id is not null;
@@ -1420,66 +1521,77 @@ begin
   deduplicated := false;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
-  insert into dibs.ready (type, priority, run_at, run)
-    values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1));
+  insert into dibs.ready (type, priority, run_at, run, plain)
+    values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1), p_unique_key is null);
 end $function$;
 comment on function dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text) is 'Write one task that was checked.';
 
-CREATE OR REPLACE FUNCTION dibs.put_tasks(p_tasks jsonb)
- RETURNS jsonb
+CREATE OR REPLACE FUNCTION dibs.put_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[])
+ RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
   v_seed bigint := (select seed from dibs.id_seed);
-  v_written jsonb;
+  v_soonest timestamptz;
 begin
-  insert into dibs.lane
-    select distinct t ->> 'type', coalesce((t ->> 'priority')::smallint, 0::smallint)
-    from jsonb_array_elements(p_tasks) t
-    order by 1, 2 on conflict do nothing;
-  with item as materialized (
-    select place, t ->> 'type' as type, t -> 'payload' as payload,
-      coalesce((t ->> 'priority')::smallint, 0::smallint) as priority,
-      (t ->> 'run_at')::timestamptz as run_at, coalesce((t ->> 'max_attempts')::smallint, 5::smallint) as max_attempts,
-      t ->> 'unique_key' as unique_key
-    from jsonb_array_elements(p_tasks) with ordinality u(t, place)
-  ), keyed as materialized (
-    -- Those with a unique key one by one, in the order of the keys, so that two calls cannot deadlock.
-    select i.place, made.id, made.deduplicated
-    from (select * from item where unique_key is not null order by type, unique_key, place) i,
-      lateral dibs.put_task(i.type, i.payload, i.priority, i.run_at, i.max_attempts, i.unique_key) made
-  ), placed as (
-    select place, type, payload, priority, greatest(run_at, v_now) as run_at, max_attempts,
-      row_number() over alike - 1 as at,
-      count(*) over (alike rows between unbounded preceding and unbounded following) as size
-    from item where unique_key is null
-    window alike as (partition by type, priority, greatest(run_at, v_now) order by place)
-  ), run as materialized (
-    select *, case when size = 1 then nextval('dibs.task_number') else nextval('dibs.task_page') end as first
+  if p_tasks is null or jsonb_typeof(p_tasks) <> 'array' then
+    perform dibs.refuse('PT400', 'p_tasks must be an array of tasks');
+  end if;
+  perform dibs.check_between('the number of p_tasks', jsonb_array_length(p_tasks), 1, 1000);
+
+  -- What many tasks have in common is read, checked and placed once for all of them.
+  with kind as materialized (
+    select k.places, k.payloads, o.type, o.priority, greatest(o.run_at, v_now) as run_at, o.max_attempts, o.unique_key
     from (
-      select type, priority, run_at, at / 100 as nth, count(*) as length, min(size) as size
-      from placed group by type, priority, run_at, at / 100 order by min(place)
-    ) r
+      select min(place) - 1 as first, options, array_agg(place) as places, array_agg(payload) as payloads
+      from (
+        select place, t -> 'payload' as payload, case jsonb_typeof(t) when 'object' then t - 'payload' else t end as options
+        from jsonb_array_elements(p_tasks) with ordinality u(t, place)
+      ) item
+      group by options order by first
+    ) k,
+      lateral dibs.options_of(k.first, k.options) o
+  ), lane as (
+    -- In one order and before keys, as everybody: two calls cannot wait for each other.
+    insert into dibs.lane
+    select type, priority from kind union select '', priority from kind
+    order by type, priority on conflict do nothing returning type
+  ), keyed as materialized (
+    -- One by one, in the order of the keys, for the same reason.
+    select i.place, made.id, made.deduplicated
+    from (
+        select k.*, place, payload from kind k, unnest(places, payloads) item(place, payload)
+        where unique_key is not null and (select count(*) from lane) >= 0 order by type, unique_key, place
+      ) i,
+      lateral dibs.put_task(i.type, i.payload, i.priority, i.run_at, i.max_attempts, i.unique_key) made
+  ), run as materialized (
+    select k.*, nth, least(size - nth, 100) as length,
+      case when size = 1 then nextval('dibs.task_number') else nextval('dibs.task_page') end as first
+    from kind k, cardinality(places) size, generate_series(0, size - 1, 100) nth
+    where unique_key is null
   ), numbered as materialized (
-    select p.*, dibs.id_of(n.task, hashint8extended(n.task, v_seed)) as id
-    from placed p
-    join run r on r.type = p.type and r.priority = p.priority and r.run_at = p.run_at and r.nth = p.at / 100,
-      lateral (select r.first + p.at % 100 as task) n
+    select place, type, payload, priority, run_at, max_attempts, encode(
+        int8send(task << 16 | 32768)
+          || int8send(hashint8extended(task, v_seed) & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid as id
+    from run,
+      unnest(places[nth + 1:nth + 100], payloads[nth + 1:nth + 100]) with ordinality item(place, payload, at),
+      lateral (select first + at - 1 as task) n
   ), waiting as (
-    insert into dibs.ready (type, priority, run_at, run)
-    select type, priority, run_at, int8range(first, first + length) from run
+    insert into dibs.ready (type, priority, run_at, run, plain)
+    select type, priority, run_at, int8range(first, first + length), true from run
   ), logged as (
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
   )
-  select jsonb_agg(jsonb_build_array(id, deduplicated) order by place) into v_written
-  from (select place, id, deduplicated from keyed union all select place, id, false from numbered) written;
-  return v_written;
+  select array_agg(w.id order by place), array_agg(w.deduplicated order by place), (select min(run_at) from kind)
+    into ids, deduplicated, v_soonest
+  from (select place, id, k.deduplicated from keyed k union all select place, id, false from numbered) w;
+  perform dibs.wake(v_soonest);
 end $function$;
-comment on function dibs.put_tasks(jsonb) is 'Write tasks that were checked: those alike in type, priority and run_at as runs of up to 100. Returns [id,
-deduplicated] for each, in order.';
+comment on function dibs.put_tasks(jsonb) is 'Check and write many tasks: those that are alike but for their payload as runs of up to 100. Returns the id of
+each, in the order given, and whether that is the id of an unfinished task that has its unique key.';
 
 CREATE OR REPLACE FUNCTION dibs.quarantine_lost(p_work_type text, p_ids uuid[], p_now timestamp with time zone)
  RETURNS void
@@ -1666,11 +1778,6 @@ CREATE OR REPLACE FUNCTION dibs.renew_tasks(p_fence bigint, p_lease_seconds inte
  RETURNS SETOF uuid
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 declare
   v_held int8multirange;
@@ -1685,12 +1792,7 @@ begin
     from jsonb_each(coalesce(nullif(p_progress, 'null'), '{}'))
     where key ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' and dibs.task_of(key::uuid) <@ v_held
     on conflict (task) do update set progress = excluded.progress, reported_at = excluded.reported_at;
-  return query
-    select l.id from unnest(v_held) r,
-      lateral (
-        select l.id from dibs.log l
-        where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0
-      ) l;
+  return query select id from dibs.log_of(v_held);
 end $function$;
 comment on function dibs.renew_tasks(bigint,integer,jsonb) is 'Prolong a lease on tasks and note their progress. Returns the ids held.';
 
@@ -1721,11 +1823,6 @@ CREATE OR REPLACE FUNCTION dibs.revive(p_tasks int8multirange, p_statuses text[]
  RETURNS int8multirange
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 declare
   v_keyless int8multirange;
@@ -1804,6 +1901,7 @@ begin
       ('dibs.unique_key', 'select, insert, delete'),
       ('dibs.request', 'select, insert, delete'),
       ('dibs.lane', 'select, insert'),
+      ('dibs.hinted_lane', 'select'),
       -- Drawn once.
       ('dibs.id_seed', 'select'),
       -- The newest value counts.
@@ -1872,12 +1970,15 @@ CREATE OR REPLACE FUNCTION dibs.settle(p_fence text, p_outcomes jsonb, p_rest te
  SET search_path TO ''
 AS $function$
 declare
-  v_fence bigint := dibs.parse_fence(p_fence);
+  v_fence bigint;
 begin
-  if p_rest not in ('succeeded', 'failed', 'released') then
-    perform dibs.refuse('PT400', 'p_rest must be succeeded, failed or released',
-      'Leave it out to keep the rest leased.');
+  if p_rest = 'succeeded' and p_outcomes = '[]' then
+    settled := dibs.complete_lease(p_fence);
+    lost := '{}';
+    if settled is not null then return; end if;
   end if;
+  v_fence := dibs.parse_fence(p_fence);
+  perform dibs.check_rest(p_rest);
   if exists (select from public.thought_work_claims where fence = v_fence) then
     select s.settled, s.lost into settled, lost from dibs.settle_thoughts(v_fence, p_outcomes, p_rest) s;
   else
@@ -1890,30 +1991,27 @@ CREATE OR REPLACE FUNCTION dibs.settle_tasks(p_fence bigint, p_outcomes jsonb, p
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 declare
   v_now timestamptz;
   v_lease dibs.lease;
-  v_named int8multirange;
-  v_failed int8multirange;
-  v_released int8multirange;
+  v_named int8multirange := '{}';
+  v_failed int8multirange := '{}';
+  v_released int8multirange := '{}';
   v_settled int8multirange;
   v_count int;
   v_results boolean;
 begin
-  select count(*), bool_or(result is not null), coalesce(range_agg(int8range(task, task + 1)), '{}'),
-      coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'failed'), '{}'),
-      coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'released'), '{}')
-    into v_count, v_results, v_named, v_failed, v_released
-    from (select dibs.task_of(id) as task, status, result from dibs.read_outcomes(p_outcomes)) o;
-  if v_count > dibs.count_of(v_named) then
-    perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own',
-      'Send ids back exactly as the claim gave them.');
+  if p_outcomes is distinct from '[]' then
+    select count(*), bool_or(result is not null), range_agg(int8range(task, task + 1)),
+        coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'failed'), '{}'),
+        coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'released'), '{}')
+      into v_count, v_results, v_named, v_failed, v_released
+      from (select dibs.task_of(id) as task, status, result from dibs.read_outcomes(p_outcomes)) o;
+    if v_count > dibs.count_of(v_named) then
+      perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own',
+        'Send ids back exactly as the claim gave them.');
+    end if;
   end if;
 
   select * into v_lease from dibs.lease where fence = p_fence for update;
@@ -1931,7 +2029,9 @@ begin
   v_released := v_settled * (v_released + case when p_rest = 'released' then v_settled - v_named else '{}' end);
   v_now := dibs.clock();
 
-  perform dibs.end_tasks(v_settled - v_failed - v_released, 'completed', v_lease, v_now);
+  if not v_settled <@ (v_failed + v_released) then
+    perform dibs.end_tasks(v_settled - v_failed - v_released, 'completed', v_lease, v_now);
+  end if;
   if not isempty(v_failed) then
     perform dibs.end_attempts(
         'failed', v_lease, array_agg(t.task), array_agg(o.error), array_agg(coalesce(o.permanent, false)))
@@ -2017,23 +2117,10 @@ CREATE OR REPLACE FUNCTION dibs.single_out_suspect(p_held int8multirange)
  RETURNS int8multirange
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 declare
-  v_suspect bigint;
+  v_suspect bigint := (select min(task) from dibs.histories_of(p_held) where losses > 1);
 begin
-  select lost.task into v_suspect
-    from unnest(p_held) r,
-      lateral (
-        select a.task from dibs.attempt a
-        where a.task >= lower(r) and a.task < upper(r) and a.outcome = 'lost'
-        group by a.task having count(*) > 1 order by a.task offset 0) lost
-    where (dibs.history_of(lost.task)).losses > 1
-    limit 1;
   if v_suspect is null then return p_held; end if;
   perform dibs.make_ready(p_held - int8range(v_suspect, v_suspect + 1)::int8multirange);
   return int8range(v_suspect, v_suspect + 1)::int8multirange;
@@ -2128,92 +2215,123 @@ begin
 end $function$;
 comment on function dibs.take_key(text,text,bigint) is 'Give a unique key to a task: null when it got it, otherwise the id of the unfinished task that has it.';
 
-CREATE OR REPLACE FUNCTION dibs.take_runs(p_type text, p_priority smallint, p_begin_run_at timestamp with time zone, p_begin_task bigint, p_until timestamp with time zone, p_want integer, p_runs integer)
- RETURNS dibs.taken
+CREATE OR REPLACE FUNCTION dibs.take_runs(p_type text, p_priority smallint, p_begin_run_at timestamp with time zone, p_begin_task bigint, p_until timestamp with time zone, p_wanted integer, p_runs integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT run_at timestamp with time zone, OUT task bigint, OUT run_length real)
+ RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 declare
-  v_taken dibs.taken;
+  v_at tid[];
+  v_run int8range[];
+  v_last int8range;
 begin
   -- Rows of ready are never updated: a row locked here is the very row the delete by ctid removes.
-  with locked as materialized (
-    select r.ctid as at, r.run_at, r.run, (upper(r.run) - lower(r.run))::int as length
-    from dibs.ready r
-    where r.type = p_type and r.priority = p_priority and r.run_at <= p_until
-      and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
-    order by r.run_at, lower(r.run) limit p_runs
-    for update skip locked
-  ), summed as (
-    select *, sum(length) over (order by l.run_at, lower(l.run)) as upto from locked l
-  ), cut as materialized (
-    select *, upper(s.run) - greatest(upto - p_want, 0) as upper_taken from summed s where upto - length < p_want
-  ), deleted as (
-    delete from dibs.ready where ctid = any (array(select at from cut))
-  ), put_back as (
-    insert into dibs.ready (type, priority, run_at, run)
-    select p_type, p_priority, c.run_at, int8range(upper_taken, upper(c.run))
-    from cut c where upper_taken < upper(c.run)
-  )
-  select range_agg(int8range(lower(c.run), upper_taken)), sum(upper_taken - lower(c.run)), count(*), min(c.run_at),
-    min(lower(c.run))
-    into v_taken from cut c;
-  return v_taken;
-end $function$;
-comment on function dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer) is 'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted; the rest of
-the last one goes back.
-Returns what was taken, from how many runs, and where the first of them began.';
+  if p_type = '' then
+    select range_agg(l.run), bool_and(l.plain), sum(upper(l.run) - lower(l.run)), min(l.run_at), array_agg(l.ctid),
+        array_agg(l.run) into tasks, plain, count, run_at, v_at, v_run
+      from (
+        select r.ctid, r.run_at, r.run, r.plain from dibs.ready r
+        where r.priority = p_priority and r.run_at <= p_until
+          and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
+        order by r.run_at, lower(r.run) limit p_runs for update skip locked
+      ) l;
+  else
+    select range_agg(l.run), bool_and(l.plain), sum(upper(l.run) - lower(l.run)), min(l.run_at), array_agg(l.ctid),
+        array_agg(l.run) into tasks, plain, count, run_at, v_at, v_run
+      from (
+        select r.ctid, r.run_at, r.run, r.plain from dibs.ready r
+        where r.type = p_type and r.priority = p_priority and r.run_at <= p_until
+          and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
+        order by r.run_at, lower(r.run) limit p_runs for update skip locked
+      ) l;
+  end if;
+  if tasks is null then return; end if;
+  task := lower(v_run[1]);
+  run_length := count / cardinality(v_run)::real;
 
-CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_limit integer, p_from_start boolean)
- RETURNS int8multirange
+  -- Too many: the last runs stay, and what is then the last one gets cut.
+  while count > p_wanted loop
+    v_last := v_run[cardinality(v_run)];
+    v_last := v_last * int8range(upper(v_last) - (count - p_wanted), null);
+    tasks := tasks - v_last::int8multirange;
+    count := count - (upper(v_last) - lower(v_last));
+    if v_last = v_run[cardinality(v_run)] then
+      v_run := trim_array(v_run, 1);
+      v_at := trim_array(v_at, 1);
+    else
+      -- The rest goes back in pieces of the size in demand: whoever comes next need not cut, and finds one.
+      insert into dibs.ready (type, priority, run_at, run, plain)
+        select r.type, r.priority, r.run_at, int8range(first, least(first + p_piece, upper(v_last))), r.plain
+        from dibs.ready r, generate_series(lower(v_last), upper(v_last) - 1, p_piece) first
+        where r.ctid = v_at[cardinality(v_at)];
+    end if;
+  end loop;
+  delete from dibs.ready where ctid = any (v_at);
+end $function$;
+comment on function dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer) is 'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted. p_piece: in
+what pieces the rest of a run goes back.
+Returns what was taken, where the first of it began, and how long the runs were.';
+
+CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_limit integer, p_from_start boolean, OUT tasks int8multirange, OUT plain boolean, OUT at timestamp with time zone)
+ RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 declare
-  v_now timestamptz := dibs.clock();
-  v_held int8multirange := '{}';
-  v_lane record;
-  v_begin dibs.hint;
-  v_first dibs.taken;
-  v_round dibs.taken;
-  v_runs int;
+  v_wanted int := p_limit;
+  v_lanes refcursor;
+  v_lane dibs.hinted_lane;
+  v_began timestamptz;
+  v_sweep boolean;
+  v_round record;
+  v_seen_run_at timestamptz;
+  v_seen_task bigint;
 begin
-  for v_lane in select * from dibs.due_lanes(p_types, v_now, p_from_start) loop
+  at := dibs.clock();
+  if cardinality(p_types) > 1 then
+    open v_lanes for select * from dibs.due_lanes(p_types);
+  else
+    open v_lanes for select * from dibs.hinted_lane l
+      where l.type = case when p_types is null then '' else nullif(p_types[1], '') end order by l.priority;
+  end if;
+  loop
+    fetch v_lanes into v_lane;
+    exit when not found;
     -- One claim sweeps; the others meanwhile go by the hint.
-    if v_lane.sweep and not p_from_start then
-      v_lane.sweep := pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority);
-      if v_lane.sweep then perform dibs.reap_leases(); end if;
+    v_sweep := case when p_from_start then v_lane.sweep_if_empty_at <= at
+      when v_lane.sweep_at <= at
+        then pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority)
+      else false end;
+    if v_sweep then
+      v_began := at;
+      perform dibs.reap_leases();
+      v_lane.begin_run_at := '-infinity';
+      at := dibs.clock();  -- what came back is due now
     end if;
-    v_now := dibs.clock();  -- what was reaped is due now; and the sweep's own time is to be known
-    v_begin := case when not v_lane.sweep then v_lane.hint end;
-    v_first := null;
-    v_runs := ceil(p_limit / coalesce((v_lane.hint).run_length, 100));
+    v_seen_run_at := null;
+    v_seen_task := null;
     loop  -- once mostly: more often when the runs turn out shorter than the hint said
-      v_round := dibs.take_runs(v_lane.type, v_lane.priority, coalesce(v_begin.begin_run_at, '-infinity'),
-        coalesce(v_begin.begin_task, 0), v_now, p_limit, v_runs);
-      exit when v_round.runs = 0;
-      if v_first is null then v_first := v_round; end if;
-      v_held := v_held + v_round.tasks;
-      p_limit := p_limit - v_round.count;
-      exit when p_limit = 0;
-      v_runs := ceil(p_limit * v_round.runs / v_round.count::real);
+      v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
+        v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
+      exit when v_round.tasks is null;
+      v_seen_run_at := coalesce(v_seen_run_at, v_round.run_at);
+      v_seen_task := coalesce(v_seen_task, v_round.task);
+      tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
+      plain := coalesce(plain, true) and v_round.plain;
+      v_lane.run_length := v_round.run_length;
+      v_wanted := v_wanted - v_round.count;
+      exit when v_wanted = 0;
     end loop;
-    perform dibs.make_hint(v_lane.type, v_lane.priority, v_lane.hint, v_lane.sweep, v_now, v_first);
-    exit when p_limit = 0;
+    -- Ten hints a second are enough, the first one from a sweep.
+    if v_sweep or v_lane.made_at > '-infinity' and v_lane.made_at < at - interval '100 ms' then
+      perform dibs.make_hint(v_lane, case when v_sweep then v_began end, v_seen_run_at, v_seen_task);
+    end if;
+    exit when v_wanted = 0;
   end loop;
-  return v_held;
+  close v_lanes;
 end $function$;
-comment on function dibs.take_tasks(text[],integer,boolean) is 'Take up to p_limit due tasks out of ready. p_from_start: trust no hint.';
+comment on function dibs.take_tasks(text[],integer,boolean) is 'Take up to p_limit due tasks out of ready, lane by lane: by priority, and for several types by the age of what
+is first. p_from_start: trust no hint. Returns them, null when there are none to be had, and the moment.';
 
 CREATE OR REPLACE FUNCTION dibs.task_of(p_id uuid)
  RETURNS bigint
@@ -2281,6 +2399,11 @@ CREATE OR REPLACE FUNCTION dibs.tick()
  RETURNS bigint
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 begin
   perform dibs.reap_leases(), dibs.reap_thoughts(null);
@@ -2310,11 +2433,6 @@ CREATE OR REPLACE FUNCTION dibs.unfinish(p_tasks int8multirange, p_statuses text
  RETURNS int8multirange
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 declare
   v_found int8multirange;
@@ -2339,6 +2457,11 @@ CREATE OR REPLACE FUNCTION dibs.update_task()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_task int8multirange := int8multirange(int8range(dibs.task_of(old.id), dibs.task_of(old.id) + 1));
@@ -2443,11 +2566,6 @@ CREATE OR REPLACE FUNCTION dibs.withdraw(p_tasks int8multirange, p_leased boolea
  RETURNS int8multirange
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 declare
   v_withdrawn int8multirange := '{}';
@@ -2497,7 +2615,7 @@ declare
   -- Types without a handler here are other workers' business; the last plan said which there are.
   v_types text[] := (select types from dibs.dispatch where types is not null order by id desc limit 1);
 begin
-  return exists (select from dibs.due_lanes(v_types, dibs.clock(), true))
+  return exists (select from dibs.due_lanes(v_types))
     or exists (select from dibs.settings, unnest(dispatch_work_types) work_type where dibs.thoughts_wait(work_type));
 end $function$;
 comment on function dibs.work_waits() is 'Whether a drain would find something to do.';
@@ -2540,6 +2658,34 @@ end $function$;
 comment on function dibs.write_claims(uuid[],text,text,integer,integer) is 'Write the claims of one grant, on thoughts that lock_claimable gave. Returns its fence and its thoughts.';
 
 -- Views -------------------------------------------------------------------------------------------
+
+create view dibs.hinted_lane with (security_invoker=true) as
+ SELECT l.type,
+    l.priority,
+    COALESCE(h.made_at, '-infinity'::timestamp with time zone) AS made_at,
+    COALESCE(h.begin_run_at, '-infinity'::timestamp with time zone) AS begin_run_at,
+    COALESCE(h.begin_task, 0::bigint) AS begin_task,
+    COALESCE(h.seen_run_at, '-infinity'::timestamp with time zone) AS seen_run_at,
+    COALESCE(h.seen_task, 0::bigint) AS seen_task,
+    COALESCE(h.run_length, 100::real) AS run_length,
+    COALESCE(h.sweep_at, '-infinity'::timestamp with time zone) AS sweep_at,
+    COALESCE(h.sweep_if_empty_at, '-infinity'::timestamp with time zone) AS sweep_if_empty_at
+   FROM dibs.lane l
+     LEFT JOIN LATERAL ( SELECT h_1.type,
+            h_1.priority,
+            h_1.made_at,
+            h_1.begin_run_at,
+            h_1.begin_task,
+            h_1.seen_run_at,
+            h_1.seen_task,
+            h_1.run_length,
+            h_1.sweep_at,
+            h_1.sweep_if_empty_at
+           FROM dibs.hint h_1
+          WHERE h_1.type = l.type AND h_1.priority = l.priority
+          ORDER BY h_1.made_at DESC
+         LIMIT 1) h ON true;
+comment on view dibs.hinted_lane is 'Lanes, each with its newest hint.';
 
 create view public.tasks with (security_invoker=true) as
  SELECT id,
@@ -2640,6 +2786,11 @@ CREATE OR REPLACE FUNCTION public.cancel_tasks(p_ids uuid[])
  RETURNS SETOF uuid
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_cancelled int8multirange;
@@ -2711,18 +2862,16 @@ CREATE OR REPLACE FUNCTION public.claim_task()
  SET jit TO 'off'
 AS $function$
 declare
-  v_fence bigint := dibs.lease_tasks('claim_task', null, 1, 900);
+  v_lease dibs.lease := dibs.lease_tasks('claim_task', null, 1, 900);
 begin
   -- The row as public.tasks has it, put together without a search for it.
   return query
-    select l.id, l.type, l.payload, 'processing'::text, l.created_at, h.started_at, null::timestamptz,
-      (select a.error from dibs.attempt a where a.task = lower(h.held) order by a.n desc limit 1),
-      l.priority, l.run_at, (select p.failures + p.losses + 1 from dibs.history_of(lower(h.held)) p), l.max_attempts,
-      l.unique_key, (select r.result from dibs.result r where r.task = lower(h.held)),
-      (select p.progress from dibs.progress p where p.task = lower(h.held)), h.worker_id, h.expires_at
-    from dibs.lease h, lateral (
-      select * from dibs.log l where l.id >= dibs.id_of(lower(h.held)) and l.id < dibs.id_of(upper(h.held)) offset 0) l
-    where h.fence = v_fence;
+    select l.id, l.type, l.payload, 'processing'::text, l.created_at, v_lease.started_at, null::timestamptz,
+      (select a.error from dibs.attempt a where a.task = lower(v_lease.held) order by a.n desc limit 1),
+      l.priority, l.run_at, (select h.failures + h.losses + 1 from dibs.history_of(lower(v_lease.held)) h), l.max_attempts,
+      l.unique_key, (select r.result from dibs.result r where r.task = lower(v_lease.held)),
+      (select p.progress from dibs.progress p where p.task = lower(v_lease.held)), v_lease.worker_id, v_lease.expires_at
+    from dibs.log_of(v_lease.held) l;
 end $function$;
 comment on function public.claim_task() is 'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it,
 update its status in public.tasks. claim_tasks with settle_lease does more: batches, renewal, retries, and no
@@ -2732,16 +2881,27 @@ CREATE OR REPLACE FUNCTION public.claim_tasks(p_worker_id text, p_types text[] D
  RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, fence text, lease_expires_at timestamp with time zone, lease_ms integer)
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
-  v_fence bigint := dibs.recall('claim_tasks', p_request_id) #>> '{}';
+  v_fence bigint;
+  v_lease dibs.lease;
 begin
+  if p_request_id is not null then v_fence := dibs.recall('claim_tasks', p_request_id) #>> '{}'; end if;
   if v_fence is null then
-    v_fence := dibs.lease_tasks(p_worker_id, p_types, p_limit, p_lease_seconds);
-    if v_fence is null then return; end if;
-    perform dibs.remember('claim_tasks', p_request_id, to_jsonb(v_fence));
+    v_lease := dibs.lease_tasks(p_worker_id, p_types, p_limit, p_lease_seconds);
+    if v_lease.fence is null then return; end if;
+    if p_request_id is not null then perform dibs.remember('claim_tasks', p_request_id, to_jsonb(v_lease.fence)); end if;
+  else
+    select * into v_lease from dibs.lease l where l.fence = v_fence;
   end if;
-  return query select * from dibs.held_tasks(v_fence);
+  return query
+    select t.*, v_lease.fence::text, v_lease.expires_at, dibs.ms_until(v_lease.expires_at)
+    from dibs.held_tasks(v_lease) t;
 end $function$;
 comment on function public.claim_tasks(text,text[],integer,integer,text) is 'Claim the next due tasks: nobody else gets them until the lease ends.
 p_worker_id: a label for people. p_types: which types, null for all. p_limit: at most so many, 1 to 1000.
@@ -2908,16 +3068,19 @@ CREATE OR REPLACE FUNCTION public.enqueue_tasks(p_tasks jsonb, p_request_id text
 AS $function$
 declare
   v_answer jsonb := dibs.recall('enqueue_tasks', p_request_id);
+  v_ids uuid[];
+  v_deduplicated boolean[];
 begin
   if v_answer is null then
-    perform dibs.check_tasks(p_tasks);
-    v_answer := dibs.put_tasks(p_tasks);
-    perform dibs.remember('enqueue_tasks', p_request_id, v_answer);
-    perform dibs.wake(min(coalesce((t ->> 'run_at')::timestamptz, '-infinity'))) from jsonb_array_elements(p_tasks) t;
+    select * into v_ids, v_deduplicated from dibs.put_tasks(p_tasks);
+    if p_request_id is not null then
+      perform dibs.remember('enqueue_tasks', p_request_id, jsonb_build_array(v_ids, v_deduplicated));
+    end if;
+  else
+    v_ids := array(select jsonb_array_elements_text(v_answer -> 0));
+    v_deduplicated := array(select jsonb_array_elements_text(v_answer -> 1));
   end if;
-  return query
-    select (a ->> 0)::uuid, (a ->> 1)::boolean
-    from jsonb_array_elements(v_answer) with ordinality u(a, place) order by place;
+  return query select * from unnest(v_ids, v_deduplicated);
 end $function$;
 comment on function public.enqueue_tasks(jsonb,text) is 'Enqueue many tasks in one transaction.
 p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as
@@ -2931,6 +3094,11 @@ CREATE OR REPLACE FUNCTION public.plan_dispatch(p_dispatch_id text DEFAULT NULL:
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
@@ -2949,8 +3117,12 @@ begin
   -- Counted only as far as it matters: past the cap more backlog means no more drains.
   select coalesce(sum(length), 0) into v_due from (
     select upper(r.run) - lower(r.run) as length
-    from dibs.due_lanes(p_types, v_now, true) l
-    join dibs.ready r on r.type = l.type and r.priority = l.priority and r.run_at <= v_now
+    from dibs.due_lanes(p_types) l,
+      lateral (
+        select run from dibs.ready where l.type = '' and priority = l.priority and run_at <= v_now
+        union all
+        select run from dibs.ready where type = l.type and priority = l.priority and run_at <= v_now
+      ) r
     limit v_settings.max_drains * v_settings.tasks_per_drain
   ) r;
   -- A worker at other types is no help; the first task it holds says what it is at. Drains name themselves so.
@@ -2989,6 +3161,11 @@ CREATE OR REPLACE FUNCTION public.prune_tasks(p_keep interval)
  RETURNS bigint
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
@@ -3028,11 +3205,17 @@ comment on function public.quarantined_thoughts(text) is 'Thoughts whose attempt
 
 CREATE OR REPLACE FUNCTION public.reap_tasks()
  RETURNS integer
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
-  select dibs.reap_leases()
-$function$;
+begin
+  return dibs.reap_leases();
+end $function$;
 comment on function public.reap_tasks() is 'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many tasks
 came back.';
 
@@ -3066,6 +3249,11 @@ CREATE OR REPLACE FUNCTION public.release_tasks_for_worker(p_worker_id text)
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_released int8multirange;
@@ -3117,6 +3305,11 @@ CREATE OR REPLACE FUNCTION public.renew_lease(p_fence text, p_lease_seconds inte
  RETURNS SETOF uuid
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_fence bigint := dibs.parse_fence(p_fence);
@@ -3170,6 +3363,11 @@ CREATE OR REPLACE FUNCTION public.retry_tasks(p_ids uuid[])
  RETURNS SETOF uuid
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_again int8multirange := dibs.revive(dibs.tasks_of(p_ids), array['failed', 'cancelled']);
@@ -3183,29 +3381,36 @@ stays. One whose unique key another task has by now stays as it is. Returns the 
 Errors: PT400 for more than 1000 ids.';
 
 CREATE OR REPLACE FUNCTION public.settle_and_claim_tasks(p_fence text, p_outcomes jsonb, p_rest text, p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
- RETURNS jsonb
+ RETURNS json
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
-  v_done jsonb := dibs.recall('settle_and_claim_tasks', p_request_id);
-  v_fence bigint;
+  v_before jsonb;
+  v_done record;
+  v_lease dibs.lease;
 begin
-  if v_done is null then
-    v_done := (select to_jsonb(s) from dibs.settle(p_fence, p_outcomes, p_rest) s);
-    v_fence := dibs.lease_tasks(p_worker_id, p_types, p_limit, p_lease_seconds);
-    v_done := v_done || jsonb_build_object('fence', v_fence::text);
-    perform dibs.remember('settle_and_claim_tasks', p_request_id, v_done);
+  if p_request_id is not null then v_before := dibs.recall('settle_and_claim_tasks', p_request_id); end if;
+  if v_before is null then
+    v_done := dibs.settle(p_fence, p_outcomes, p_rest);
+    v_lease := dibs.lease_tasks(p_worker_id, p_types, p_limit, p_lease_seconds);
+    if p_request_id is not null then
+      perform dibs.remember('settle_and_claim_tasks', p_request_id,
+        to_jsonb(v_done) || jsonb_build_object('fence', v_lease.fence::text));
+    end if;
   else
-    v_fence := v_done ->> 'fence';
+    select * into v_done from jsonb_to_record(v_before) as s(settled int, lost uuid[]);
+    select * into v_lease from dibs.lease where fence = (v_before ->> 'fence')::bigint;
   end if;
-  return v_done || (
-    select jsonb_build_object('lease_expires_at', min(h.lease_expires_at),
-      'lease_ms', dibs.ms_until(min(h.lease_expires_at)),
-      'tasks', coalesce(jsonb_agg(jsonb_build_object(
-          'id', h.id, 'type', h.type, 'payload', h.payload, 'attempt', h.attempt,
-        'max_attempts', h.max_attempts)), '[]'))
-    from dibs.held_tasks(v_fence) h);
+  return json_build_object(
+    'settled', v_done.settled, 'lost', v_done.lost, 'fence', coalesce(v_before ->> 'fence', v_lease.fence::text),
+    'lease_expires_at', v_lease.expires_at, 'lease_ms', dibs.ms_until(v_lease.expires_at),
+    'tasks', dibs.held_tasks_json(v_lease));
 end $function$;
 comment on function public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text) is 'settle_lease and claim_tasks in one transaction and one round trip.
 Returns {settled, lost, fence, lease_expires_at, lease_ms, tasks: [{id, type, payload, attempt,
@@ -3243,6 +3448,11 @@ CREATE OR REPLACE FUNCTION public.settle_lease(p_fence text, p_outcomes jsonb DE
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_answer jsonb := dibs.recall('settle_lease', p_request_id);
@@ -3376,7 +3586,10 @@ grant delete, insert, select, update on table
 
 grant insert, select on table dibs.lane to service_role;
 
-grant select on table dibs.id_seed to service_role;
+grant select on table
+  dibs.hinted_lane,
+  dibs.id_seed
+  to service_role;
 
 grant select, update on table dibs.settings to service_role;
 
@@ -3397,13 +3610,13 @@ grant execute on function
   dibs.check_outcomes(jsonb),
   dibs.check_rest(text),
   dibs.check_task(text,text,bigint,bigint,text),
-  dibs.check_tasks(jsonb),
   dibs.clean_error(text),
   dibs.clock(),
+  dibs.complete_lease(text),
   dibs.count_of(int8multirange),
   dibs.delete_task(),
   dibs.distinct_ids(text,uuid[]),
-  dibs.due_lanes(text[],timestamp with time zone,boolean),
+  dibs.due_lanes(text[]),
   dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]),
   dibs.end_claims(bigint,text,uuid[],text[],text[],boolean[]),
   dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone),
@@ -3411,14 +3624,18 @@ grant execute on function
   dibs.fill_pool(text,timestamp with time zone),
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),
+  dibs.free_keys(int8multirange),
   dibs.grant_next_thoughts(integer,text,text,integer,integer),
   dibs.granted_thoughts(bigint),
-  dibs.held_tasks(bigint),
+  dibs.held_tasks(dibs.lease),
+  dibs.held_tasks_json(dibs.lease),
+  dibs.histories_of(int8multirange),
   dibs.history_of(bigint),
   dibs.id_of(bigint,bigint),
   dibs.insert_task(),
   dibs.interface(),
   dibs.is_moment(text),
+  dibs.lease_at_hint(text,text,integer,integer),
   dibs.lease_of_thoughts(bigint),
   dibs.lease_tasks(text,text[],integer,integer),
   dibs.lock_claimable(text,uuid[]),
@@ -3427,12 +3644,14 @@ grant execute on function
   dibs.lock_next_claimable(text,integer),
   dibs.lock_thoughts(uuid[]),
   dibs.lock_unclaimed(text,uuid[],timestamp with time zone),
+  dibs.log_of(int8multirange),
   dibs.look_around(text,integer),
   dibs.lost_error(text,integer,integer),
-  dibs.make_hint(text,smallint,dibs.hint,boolean,timestamp with time zone,dibs.taken),
+  dibs.make_hint(dibs.hinted_lane,timestamp with time zone,timestamp with time zone,bigint),
   dibs.make_ready(int8multirange,timestamp with time zone),
   dibs.ms_until(timestamp with time zone),
   dibs.one_at_a_time(boolean),
+  dibs.options_of(bigint,jsonb),
   dibs.parse_fence(text),
   dibs.pool_freed_thoughts(),
   dibs.put_in_pool(text,uuid[]),
@@ -3459,7 +3678,7 @@ grant execute on function
   dibs.take_away(text,uuid[]),
   dibs.take_from_pool(text,integer),
   dibs.take_key(text,text,bigint),
-  dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer),
+  dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer),
   dibs.take_tasks(text[],integer,boolean),
   dibs.task_of(uuid),
   dibs.tasks_in(int8multirange),

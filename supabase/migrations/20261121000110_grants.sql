@@ -39,6 +39,7 @@ begin
       ('dibs.unique_key', 'select, insert, delete'),
       ('dibs.request', 'select, insert, delete'),
       ('dibs.lane', 'select, insert'),
+      ('dibs.hinted_lane', 'select'),
       -- Drawn once.
       ('dibs.id_seed', 'select'),
       -- The newest value counts.

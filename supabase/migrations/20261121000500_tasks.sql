@@ -73,23 +73,43 @@ create table if not exists dibs.log (
 comment on table dibs.log is 'Every task as it was enqueued; written once.';
 alter table dibs.log enable row level security;
 
+create or replace function dibs.log_of(p_tasks int8multirange) returns setof dibs.log
+  language plpgsql stable set search_path = '' as $$
+begin
+  return query
+    select l.* from unnest(p_tasks) r,
+      -- offset 0: from the run to the log's key, whatever the statistics say.
+      lateral (
+        select * from dibs.log l
+        where l.id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
+          and l.id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid
+        offset 0
+      ) l;
+end $$;
+comment on function dibs.log_of(int8multirange) is 'What tasks are, by their numbers.';
+
 -- Where each task is -------------------------------------------------------------------------------
 
 create table if not exists dibs.ready (
   run_at timestamptz not null,
   run int8range not null,
   priority smallint not null,
+  plain boolean not null default false,
   type text not null
 );
-comment on table dibs.ready is 'Runs that wait, each in the lane of its type and priority; inserted and deleted only.';
+comment on table dibs.ready is
+  'Runs that wait, each in the lane of its type and priority; inserted and deleted only. plain: none of its tasks
+has a history or a unique key, so that whoever moves it need not look for any.';
 alter table dibs.ready enable row level security;
-create index if not exists ready_in_claim_order on dibs.ready (type, priority, run_at, lower(run));
+create index if not exists ready_in_claim_order on dibs.ready (priority, run_at, lower(run));
+create index if not exists ready_in_claim_order_by_type on dibs.ready (type, priority, run_at, lower(run));
 create index if not exists ready_by_page on dibs.ready ((lower(run) >> 7));
 
 create table if not exists dibs.lease (
   fence bigint primary key default nextval('dibs.fence'),
   started_at timestamptz not null,
   expires_at timestamptz not null,
+  plain boolean not null default false,
   held int8multirange not null,
   worker_id text not null
 );
@@ -161,8 +181,10 @@ create table if not exists dibs.lane (
   priority smallint,
   primary key (type, priority)
 );
-comment on table dibs.lane is 'Types and priorities that ever had a task.';
+comment on table dibs.lane is
+  'Types and priorities that ever had a task. The type '''' stands for all: the lane of claims that name no type.';
 alter table dibs.lane enable row level security;
+insert into dibs.lane values ('', 0) on conflict do nothing;
 
 create table if not exists dibs.hint (
   type text not null,
@@ -173,13 +195,25 @@ create table if not exists dibs.hint (
   seen_run_at timestamptz not null,
   seen_task bigint not null,
   run_length real not null,
-  swept_at timestamptz not null,
-  sweep_took interval not null
+  sweep_at timestamptz not null,
+  sweep_if_empty_at timestamptz not null
 );
 comment on table dibs.hint is
-  'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it.
+  'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it; how
+long its runs are; and when to look from its start again, since what was committed late lies before.
 Inserted, never updated; never trusted.';
 alter table dibs.hint enable row level security;
 create index if not exists hint_newest on dibs.hint (type, priority, made_at desc);
+
+create or replace view dibs.hinted_lane with (security_invoker = true) as
+select l.type, l.priority, coalesce(h.made_at, '-infinity') as made_at,
+  coalesce(h.begin_run_at, '-infinity') as begin_run_at, coalesce(h.begin_task, 0) as begin_task,
+  coalesce(h.seen_run_at, '-infinity') as seen_run_at, coalesce(h.seen_task, 0) as seen_task,
+  coalesce(h.run_length, 100) as run_length, coalesce(h.sweep_at, '-infinity') as sweep_at,
+  coalesce(h.sweep_if_empty_at, '-infinity') as sweep_if_empty_at
+from dibs.lane l
+left join lateral (
+  select * from dibs.hint h where h.type = l.type and h.priority = l.priority order by h.made_at desc limit 1) h on true;
+comment on view dibs.hinted_lane is 'Lanes, each with its newest hint.';
 
 select dibs.seal();

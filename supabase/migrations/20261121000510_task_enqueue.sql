@@ -26,16 +26,19 @@ create or replace function public.enqueue_tasks(p_tasks jsonb, p_request_id text
   language plpgsql set search_path = '' as $$
 declare
   v_answer jsonb := dibs.recall('enqueue_tasks', p_request_id);
+  v_ids uuid[];
+  v_deduplicated boolean[];
 begin
   if v_answer is null then
-    perform dibs.check_tasks(p_tasks);
-    v_answer := dibs.put_tasks(p_tasks);
-    perform dibs.remember('enqueue_tasks', p_request_id, v_answer);
-    perform dibs.wake(min(coalesce((t ->> 'run_at')::timestamptz, '-infinity'))) from jsonb_array_elements(p_tasks) t;
+    select * into v_ids, v_deduplicated from dibs.put_tasks(p_tasks);
+    if p_request_id is not null then
+      perform dibs.remember('enqueue_tasks', p_request_id, jsonb_build_array(v_ids, v_deduplicated));
+    end if;
+  else
+    v_ids := array(select jsonb_array_elements_text(v_answer -> 0));
+    v_deduplicated := array(select jsonb_array_elements_text(v_answer -> 1));
   end if;
-  return query
-    select (a ->> 0)::uuid, (a ->> 1)::boolean
-    from jsonb_array_elements(v_answer) with ordinality u(a, place) order by place;
+  return query select * from unnest(v_ids, v_deduplicated);
 end $$;
 comment on function public.enqueue_tasks(jsonb, text) is
   'Enqueue many tasks in one transaction.
@@ -53,8 +56,8 @@ create or replace function dibs.check_task(
   language plpgsql set search_path = '' as $$
 begin
   perform dibs.check_label(p_path || 'type', p_type, 100),
-    dibs.check_between(p_path || 'priority', p_priority, -32768, 32767),
-    dibs.check_between(p_path || 'max_attempts', p_max_attempts, 1, 100);
+    dibs.check_between(p_path || 'priority', coalesce(p_priority, 0), -32768, 32767),
+    dibs.check_between(p_path || 'max_attempts', coalesce(p_max_attempts, 5), 1, 100);
   if p_unique_key is not null then
     perform dibs.check_label(p_path || 'unique_key', p_unique_key, 200);
   end if;
@@ -62,51 +65,41 @@ end $$;
 comment on function dibs.check_task(text, text, bigint, bigint, text) is
   'Refuse (PT400) a task with a bad option, naming it.';
 
-create or replace function dibs.check_tasks(p_tasks jsonb) returns void
-  language plpgsql set search_path = '' as $$
+create or replace function dibs.options_of(
+    p_place bigint, p_options jsonb, out type text, out priority smallint, out run_at timestamptz,
+    out max_attempts smallint, out unique_key text)
+  language plpgsql stable set search_path = '' as $$
 declare
-  v_place bigint;
+  v_path text := 'p_tasks[' || p_place || ']';
   v_field text;
 begin
-  if p_tasks is null or jsonb_typeof(p_tasks) <> 'array' then
-    perform dibs.refuse('PT400', 'p_tasks must be an array of tasks');
+  if jsonb_typeof(p_options) <> 'object' then
+    perform dibs.refuse('PT400', v_path || ' must be an object with a type');
   end if;
-  perform dibs.check_between('the number of p_tasks', jsonb_array_length(p_tasks), 1, 1000);
-
-  select place - 1 into v_place from jsonb_array_elements(p_tasks) with ordinality u(t, place)
-    where jsonb_typeof(t) <> 'object' limit 1;
-  if found then
-    perform dibs.refuse('PT400', 'p_tasks[' || v_place || '] must be an object with a type');
-  end if;
-
-  select place - 1, key into v_place, v_field
-    from jsonb_array_elements(p_tasks) with ordinality u(t, place), jsonb_each(t) e(key, value)
+  select key into v_field from jsonb_each(p_options)
     where not case
       when key = 'type' then jsonb_typeof(value) = 'string'
-      when key = 'payload' then true
       when key in ('unique_key', 'run_at', 'priority', 'max_attempts') and jsonb_typeof(value) = 'null' then true
       when key = 'unique_key' then jsonb_typeof(value) = 'string'
       when key = 'run_at' then jsonb_typeof(value) = 'string' and dibs.is_moment(value #>> '{}')
       when key in ('priority', 'max_attempts') then value::text ~ '^-?\d{1,9}$'
       else false end
-    order by place limit 1;
+    limit 1;
   if found then
-    perform dibs.refuse('PT400',
-      'p_tasks[' || v_place || '].' || v_field || ' is not a field of a task or has the wrong type',
+    perform dibs.refuse('PT400', v_path || '.' || v_field || ' is not a field of a task or has the wrong type',
       'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
   end if;
-
-  -- Once for all that are alike: a thousand calls would cost more than the writing.
-  perform dibs.check_task('p_tasks[' || place - 1 || '].', type, priority, max_attempts, unique_key)
-    from (
-      select t ->> 'type' as type, coalesce((t ->> 'priority')::bigint, 0) as priority,
-        coalesce((t ->> 'max_attempts')::bigint, 5) as max_attempts, t ->> 'unique_key' as unique_key,
-        min(place) as place
-      from jsonb_array_elements(p_tasks) with ordinality u(t, place)
-      group by 1, 2, 3, 4 order by min(place)
-    ) alike;
+  perform dibs.check_task(v_path || '.', p_options ->> 'type', (p_options ->> 'priority')::bigint,
+    (p_options ->> 'max_attempts')::bigint, p_options ->> 'unique_key');
+  type := p_options ->> 'type';
+  priority := coalesce((p_options ->> 'priority')::smallint, 0);
+  run_at := p_options ->> 'run_at';
+  max_attempts := coalesce((p_options ->> 'max_attempts')::smallint, 5);
+  unique_key := p_options ->> 'unique_key';
 end $$;
-comment on function dibs.check_tasks(jsonb) is 'Refuse (PT400) a list of tasks of which one is bad, naming the field.';
+comment on function dibs.options_of(bigint, jsonb) is
+  'What a task of a list says of itself beside its payload. Refuses (PT400) a bad option, naming it by the task''s
+place in the list.';
 
 create or replace function dibs.is_moment(p_text text) returns boolean
   language plpgsql stable set search_path = '' as $$
@@ -129,7 +122,7 @@ declare
   v_task bigint := nextval('dibs.task_number');
 begin
   -- Lanes before keys, as put_tasks does: who waits for both must wait in the same order.
-  insert into dibs.lane values (p_type, p_priority) on conflict do nothing;
+  insert into dibs.lane values ('', p_priority), (p_type, p_priority) on conflict do nothing;
   if p_unique_key is not null then
     id := dibs.take_key(p_type, p_unique_key, v_task);
     deduplicated := id is not null;
@@ -139,8 +132,8 @@ begin
   deduplicated := false;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
-  insert into dibs.ready (type, priority, run_at, run)
-    values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1));
+  insert into dibs.ready (type, priority, run_at, run, plain)
+    values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1), p_unique_key is null);
 end $$;
 comment on function dibs.put_task(text, jsonb, int, timestamptz, int, text) is 'Write one task that was checked.';
 
@@ -162,58 +155,69 @@ end $$;
 comment on function dibs.take_key(text, text, bigint) is
   'Give a unique key to a task: null when it got it, otherwise the id of the unfinished task that has it.';
 
-create or replace function dibs.put_tasks(p_tasks jsonb) returns jsonb
+create or replace function dibs.put_tasks(p_tasks jsonb, out ids uuid[], out deduplicated boolean[])
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
   v_seed bigint := (select seed from dibs.id_seed);
-  v_written jsonb;
+  v_soonest timestamptz;
 begin
-  insert into dibs.lane
-    select distinct t ->> 'type', coalesce((t ->> 'priority')::smallint, 0::smallint)
-    from jsonb_array_elements(p_tasks) t
-    order by 1, 2 on conflict do nothing;
-  with item as materialized (
-    select place, t ->> 'type' as type, t -> 'payload' as payload,
-      coalesce((t ->> 'priority')::smallint, 0::smallint) as priority,
-      (t ->> 'run_at')::timestamptz as run_at, coalesce((t ->> 'max_attempts')::smallint, 5::smallint) as max_attempts,
-      t ->> 'unique_key' as unique_key
-    from jsonb_array_elements(p_tasks) with ordinality u(t, place)
-  ), keyed as materialized (
-    -- Those with a unique key one by one, in the order of the keys, so that two calls cannot deadlock.
-    select i.place, made.id, made.deduplicated
-    from (select * from item where unique_key is not null order by type, unique_key, place) i,
-      lateral dibs.put_task(i.type, i.payload, i.priority, i.run_at, i.max_attempts, i.unique_key) made
-  ), placed as (
-    select place, type, payload, priority, greatest(run_at, v_now) as run_at, max_attempts,
-      row_number() over alike - 1 as at,
-      count(*) over (alike rows between unbounded preceding and unbounded following) as size
-    from item where unique_key is null
-    window alike as (partition by type, priority, greatest(run_at, v_now) order by place)
-  ), run as materialized (
-    select *, case when size = 1 then nextval('dibs.task_number') else nextval('dibs.task_page') end as first
+  if p_tasks is null or jsonb_typeof(p_tasks) <> 'array' then
+    perform dibs.refuse('PT400', 'p_tasks must be an array of tasks');
+  end if;
+  perform dibs.check_between('the number of p_tasks', jsonb_array_length(p_tasks), 1, 1000);
+
+  -- What many tasks have in common is read, checked and placed once for all of them.
+  with kind as materialized (
+    select k.places, k.payloads, o.type, o.priority, greatest(o.run_at, v_now) as run_at, o.max_attempts, o.unique_key
     from (
-      select type, priority, run_at, at / 100 as nth, count(*) as length, min(size) as size
-      from placed group by type, priority, run_at, at / 100 order by min(place)
-    ) r
+      select min(place) - 1 as first, options, array_agg(place) as places, array_agg(payload) as payloads
+      from (
+        select place, t -> 'payload' as payload, case jsonb_typeof(t) when 'object' then t - 'payload' else t end as options
+        from jsonb_array_elements(p_tasks) with ordinality u(t, place)
+      ) item
+      group by options order by first
+    ) k,
+      lateral dibs.options_of(k.first, k.options) o
+  ), lane as (
+    -- In one order and before keys, as everybody: two calls cannot wait for each other.
+    insert into dibs.lane
+    select type, priority from kind union select '', priority from kind
+    order by type, priority on conflict do nothing returning type
+  ), keyed as materialized (
+    -- One by one, in the order of the keys, for the same reason.
+    select i.place, made.id, made.deduplicated
+    from (
+        select k.*, place, payload from kind k, unnest(places, payloads) item(place, payload)
+        where unique_key is not null and (select count(*) from lane) >= 0 order by type, unique_key, place
+      ) i,
+      lateral dibs.put_task(i.type, i.payload, i.priority, i.run_at, i.max_attempts, i.unique_key) made
+  ), run as materialized (
+    select k.*, nth, least(size - nth, 100) as length,
+      case when size = 1 then nextval('dibs.task_number') else nextval('dibs.task_page') end as first
+    from kind k, cardinality(places) size, generate_series(0, size - 1, 100) nth
+    where unique_key is null
   ), numbered as materialized (
-    select p.*, dibs.id_of(n.task, hashint8extended(n.task, v_seed)) as id
-    from placed p
-    join run r on r.type = p.type and r.priority = p.priority and r.run_at = p.run_at and r.nth = p.at / 100,
-      lateral (select r.first + p.at % 100 as task) n
+    select place, type, payload, priority, run_at, max_attempts, encode(
+        int8send(task << 16 | 32768)
+          || int8send(hashint8extended(task, v_seed) & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid as id
+    from run,
+      unnest(places[nth + 1:nth + 100], payloads[nth + 1:nth + 100]) with ordinality item(place, payload, at),
+      lateral (select first + at - 1 as task) n
   ), waiting as (
-    insert into dibs.ready (type, priority, run_at, run)
-    select type, priority, run_at, int8range(first, first + length) from run
+    insert into dibs.ready (type, priority, run_at, run, plain)
+    select type, priority, run_at, int8range(first, first + length), true from run
   ), logged as (
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
   )
-  select jsonb_agg(jsonb_build_array(id, deduplicated) order by place) into v_written
-  from (select place, id, deduplicated from keyed union all select place, id, false from numbered) written;
-  return v_written;
+  select array_agg(w.id order by place), array_agg(w.deduplicated order by place), (select min(run_at) from kind)
+    into ids, deduplicated, v_soonest
+  from (select place, id, k.deduplicated from keyed k union all select place, id, false from numbered) w;
+  perform dibs.wake(v_soonest);
 end $$;
 comment on function dibs.put_tasks(jsonb) is
-  'Write tasks that were checked: those alike in type, priority and run_at as runs of up to 100. Returns [id,
-deduplicated] for each, in order.';
+  'Check and write many tasks: those that are alike but for their payload as runs of up to 100. Returns the id of
+each, in the order given, and whether that is the id of an unfinished task that has its unique key.';
 
 select dibs.seal();

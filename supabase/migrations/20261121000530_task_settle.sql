@@ -1,27 +1,54 @@
 -- Settling: what a lease held becomes outcomes, waits again, or goes back untouched.
 
+create or replace function dibs.complete_lease(p_fence text) returns int
+  language plpgsql set search_path = '' as $$
+declare
+  v_now timestamptz := dibs.clock();
+  v_settled int;
+  v_plain boolean;
+  v_held int8multirange;
+begin
+  if p_fence ~ '^[0-9]{1,18}$' then
+    with gone as (
+      delete from dibs.lease where fence = p_fence::bigint returning *
+    ), ended as (
+      insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
+      select r * int8range(page << 7, (page + 1) << 7), started_at, v_now, fence, 'completed', worker_id
+      from gone, unnest(held) r, generate_series(lower(r) >> 7, (upper(r) - 1) >> 7) page
+      returning run
+    )
+    select plain, held, (select sum(upper(run) - lower(run)) from ended) into v_plain, v_held, v_settled from gone;
+    if not v_plain then perform dibs.free_keys(v_held); end if;
+  end if;
+  return v_settled;
+end $$;
+comment on function dibs.complete_lease(text) is
+  'The usual end of a lease: everything it held succeeded. Returns how many tasks that were, null when there is no
+such lease of tasks.';
+
 create or replace function dibs.settle_tasks(
     p_fence bigint, p_outcomes jsonb, p_rest text, out settled int, out lost uuid[])
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+  language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz;
   v_lease dibs.lease;
-  v_named int8multirange;
-  v_failed int8multirange;
-  v_released int8multirange;
+  v_named int8multirange := '{}';
+  v_failed int8multirange := '{}';
+  v_released int8multirange := '{}';
   v_settled int8multirange;
   v_count int;
   v_results boolean;
 begin
-  select count(*), bool_or(result is not null), coalesce(range_agg(int8range(task, task + 1)), '{}'),
-      coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'failed'), '{}'),
-      coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'released'), '{}')
-    into v_count, v_results, v_named, v_failed, v_released
-    from (select dibs.task_of(id) as task, status, result from dibs.read_outcomes(p_outcomes)) o;
-  if v_count > dibs.count_of(v_named) then
-    perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own',
-      'Send ids back exactly as the claim gave them.');
+  if p_outcomes is distinct from '[]' then
+    select count(*), bool_or(result is not null), range_agg(int8range(task, task + 1)),
+        coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'failed'), '{}'),
+        coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'released'), '{}')
+      into v_count, v_results, v_named, v_failed, v_released
+      from (select dibs.task_of(id) as task, status, result from dibs.read_outcomes(p_outcomes)) o;
+    if v_count > dibs.count_of(v_named) then
+      perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own',
+        'Send ids back exactly as the claim gave them.');
+    end if;
   end if;
 
   select * into v_lease from dibs.lease where fence = p_fence for update;
@@ -39,7 +66,9 @@ begin
   v_released := v_settled * (v_released + case when p_rest = 'released' then v_settled - v_named else '{}' end);
   v_now := dibs.clock();
 
-  perform dibs.end_tasks(v_settled - v_failed - v_released, 'completed', v_lease, v_now);
+  if not v_settled <@ (v_failed + v_released) then
+    perform dibs.end_tasks(v_settled - v_failed - v_released, 'completed', v_lease, v_now);
+  end if;
   if not isempty(v_failed) then
     perform dibs.end_attempts(
         'failed', v_lease, array_agg(t.task), array_agg(o.error), array_agg(coalesce(o.permanent, false)))
@@ -76,31 +105,34 @@ out.';
 
 create or replace function dibs.end_tasks(
     p_tasks int8multirange, p_status text, p_lease dibs.lease, p_now timestamptz) returns void
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+  language plpgsql set search_path = '' as $$
 begin
   insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-    select run, p_lease.started_at, p_now, p_lease.fence, p_status, p_lease.worker_id from dibs.runs_of(p_tasks) run;
-  delete from dibs.unique_key where ctid = any (array(
-    select k.at from unnest(p_tasks) r,
-      lateral (select k.ctid as at from dibs.unique_key k where k.task >= lower(r) and k.task < upper(r) offset 0) k));
+    select r * int8range(page << 7, (page + 1) << 7), p_lease.started_at, p_now, p_lease.fence, p_status,
+      p_lease.worker_id
+    from unnest(p_tasks) r, generate_series(lower(r) >> 7, (upper(r) - 1) >> 7) page;
+  perform dibs.free_keys(p_tasks);
 end $$;
 comment on function dibs.end_tasks(int8multirange, text, dibs.lease, timestamptz) is
   'Give tasks that are in no other place their outcome, and free their unique keys.';
 
+create or replace function dibs.free_keys(p_tasks int8multirange) returns void
+  language plpgsql set search_path = '' as $$
+begin
+  delete from dibs.unique_key where ctid = any (array(
+    select k.at from unnest(p_tasks) r,
+      lateral (select k.ctid as at from dibs.unique_key k where k.task >= lower(r) and k.task < upper(r) offset 0) k));
+end $$;
+comment on function dibs.free_keys(int8multirange) is 'Let others have the unique keys of tasks that ended.';
+
 create or replace function dibs.make_ready(p_tasks int8multirange, p_run_at timestamptz default null) returns void
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+  language plpgsql set search_path = '' as $$
 begin
   -- A lease knows numbers only: what goes back finds its lane in the log.
   insert into dibs.ready (type, priority, run_at, run)
   select type, priority, coalesce(p_run_at, least(min(run_at), dibs.clock())),
     dibs.runs_of(range_agg(int8range(task, task + 1)))
-  from (
-    select l.type, l.priority, l.run_at, dibs.task_of(l.id) as task
-    from unnest(p_tasks) r,
-      lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
-  ) t
+  from (select l.type, l.priority, l.run_at, dibs.task_of(l.id) as task from dibs.log_of(p_tasks) l) t
   group by type, priority;
 end $$;
 comment on function dibs.make_ready(int8multirange, timestamptz) is
@@ -109,43 +141,39 @@ for whoever hands work back has not made it younger.';
 
 create or replace function dibs.end_attempts(
     p_outcome text, p_lease dibs.lease, p_tasks bigint[], p_errors text[], p_permanent boolean[]) returns void
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+  -- A hash join of what is at hand anyway: no table is in it whose statistics could mislead.
+  language plpgsql set search_path = '' set enable_hashjoin = on as $$
 declare
   v_now timestamptz := dibs.clock();
-  v_alike record;
+  v_held int8multirange := (select range_agg(int8range(task, task + 1)) from unnest(p_tasks) task);
+  v_over int8multirange;
 begin
-  for v_alike in
-    with ended as (
-      insert into dibs.attempt (task, n, outcome, started_at, ended_at, fence, worker_id, error)
-      select t.task, h.last + 1, p_outcome, p_lease.started_at, v_now, p_lease.fence, p_lease.worker_id,
-        dibs.clean_error(t.error)
-      from unnest(p_tasks, p_errors) t(task, error), lateral dibs.history_of(t.task) h
-    ), judged as (
-      select l.type, l.priority, l.max_attempts, t.task, t.permanent,
-        h.failures + (p_outcome = 'failed')::int as failures, h.losses + (p_outcome = 'lost')::int as losses
-      from unnest(p_tasks, p_permanent) t(task, permanent),
-        lateral dibs.history_of(t.task) h,
-        lateral (select * from dibs.log l where l.id >= dibs.id_of(t.task) and l.id < dibs.id_of(t.task + 1) offset 0) l
-    )
-    -- Tasks whose attempts end alike stay together as runs: the backoff is theirs in common.
-    select final, failures, range_agg(int8range(task, task + 1)) as tasks
+  with judged as materialized (
+    select t.task, l.type, l.priority, l.run_at, coalesce(h.last, 0) + 1 as n,
+      coalesce(h.failures, 0) + 1 as failures, left(t.error, 4000) as error, case p_outcome
+        when 'failed' then t.permanent or coalesce(h.failures, 0) + 1 >= l.max_attempts
+        else coalesce(h.losses, 0) + 1 >= (select max_losses from dibs.settings) end as over
+    from unnest(p_tasks, p_errors, p_permanent) t(task, error, permanent)
+    join (select dibs.task_of(id) as task, * from dibs.log_of(v_held)) l on l.task = t.task
+    left join dibs.histories_of(v_held) h on h.task = t.task
+  ), noted as (
+    insert into dibs.attempt (task, n, outcome, started_at, ended_at, fence, worker_id, error)
+    select task, n, p_outcome, p_lease.started_at, v_now, p_lease.fence, p_lease.worker_id, error from judged
+  ), again as (
+    -- Those that fared alike stay together as runs, and their backoff is one; what was lost keeps its place.
+    insert into dibs.ready (type, priority, run_at, run)
+    select type, priority, case p_outcome when 'failed' then v_now + dibs.backoff(failures) else least(first, v_now) end,
+      dibs.runs_of(tasks)
     from (
-      select task, failures, case p_outcome
-        when 'failed' then permanent or failures >= max_attempts
-        else losses >= (select max_losses from dibs.settings) end as final
-      from judged
-    ) j
-    group by final, failures
-  loop
-    if v_alike.final then
-      perform dibs.end_tasks(v_alike.tasks, 'failed', p_lease, v_now);
-    elsif p_outcome = 'failed' then
-      perform dibs.make_ready(v_alike.tasks, v_now + dibs.backoff(v_alike.failures));
-    else
-      perform dibs.make_ready(v_alike.tasks);
-    end if;
-  end loop;
+      select type, priority, case p_outcome when 'failed' then failures end as failures, min(run_at) as first,
+        range_agg(int8range(task, task + 1)) as tasks
+      from judged where not over group by 1, 2, 3
+    ) alike
+  )
+  select range_agg(int8range(task, task + 1)) into v_over from judged where over;
+  if v_over is not null then
+    perform dibs.end_tasks(v_over, 'failed', p_lease, v_now);
+  end if;
 end $$;
 comment on function dibs.end_attempts(text, dibs.lease, bigint[], text[], boolean[]) is
   'An attempt of each of these tasks failed or was lost: they wait for the next one, failed ones after a backoff,
@@ -178,9 +206,11 @@ comment on function dibs.reap_leases() is
 waits for nobody.';
 
 create or replace function public.reap_tasks() returns int
-  language sql set search_path = '' as $$
-  select dibs.reap_leases()
-$$;
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+begin
+  return dibs.reap_leases();
+end $$;
 comment on function public.reap_tasks() is
   'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many tasks
 came back.';

@@ -1,7 +1,8 @@
 -- What people do to tasks: cancel, try again, hand back, look, prune.
 
 create or replace function public.cancel_tasks(p_ids uuid[]) returns setof uuid
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_cancelled int8multirange;
 begin
@@ -16,7 +17,8 @@ at its next renewal, and what it settles is refused as lost. Returns the ids tha
 for more than 1000 ids.';
 
 create or replace function public.retry_tasks(p_ids uuid[]) returns setof uuid
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_again int8multirange := dibs.revive(dibs.tasks_of(p_ids), array['failed', 'cancelled']);
 begin
@@ -30,7 +32,8 @@ stays. One whose unique key another task has by now stays as it is. Returns the 
 Errors: PT400 for more than 1000 ids.';
 
 create or replace function public.release_tasks_for_worker(p_worker_id text) returns int
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_released int8multirange;
 begin
@@ -50,7 +53,8 @@ comment on function public.release_tasks_for_worker(text) is
 tasks came back.';
 
 create or replace function public.prune_tasks(p_keep interval) returns bigint
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_now timestamptz := dibs.clock();
   v_tasks int8multirange;
@@ -116,8 +120,7 @@ end $$;
 comment on function dibs.tasks_of(uuid[]) is 'The set of tasks with these ids; unknown ids are left out.';
 
 create or replace function dibs.withdraw(p_tasks int8multirange, p_leased boolean default true) returns int8multirange
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+  language plpgsql set search_path = '' as $$
 declare
   v_withdrawn int8multirange := '{}';
   v_found int8multirange;
@@ -159,8 +162,7 @@ comment on function dibs.withdraw(int8multirange, boolean) is
 them somewhere else. p_leased false: only those that wait.';
 
 create or replace function dibs.revive(p_tasks int8multirange, p_statuses text[]) returns int8multirange
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+  language plpgsql set search_path = '' as $$
 declare
   v_keyless int8multirange;
 begin
@@ -189,8 +191,7 @@ anew, and their unique keys where these are free. Returns those it could be done
 ready.';
 
 create or replace function dibs.unfinish(p_tasks int8multirange, p_statuses text[]) returns int8multirange
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+  language plpgsql set search_path = '' as $$
 declare
   v_found int8multirange;
 begin
@@ -214,8 +215,7 @@ somewhere else.';
 create or replace function dibs.ended(
     p_tasks int8multirange, p_statuses text[] default array['completed', 'failed', 'cancelled'])
   returns int8multirange
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+  language plpgsql set search_path = '' as $$
 begin
   -- Locked, so that nobody prunes what is being looked at.
   return (
@@ -243,8 +243,7 @@ comment on function dibs.one_at_a_time(boolean) is
 wait for each other. p_single: for one task only; those go on side by side. Workers never come here.';
 
 create or replace function dibs.forget(p_tasks int8multirange) returns void
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+  language plpgsql set search_path = '' as $$
 declare
   r int8range;
 begin

@@ -71,7 +71,8 @@ end $$;
 comment on function dibs.insert_task() is 'An insert into public.tasks enqueues.';
 
 create or replace function dibs.update_task() returns trigger
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_task int8multirange := int8multirange(int8range(dibs.task_of(old.id), dibs.task_of(old.id) + 1));
   v_now timestamptz := dibs.clock();
@@ -137,7 +138,8 @@ comment on function dibs.update_task() is
 refused as lost.';
 
 create or replace function dibs.delete_task() returns trigger
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_task int8multirange := int8multirange(int8range(dibs.task_of(old.id), dibs.task_of(old.id) + 1));
 begin
@@ -160,18 +162,16 @@ create or replace function public.claim_task() returns setof public.tasks
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
-  v_fence bigint := dibs.lease_tasks('claim_task', null, 1, 900);
+  v_lease dibs.lease := dibs.lease_tasks('claim_task', null, 1, 900);
 begin
   -- The row as public.tasks has it, put together without a search for it.
   return query
-    select l.id, l.type, l.payload, 'processing'::text, l.created_at, h.started_at, null::timestamptz,
-      (select a.error from dibs.attempt a where a.task = lower(h.held) order by a.n desc limit 1),
-      l.priority, l.run_at, (select p.failures + p.losses + 1 from dibs.history_of(lower(h.held)) p), l.max_attempts,
-      l.unique_key, (select r.result from dibs.result r where r.task = lower(h.held)),
-      (select p.progress from dibs.progress p where p.task = lower(h.held)), h.worker_id, h.expires_at
-    from dibs.lease h, lateral (
-      select * from dibs.log l where l.id >= dibs.id_of(lower(h.held)) and l.id < dibs.id_of(upper(h.held)) offset 0) l
-    where h.fence = v_fence;
+    select l.id, l.type, l.payload, 'processing'::text, l.created_at, v_lease.started_at, null::timestamptz,
+      (select a.error from dibs.attempt a where a.task = lower(v_lease.held) order by a.n desc limit 1),
+      l.priority, l.run_at, (select h.failures + h.losses + 1 from dibs.history_of(lower(v_lease.held)) h), l.max_attempts,
+      l.unique_key, (select r.result from dibs.result r where r.task = lower(v_lease.held)),
+      (select p.progress from dibs.progress p where p.task = lower(v_lease.held)), v_lease.worker_id, v_lease.expires_at
+    from dibs.log_of(v_lease.held) l;
 end $$;
 comment on function public.claim_task() is
   'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it,

@@ -3,7 +3,8 @@
 
 create or replace function public.renew_lease(
     p_fence text, p_lease_seconds int default 900, p_progress jsonb default null) returns setof uuid
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_fence bigint := dibs.parse_fence(p_fence);
 begin
@@ -26,7 +27,8 @@ Errors: PT400 for bad input.';
 create or replace function public.settle_lease(
     p_fence text, p_outcomes jsonb default '[]', p_rest text default null, p_request_id text default null,
     out settled int, out lost uuid[])
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_answer jsonb := dibs.recall('settle_lease', p_request_id);
 begin
@@ -51,27 +53,30 @@ Errors: PT400 with the path of the bad field; then nothing was settled.';
 
 create or replace function public.settle_and_claim_tasks(
     p_fence text, p_outcomes jsonb, p_rest text, p_worker_id text, p_types text[], p_limit int,
-    p_lease_seconds int default 900, p_request_id text default null) returns jsonb
-  language plpgsql set search_path = '' as $$
+    p_lease_seconds int default 900, p_request_id text default null) returns json
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
-  v_done jsonb := dibs.recall('settle_and_claim_tasks', p_request_id);
-  v_fence bigint;
+  v_before jsonb;
+  v_done record;
+  v_lease dibs.lease;
 begin
-  if v_done is null then
-    v_done := (select to_jsonb(s) from dibs.settle(p_fence, p_outcomes, p_rest) s);
-    v_fence := dibs.lease_tasks(p_worker_id, p_types, p_limit, p_lease_seconds);
-    v_done := v_done || jsonb_build_object('fence', v_fence::text);
-    perform dibs.remember('settle_and_claim_tasks', p_request_id, v_done);
+  if p_request_id is not null then v_before := dibs.recall('settle_and_claim_tasks', p_request_id); end if;
+  if v_before is null then
+    v_done := dibs.settle(p_fence, p_outcomes, p_rest);
+    v_lease := dibs.lease_tasks(p_worker_id, p_types, p_limit, p_lease_seconds);
+    if p_request_id is not null then
+      perform dibs.remember('settle_and_claim_tasks', p_request_id,
+        to_jsonb(v_done) || jsonb_build_object('fence', v_lease.fence::text));
+    end if;
   else
-    v_fence := v_done ->> 'fence';
+    select * into v_done from jsonb_to_record(v_before) as s(settled int, lost uuid[]);
+    select * into v_lease from dibs.lease where fence = (v_before ->> 'fence')::bigint;
   end if;
-  return v_done || (
-    select jsonb_build_object('lease_expires_at', min(h.lease_expires_at),
-      'lease_ms', dibs.ms_until(min(h.lease_expires_at)),
-      'tasks', coalesce(jsonb_agg(jsonb_build_object(
-          'id', h.id, 'type', h.type, 'payload', h.payload, 'attempt', h.attempt,
-        'max_attempts', h.max_attempts)), '[]'))
-    from dibs.held_tasks(v_fence) h);
+  return json_build_object(
+    'settled', v_done.settled, 'lost', v_done.lost, 'fence', coalesce(v_before ->> 'fence', v_lease.fence::text),
+    'lease_expires_at', v_lease.expires_at, 'lease_ms', dibs.ms_until(v_lease.expires_at),
+    'tasks', dibs.held_tasks_json(v_lease));
 end $$;
 comment on function public.settle_and_claim_tasks(text, jsonb, text, text, text[], int, int, text) is
   'settle_lease and claim_tasks in one transaction and one round trip.
@@ -84,12 +89,15 @@ Errors: PT400 with the path of the bad field; then nothing was settled nor claim
 create or replace function dibs.settle(p_fence text, p_outcomes jsonb, p_rest text, out settled int, out lost uuid[])
   language plpgsql set search_path = '' as $$
 declare
-  v_fence bigint := dibs.parse_fence(p_fence);
+  v_fence bigint;
 begin
-  if p_rest not in ('succeeded', 'failed', 'released') then
-    perform dibs.refuse('PT400', 'p_rest must be succeeded, failed or released',
-      'Leave it out to keep the rest leased.');
+  if p_rest = 'succeeded' and p_outcomes = '[]' then
+    settled := dibs.complete_lease(p_fence);
+    lost := '{}';
+    if settled is not null then return; end if;
   end if;
+  v_fence := dibs.parse_fence(p_fence);
+  perform dibs.check_rest(p_rest);
   if exists (select from public.thought_work_claims where fence = v_fence) then
     select s.settled, s.lost into settled, lost from dibs.settle_thoughts(v_fence, p_outcomes, p_rest) s;
   else
@@ -99,8 +107,7 @@ end $$;
 comment on function dibs.settle(text, jsonb, text) is 'Settle a lease of tasks or thoughts: the fence says which.';
 
 create or replace function dibs.renew_tasks(p_fence bigint, p_lease_seconds int, p_progress jsonb) returns setof uuid
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+  language plpgsql set search_path = '' as $$
 declare
   v_held int8multirange;
 begin
@@ -114,12 +121,7 @@ begin
     from jsonb_each(coalesce(nullif(p_progress, 'null'), '{}'))
     where key ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' and dibs.task_of(key::uuid) <@ v_held
     on conflict (task) do update set progress = excluded.progress, reported_at = excluded.reported_at;
-  return query
-    select l.id from unnest(v_held) r,
-      lateral (
-        select l.id from dibs.log l
-        where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0
-      ) l;
+  return query select id from dibs.log_of(v_held);
 end $$;
 comment on function dibs.renew_tasks(bigint, int, jsonb) is
   'Prolong a lease on tasks and note their progress. Returns the ids held.';

@@ -21,7 +21,8 @@ create index if not exists dispatch_made_at on dibs.dispatch (made_at desc);
 -- What cron runs -----------------------------------------------------------------------------------
 
 create or replace function dibs.tick() returns bigint
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
   perform dibs.reap_leases(), dibs.reap_thoughts(null);
   perform dibs.tidy();
@@ -57,7 +58,7 @@ declare
   -- Types without a handler here are other workers' business; the last plan said which there are.
   v_types text[] := (select types from dibs.dispatch where types is not null order by id desc limit 1);
 begin
-  return exists (select from dibs.due_lanes(v_types, dibs.clock(), true))
+  return exists (select from dibs.due_lanes(v_types))
     or exists (select from dibs.settings, unnest(dispatch_work_types) work_type where dibs.thoughts_wait(work_type));
 end $$;
 comment on function dibs.work_waits() is 'Whether a drain would find something to do.';
@@ -107,7 +108,8 @@ comment on function dibs.tidy() is 'Delete hints nobody reads, and records nobod
 
 create or replace function public.plan_dispatch(p_dispatch_id text default null, p_types text[] default null)
   returns jsonb
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_now timestamptz := dibs.clock();
   v_settings dibs.settings := (select s from dibs.settings s);
@@ -125,8 +127,12 @@ begin
   -- Counted only as far as it matters: past the cap more backlog means no more drains.
   select coalesce(sum(length), 0) into v_due from (
     select upper(r.run) - lower(r.run) as length
-    from dibs.due_lanes(p_types, v_now, true) l
-    join dibs.ready r on r.type = l.type and r.priority = l.priority and r.run_at <= v_now
+    from dibs.due_lanes(p_types) l,
+      lateral (
+        select run from dibs.ready where l.type = '' and priority = l.priority and run_at <= v_now
+        union all
+        select run from dibs.ready where type = l.type and priority = l.priority and run_at <= v_now
+      ) r
     limit v_settings.max_drains * v_settings.tasks_per_drain
   ) r;
   -- A worker at other types is no help; the first task it holds says what it is at. Drains name themselves so.

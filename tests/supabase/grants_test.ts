@@ -51,11 +51,11 @@ testBoth("what DROP and CREATE open, re-applying the migration closes", async (d
         "begin drop function public.release_thought; execute d; end $$",
       ],
       [
-        "table dibs.lane: ",
+        "table dibs.unique_key: ",
         "tasks",
-        "drop table dibs.lane",
-        "create table dibs.lane (type text, priority smallint, primary key (type, priority))",
-        "grant truncate on dibs.lane to anon",
+        "drop table dibs.unique_key",
+        "create table dibs.unique_key (type text, key text, task bigint, primary key (type, key))",
+        "grant truncate on dibs.unique_key to anon",
       ],
       [
         "view public.tasks: ",
@@ -109,16 +109,16 @@ testBoth(
     await db.sql`create table public.notes (id int)`;
     await db.sql`grant select on public.notes to anon`;
     const anon = db.as("anon");
-    const lanes = "select * from dibs.lane";
+    const lanes = "select * from dibs.unique_key";
 
     await db.sql`grant usage on schema dibs to anon`;
-    await db.sql`grant select, truncate on dibs.lane to anon`;
+    await db.sql`grant select, truncate on dibs.unique_key to anon`;
     assert.equal(await failure(anon, lanes), undefined);
-    assert.equal(await failure(anon, "truncate dibs.lane"), undefined);
+    assert.equal(await failure(anon, "truncate dibs.unique_key"), undefined);
 
     await db.sql`select dibs.seal()`;
     assert.equal(await failure(anon, lanes), "42501");
-    assert.equal(await failure(anon, "truncate dibs.lane"), "42501");
+    assert.equal(await failure(anon, "truncate dibs.unique_key"), "42501");
     assert.equal(await failure(anon, "select * from public.notes"), undefined);
     assert.deepEqual(await grantsOf(db.sql), WANTED);
   },
