@@ -17,6 +17,8 @@ export interface BenchDatabase extends AsyncDisposable {
   /** Its address, as role `postgres`. */
   url: string;
   name: string;
+  /** A folder that goes with the server. */
+  dir: string;
   /** One more connection as role `postgres`. */
   connect(): Sql;
   superuser: Sql;
@@ -83,6 +85,7 @@ export async function startBenchCluster(
     return {
       url: databaseAddress({ ...access, database }),
       name: database,
+      dir,
       superuser: opened[0],
       connect() {
         const sql = connect(database, "postgres");

@@ -19,12 +19,10 @@ export async function startProject(
   { functions = false } = {},
 ): Promise<BenchProject> {
   await using started = new AsyncDisposableStack();
-  const dir = await Deno.makeTempDir({ prefix: "dibs-bench-" });
-  started.defer(() => Deno.remove(dir, { recursive: true }));
   const [gatewayPort, functionsPort] = [choosePort(), choosePort()];
   const url = `http://127.0.0.1:${gatewayPort}`;
   const start = async (options: Omit<ProgramOptions, "log">) => {
-    const program = await startProgram({ ...options, log: join(dir, options.program) });
+    const program = await startProgram({ ...options, log: join(database.dir, "http.log") });
     started.defer(program.stop);
   };
 
