@@ -213,7 +213,8 @@ select l.type, l.priority, coalesce(h.made_at, '-infinity') as made_at,
   coalesce(h.sweep_if_empty_at, '-infinity') as sweep_if_empty_at
 from dibs.lane l
 left join lateral (
-  select * from dibs.hint h where h.type = l.type and h.priority = l.priority order by h.made_at desc limit 1) h on true;
+  select * from dibs.hint h where h.type = l.type and h.priority = l.priority order by h.made_at desc limit 1
+) h on true;
 comment on view dibs.hinted_lane is 'Lanes, each with its newest hint.';
 
 select dibs.seal();

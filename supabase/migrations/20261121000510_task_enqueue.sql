@@ -173,7 +173,8 @@ begin
     from (
       select min(place) - 1 as first, options, array_agg(place) as places, array_agg(payload) as payloads
       from (
-        select place, t -> 'payload' as payload, case jsonb_typeof(t) when 'object' then t - 'payload' else t end as options
+        select place, t -> 'payload' as payload,
+          case jsonb_typeof(t) when 'object' then t - 'payload' else t end as options
         from jsonb_array_elements(p_tasks) with ordinality u(t, place)
       ) item
       group by options order by first

@@ -162,7 +162,8 @@ begin
   ), again as (
     -- Those that fared alike stay together as runs, and their backoff is one; what was lost keeps its place.
     insert into dibs.ready (type, priority, run_at, run)
-    select type, priority, case p_outcome when 'failed' then v_now + dibs.backoff(failures) else least(first, v_now) end,
+    select type, priority,
+      case p_outcome when 'failed' then v_now + dibs.backoff(failures) else least(first, v_now) end,
       dibs.runs_of(tasks)
     from (
       select type, priority, case p_outcome when 'failed' then failures end as failures, min(run_at) as first,

@@ -168,8 +168,8 @@ begin
   return query
     select l.id, l.type, l.payload, 'processing'::text, l.created_at, v_lease.started_at, null::timestamptz,
       (select a.error from dibs.attempt a where a.task = lower(v_lease.held) order by a.n desc limit 1),
-      l.priority, l.run_at, (select h.failures + h.losses + 1 from dibs.history_of(lower(v_lease.held)) h), l.max_attempts,
-      l.unique_key, (select r.result from dibs.result r where r.task = lower(v_lease.held)),
+      l.priority, l.run_at, (select h.failures + h.losses + 1 from dibs.history_of(lower(v_lease.held)) h),
+      l.max_attempts, l.unique_key, (select r.result from dibs.result r where r.task = lower(v_lease.held)),
       (select p.progress from dibs.progress p where p.task = lower(v_lease.held)), v_lease.worker_id, v_lease.expires_at
     from dibs.log_of(v_lease.held) l;
 end $$;
