@@ -48,6 +48,7 @@ begin
       ('dibs.effect', 'select, insert, update, delete'),
       ('dibs.dispatch', 'select, insert, update, delete'),
       ('dibs.thought_attempt', 'select, insert, update, delete'),
+      ('dibs.reap_hint', 'select, insert, update, delete'),
       ('dibs.thought_pass', 'select, insert, update, delete'),
       ('dibs.settings', 'select, update'),
       ('dibs.fence', 'usage'),

@@ -1,8 +1,12 @@
 -- Claims: workers name thoughts, and each gets only those it won, for one kind of work, until a
 -- moment. Read claim_thoughts first. Every way to claim goes through lock_claimable and write_claims.
 --
--- Statements are planned while the tables are small, and the plans stay when they are not. A condition
--- spelt x || '' is meant to fit no index, so that only the right one is left to choose.
+-- Statements are planned once a session, perhaps while a table is empty and every index as good as the
+-- next, and the plans stay when it is not. So no statement here leaves a choice:
+--   x || '' = …              fits no index, so that only the index of the other conditions is left;
+--   lateral (… offset 0)     is looked up by what comes from outside, row for row;
+--   x = any (array[o.x])     the same for the table that a statement changes: it cannot come first;
+--   order by uuid_send(id)   is the order of ids, by a sort and not by walking along a whole index.
 
 create table if not exists public.thought_work_claims (
   thought_id uuid not null references public.thoughts (id) on delete cascade,
@@ -49,17 +53,15 @@ comment on column public.thought_work_claims.retry_at is
 create or replace function public.claim_thoughts(
   p_thought_ids uuid[], p_work_type text, p_worker_id text, p_ttl_seconds int default 900
 ) returns setof uuid
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
-  v_ids uuid[] := dibs.distinct_ids('p_thought_ids', p_thought_ids);
-  v_granted uuid[];
+  v_fence bigint;
 begin
-  perform dibs.check_claim(p_work_type, p_worker_id, 'p_ttl_seconds', p_ttl_seconds);
-  select w.granted into v_granted
-  from dibs.write_claims(
-    dibs.lock_claimable(p_work_type, v_ids), p_work_type, p_worker_id, p_ttl_seconds, null) w;
-  perform dibs.reap_thoughts(p_work_type);
-  return query select unnest(v_granted);
+  v_fence := dibs.grant_named_thoughts(p_thought_ids, p_work_type, p_worker_id, 'p_ttl_seconds', p_ttl_seconds, null);
+  if v_fence is not null then
+    return query select c.thought_id from public.thought_work_claims c where c.fence = v_fence;
+  end if;
 end $$;
 comment on function public.claim_thoughts(uuid[], text, text, int) is
   'Claim thoughts by id for one kind of work.
@@ -70,24 +72,18 @@ PT400 bad input (at most 1000 ids), PT503 too many claims at once.';
 create or replace function public.release_thought(
   p_thought_id uuid, p_work_type text, p_worker_id text, p_status text, p_error text default null
 ) returns boolean
-  language plpgsql set search_path = '' as $$
-declare
-  v_claim public.thought_work_claims;
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
   if p_status is null or p_status not in ('succeeded', 'failed') then
     perform dibs.refuse('PT400', 'p_status must be succeeded or failed',
       'To hand work back unfinished call release_claims_for_worker.');
   end if;
-  select * into v_claim
-  from public.thought_work_claims
-  where thought_id = p_thought_id and work_type = p_work_type
-  for update;
-  if not found or v_claim.worker_id is distinct from p_worker_id or v_claim.status <> 'claimed' then
-    return false;
-  end if;
-  update public.thought_work_claims
+  update public.thought_work_claims c
   set status = p_status, finished_at = dibs.clock(), last_error = dibs.clean_error(p_error)
-  where thought_id = p_thought_id and work_type = p_work_type;
+  where c.thought_id = p_thought_id and c.work_type || '' = p_work_type
+    and c.worker_id || '' = p_worker_id and c.status || '' = 'claimed';
+  if not found then return false; end if;
   perform dibs.forget_attempts(p_work_type, array[p_thought_id]);
   return true;
 end $$;
@@ -97,7 +93,8 @@ more.
 PT400 for another status.';
 
 create or replace function public.release_claims_for_worker(p_work_type text, p_worker_id text) returns int
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_released int;
 begin
@@ -105,13 +102,13 @@ begin
     select c.thought_id, c.work_type
     from public.thought_work_claims c
     where c.worker_id = p_worker_id and c.status = 'claimed'
-      and (p_work_type is null or c.work_type = p_work_type)
-    order by c.thought_id, c.work_type
+      and (p_work_type is null or c.work_type || '' = p_work_type)
+    order by uuid_send(c.thought_id), c.work_type
     for update
   )
   delete from public.thought_work_claims c
   using held
-  where c.thought_id = held.thought_id and c.work_type = held.work_type;
+  where c.thought_id = any (array[held.thought_id]) and c.work_type || '' = held.work_type;
   get diagnostics v_released = row_count;
   return v_released;
 end $$;
@@ -121,6 +118,39 @@ type: all of them.
 Returns how many.';
 
 -- Granting -----------------------------------------------------------------------------------------
+
+create or replace function dibs.grant_named_thoughts(
+  p_ids uuid[], p_work_type text, p_worker_id text, p_seconds_argument text, p_seconds int, p_max_attempts int
+) returns bigint
+  language plpgsql set search_path = '' as $$
+declare
+  v_ids uuid[];
+begin
+  if cardinality(p_ids) > 1000 then perform dibs.check_ids('p_thought_ids', p_ids); end if;
+  -- What is plainly good needs no closer look, and function calls cost more than this.
+  if p_work_type ~ '^[\w.:@/-]{1,100}$' and p_worker_id ~ '^[\w.:@/-]{1,200}$' and p_seconds between 1 and 86400 then
+  else
+    perform dibs.check_claim(p_work_type, p_worker_id, p_seconds_argument, p_seconds);
+  end if;
+  -- Expired claims go first. A claim that is there still keeps its thought from this call.
+  perform dibs.reap_work_type(p_work_type);
+  if cardinality(p_ids) > 0 then
+    -- What is plainly taken is not locked, because each lock takes shared memory.
+    v_ids := array(
+      select distinct wanted.id
+      from unnest(p_ids) wanted (id)
+      where not exists (
+        select from public.thought_work_claims c
+        where c.thought_id = wanted.id and c.work_type || '' = p_work_type offset 0));
+    if v_ids <> '{}' then
+      v_ids := dibs.lock_claimable(p_work_type, v_ids);
+      return dibs.write_claims(v_ids, p_work_type, p_worker_id, p_seconds, p_max_attempts);
+    end if;
+  end if;
+  return null;
+end $$;
+comment on function dibs.grant_named_thoughts(uuid[], text, text, text, int, int) is
+  'Grant those of the thoughts that can be had. Returns the fence of the grant, null when it would be empty.';
 
 create or replace function dibs.check_claim(
   p_work_type text, p_worker_id text, p_seconds_argument text, p_seconds int
@@ -134,7 +164,7 @@ end $$;
 comment on function dibs.check_claim(text, text, text, int) is
   'Refuse (PT400) what no claim can have.';
 
-create or replace function dibs.distinct_ids(p_argument text, p_ids uuid[]) returns uuid[]
+create or replace function dibs.check_ids(p_argument text, p_ids uuid[]) returns void
   language plpgsql immutable set search_path = '' as $$
 begin
   if cardinality(p_ids) > 1000 then
@@ -142,76 +172,29 @@ begin
       p_argument || ' has ' || cardinality(p_ids) || ' ids, at most 1000 go in one call',
       'Split them over several calls.');
   end if;
-  return array(select distinct id from unnest(p_ids) id where id is not null order by id);
 end $$;
-comment on function dibs.distinct_ids(text, uuid[]) is
-  'Ids as people send them, without nulls and repeats, in order. PT400 when there are more than 1000.';
+comment on function dibs.check_ids(text, uuid[]) is 'Refuse (PT400) more than 1000 ids.';
 
 create or replace function dibs.lock_claimable(p_work_type text, p_ids uuid[]) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
-  set enable_hashjoin = off set enable_mergejoin = off as $$
+  language plpgsql set search_path = '' as $$
 declare
-  v_now timestamptz := dibs.clock();
-  v_ids uuid[];
+  v_ids uuid[] := dibs.lock_claiming(p_work_type, p_ids);
 begin
-  -- What is plainly taken goes first, because each lock below takes shared memory.
-  v_ids := array(
-    select wanted.id
-    from unnest(p_ids) wanted (id)
-    where not exists (
-      select from public.thought_work_claims c
-      where c.thought_id = wanted.id and c.work_type = p_work_type
-        and (c.status <> 'claimed' or c.ttl_expires_at > v_now)));
-  if v_ids = '{}' then return v_ids; end if;
-  v_ids := dibs.lock_claiming(p_work_type, v_ids);
-  v_ids := dibs.lock_thoughts(v_ids);
-  return dibs.lock_unclaimed(p_work_type, v_ids, v_now);
+  return array(
+    select t.id
+    from unnest(v_ids) wanted (id),
+      lateral (select t.id from public.thoughts t where t.id = wanted.id for key share skip locked offset 0) t);
 end $$;
 comment on function dibs.lock_claimable(text, uuid[]) is
-  'Those of the thoughts that can be had, kept from everybody else until the end of the transaction.
-Never waits for another claimer: whatever somebody else is at is left to them.';
-
-create or replace function dibs.write_claims(
-  p_ids uuid[], p_work_type text, p_worker_id text, p_ttl_seconds int, p_max_attempts int,
-  out fence bigint, out granted uuid[]
-)
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
-  set enable_hashjoin = off set enable_mergejoin = off as $$
-declare
-  -- Both only now that all is locked: the lease must not begin, nor the fence be drawn, before the
-  -- last holder of any of the thoughts is gone.
-  v_now timestamptz := dibs.clock();
-  v_fence bigint := nextval('dibs.fence');
-begin
-  with written as (
-    insert into public.thought_work_claims as c
-      (thought_id, work_type, worker_id, claimed_at, ttl_expires_at,
-        attempt_count, last_error, fence, max_attempts)
-    select wanted.id, p_work_type, p_worker_id, v_now, v_now + make_interval(secs => p_ttl_seconds),
-      coalesce(m.attempts, 0) + 1, m.last_error, v_fence, p_max_attempts
-    from unnest(p_ids) wanted (id)
-    left join dibs.thought_attempt m on m.thought_id = wanted.id and m.work_type = p_work_type
-    order by wanted.id
-    on conflict (thought_id, work_type) do update
-    set worker_id = excluded.worker_id, claimed_at = excluded.claimed_at,
-      ttl_expires_at = excluded.ttl_expires_at, attempt_count = c.attempt_count + 1,
-      fence = excluded.fence, max_attempts = excluded.max_attempts
-    where c.status = 'claimed' and c.ttl_expires_at <= v_now
-    returning c.thought_id
-  )
-  select v_fence, coalesce(array_agg(thought_id), '{}') into fence, granted from written;
-end $$;
-comment on function dibs.write_claims(uuid[], text, text, int, int) is
-  'Write the claims of one grant, on thoughts that lock_claimable gave. Returns its fence and its thoughts.';
+  'Those of the thoughts that nobody else is claiming this moment and nobody is deleting: kept so until the end of
+the transaction. Never waits: whatever somebody else is at is left to them.';
 
 create or replace function dibs.lock_claiming(p_work_type text, p_ids uuid[]) returns uuid[]
   language plpgsql set search_path = '' as $$
+declare
+  v_seed bigint := hashtextextended('dibs.claim:' || p_work_type, 0);
 begin
-  return array(
-    select id from unnest(p_ids) id
-    where pg_try_advisory_xact_lock(hashtextextended('dibs.claim:' || p_work_type || ':' || id, 0)));
+  return array(select id from unnest(p_ids) id where pg_try_advisory_xact_lock(uuid_hash_extended(id, v_seed)));
 exception when out_of_memory then
   perform dibs.refuse('PT503', 'too many claims at once for the lock table of this database',
     'Ask for fewer thoughts in one call, or raise max_locks_per_transaction.');
@@ -220,42 +203,34 @@ comment on function dibs.lock_claiming(text, uuid[]) is
   'Those ids that nobody else is claiming this moment, for the rest of the transaction. PT503 when the lock table
 is full.';
 
-create or replace function dibs.lock_thoughts(p_ids uuid[]) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
-  set enable_hashjoin = off set enable_mergejoin = off as $$
-begin
-  return array(
-    select t.id from public.thoughts t where t.id = any (p_ids) order by t.id for key share skip locked);
-end $$;
-comment on function dibs.lock_thoughts(uuid[]) is
-  'Those ids that are thoughts and not being deleted, kept from deletion for the rest of the transaction.';
-
-create or replace function dibs.lock_unclaimed(p_work_type text, p_ids uuid[], p_now timestamptz)
-  returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
-  set enable_hashjoin = off set enable_mergejoin = off as $$
+create or replace function dibs.write_claims(
+  p_ids uuid[], p_work_type text, p_worker_id text, p_seconds int, p_max_attempts int
+) returns bigint
+  language plpgsql set search_path = '' as $$
 declare
-  v_expired uuid[];
+  v_fence bigint := nextval('dibs.fence');  -- only now that all is locked: larger than any before
 begin
-  v_expired := array(
-    select c.thought_id
-    from unnest(p_ids) wanted (id)
-    join public.thought_work_claims c on c.thought_id = wanted.id and c.work_type = p_work_type
-    where c.status || '' = 'claimed' and c.ttl_expires_at <= p_now
-      and (c.max_attempts is null or c.attempt_count < c.max_attempts)
-    for update of c skip locked);
-  -- A claim that is there but was not locked is being renewed, released or reaped, or has no attempt left.
-  return array(
-    select wanted.id
-    from unnest(p_ids) wanted (id)
-    where not exists (
-      select from public.thought_work_claims c where c.thought_id = wanted.id and c.work_type = p_work_type)
-    union all
-    select unnest(v_expired));
+  -- Looked at again, for what was claimed and committed just before it was locked. The clock is read in the same
+  -- statement, so that no lease begins before the one it sees the end of has ended.
+  insert into public.thought_work_claims (
+    thought_id, work_type, worker_id, claimed_at, ttl_expires_at, attempt_count, last_error, fence, max_attempts)
+  select wanted.id, p_work_type, p_worker_id, clock.now, clock.now + p_seconds * interval '1 s',
+    coalesce(m.attempts, 0) + 1, m.last_error, v_fence, p_max_attempts
+  from (select dibs.clock() as now offset 0) clock
+  cross join unnest(p_ids) wanted (id)
+  left join lateral (
+    select m.attempts, m.last_error from dibs.thought_attempt m
+    where m.thought_id = wanted.id and m.work_type = p_work_type offset 0) m on true
+  where not exists (
+    select from public.thought_work_claims c
+    where c.thought_id = wanted.id and c.work_type || '' = p_work_type offset 0)
+  order by wanted.id
+  -- Clients that insert claims themselves ask nobody.
+  on conflict (thought_id, work_type) do nothing;
+  if found then return v_fence; end if;
+  return null;
 end $$;
-comment on function dibs.lock_unclaimed(text, uuid[], timestamptz) is
-  'Those ids that have no claim, or an expired one that nobody else is working on; the expired ones locked.';
+comment on function dibs.write_claims(uuid[], text, text, int, int) is
+  'Write the claims of one grant, on thoughts that lock_claimable gave. Returns its fence, null when none is left.';
 
 select dibs.seal();

@@ -7,11 +7,14 @@
 
 create table if not exists dibs.thought_run (
   work_type text not null,
+  -- Claimers look at what the latest searches found only, so that dead entries of earlier ones, which an
+  -- old snapshot keeps, are not in their way.
+  fill bigint not null,
   -- Random, so that claimers start in different places, and rows taken a moment ago lie scattered
   -- instead of in front of everyone.
   place uuid not null default gen_random_uuid(),
   ids uuid[] not null,
-  primary key (work_type, place)
+  primary key (work_type, fill, place)
 );
 alter table dibs.thought_run enable row level security;
 comment on table dibs.thought_run is
@@ -23,12 +26,13 @@ create table if not exists dibs.thought_pass (
   -- Null: at the beginning.
   position uuid,
   began_at timestamptz not null default '-infinity',
-  cost interval not null default '0'
+  cost interval not null default '0',
+  fill bigint not null default 0
 );
 alter table dibs.thought_pass enable row level security;
 comment on table dibs.thought_pass is
   'How far the search for unclaimed thoughts has come, in the order of their ids; a row for each work type that
-uses the pool.';
+uses the pool. fill: how many searches found some. Updated in place, once for ten thousand thoughts.';
 
 -- Claiming -----------------------------------------------------------------------------------------
 
@@ -40,59 +44,74 @@ declare
   v_ids uuid[];
   v_locked uuid[] := '{}';
 begin
-  while cardinality(v_locked) < p_limit loop
-    v_ids := dibs.take_from_pool(p_work_type, p_limit - cardinality(v_locked));
-    if v_ids = '{}' and not v_searching then
+  loop
+    v_ids := dibs.take_from_pool(p_work_type, p_limit - cardinality(v_locked), p_limit);
+    if v_ids = '{}' then
+      if v_searching then
+        exit when not dibs.fill_pool(p_work_type, v_began);
+        continue;
+      end if;
       v_searching := pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0));
-      if v_searching then continue; end if;  -- whoever searched before may have filled it by now
-      -- Somebody is searching for all. Rather than wait, look around a little.
-      return v_locked || dibs.lock_claimable(p_work_type,
-        array(select unnest(dibs.look_around(p_work_type, p_limit)) except select unnest(v_locked)
-          order by 1 limit p_limit - cardinality(v_locked)));
-    elsif v_ids = '{}' then
-      exit when not dibs.fill_pool(p_work_type, v_began);
+      continue when v_searching;  -- whoever searched before may have filled it by now
+      -- Somebody is searching for all. Rather than wait, look around a little, unless there are some already.
+      exit when v_locked <> '{}';
+      return dibs.lock_claimable(p_work_type, dibs.look_around(p_work_type, p_limit));
     end if;
-    v_locked := v_locked || dibs.lock_claimable(p_work_type,
-      array(select unnest(v_ids) except select unnest(v_locked) order by 1));
+    v_ids := dibs.lock_claimable(p_work_type, v_ids);
+    -- A thought that stood in the pool twice could be locked twice.
+    v_locked := case v_locked when '{}' then v_ids
+      else array(select unnest(v_locked) union select unnest(v_ids)) end;
+    exit when cardinality(v_locked) >= p_limit;
   end loop;
   return v_locked;
 end $$;
 comment on function dibs.lock_next_claimable(text, int) is
-  'Up to so many thoughts that have no claim, locked as lock_claimable does. Fewer only when a whole pass found no
-more, or while another caller searches.';
+  'Up to so many thoughts that probably have no claim, locked as lock_claimable does. Fewer only when the search
+has come to the end of all thoughts, or while another caller searches.';
 
-create or replace function dibs.take_from_pool(p_work_type text, p_wanted int) returns uuid[]
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_bitmapscan = off set enable_material = off
-  set enable_hashjoin = off set enable_mergejoin = off as $$
+create or replace function dibs.take_from_pool(p_work_type text, p_wanted int, p_piece int) returns uuid[]
+  language plpgsql set search_path = '' as $$
 declare
-  v_from uuid := gen_random_uuid();
-  v_ids uuid[];
+  v_fill bigint := (select p.fill from dibs.thought_pass p where p.work_type = p_work_type);
+  v_place uuid := gen_random_uuid();
+  v_from bigint := v_fill;
+  v_runs int := ceil(p_wanted / 100.0);
+  v_taken uuid[];
+  v_ids uuid[] := '{}';
 begin
-  loop
+  while cardinality(v_ids) < p_wanted loop
+    -- Runs are never updated, so that the row locked is the very row deleted.
     with run as materialized (
-      select r.place, r.ids
+      select r.ctid as at, r.ids
       from dibs.thought_run r
-      where r.work_type = p_work_type and r.place >= v_from
-      order by r.place
-      limit ceil(p_wanted / 100.0)
+      where r.work_type = p_work_type and (r.fill, r.place) >= (v_from, v_place)
+      order by r.fill, r.place
+      limit v_runs
       for update skip locked
-    ), taken as (
-      delete from dibs.thought_run r
-      where r.work_type = p_work_type and r.place = any (array(select run.place from run))
+    ), gone as (
+      delete from dibs.thought_run where ctid = any (array(select run.at from run))
     )
-    select coalesce(array_agg(id), '{}') into v_ids from run, unnest(run.ids) id;
-    exit when v_ids <> '{}' or v_from = '00000000-0000-0000-0000-000000000000';
-    v_from := '00000000-0000-0000-0000-000000000000';
+    select array_agg(id) into v_taken from run, unnest(run.ids) id;
+    if v_taken is not null then
+      v_ids := v_ids || v_taken;
+      v_runs := 2 * v_runs;  -- they are short
+    else
+      exit when v_from < v_fill or v_fill is null;
+      v_from := v_fill - 2;
+      v_place := '00000000-0000-0000-0000-000000000000';
+    end if;
   end loop;
 
   if cardinality(v_ids) > p_wanted then
-    insert into dibs.thought_run (work_type, ids) values (p_work_type, v_ids[p_wanted + 1:]);
+    -- In pieces of the size in demand, so that whoever comes next need not cut.
+    perform dibs.put_in_pool(p_work_type, v_ids[p_wanted + 1:], least(p_piece, 100));
+    return v_ids[:p_wanted];
   end if;
-  return v_ids[:p_wanted];
+  return v_ids;
 end $$;
-comment on function dibs.take_from_pool(text, int) is
-  'Take up to so many thoughts out of the pool that no other caller is taking; none when there are none.';
+comment on function dibs.take_from_pool(text, int, int) is
+  'Take up to so many thoughts out of the pool that no other caller is taking; none when there are none.
+p_piece: in what pieces the rest of a run goes back.';
 
 -- Searching ----------------------------------------------------------------------------------------
 
@@ -100,7 +119,7 @@ create or replace function dibs.fill_pool(p_work_type text, p_call_began timesta
   language plpgsql set search_path = '' as $$
 declare
   -- Cheaper passes need no rest.
-  c_cheap constant interval := '50 ms';
+  c_cheap constant interval := '10 ms';
   v_until timestamptz := clock_timestamp() + interval '2 s';
   v_before dibs.thought_pass;
   v_pass dibs.thought_pass;
@@ -119,6 +138,11 @@ begin
         or v_pass.cost > c_cheap and v_went_on < v_pass.began_at + 20 * v_pass.cost;
       v_pass.began_at := v_went_on;
       v_pass.cost := '0';
+      -- What claimers no longer look at, this pass finds again.
+      delete from dibs.thought_run where ctid = any (array(
+        select r.ctid from dibs.thought_run r
+        where r.work_type = p_work_type and r.fill < v_pass.fill - 2
+        for update skip locked));
     end if;
     select s.ids, s.reached into v_ids, v_pass.position
     from dibs.search_unclaimed(p_work_type, v_pass.position, 10000, v_until) s;
@@ -126,12 +150,13 @@ begin
     exit when v_ids <> '{}' or clock_timestamp() > v_until;
   end loop;
 
-  perform dibs.put_in_pool(p_work_type, v_ids);
   -- Asking in vain about a few thoughts, again and again, writes nothing.
   if v_ids <> '{}' or v_pass.cost > c_cheap or v_pass.position is distinct from v_before.position then
     update dibs.thought_pass
-    set position = v_pass.position, began_at = v_pass.began_at, cost = v_pass.cost
+    set position = v_pass.position, began_at = v_pass.began_at, cost = v_pass.cost,
+      fill = fill + case v_ids when '{}' then 0 else 1 end
     where work_type = p_work_type;
+    perform dibs.put_in_pool(p_work_type, v_ids);
   end if;
   return v_ids <> '{}';
 end $$;
@@ -142,30 +167,31 @@ pass found none, when it is too early for another, or after 2 seconds. One calle
 create or replace function dibs.search_unclaimed(
   p_work_type text, p_from uuid, p_wanted int, p_until timestamptz, out ids uuid[], out reached uuid
 )
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan set enable_seqscan = off
-  set enable_bitmapscan = off as $$
+  language plpgsql set search_path = '' as $$
 declare
+  v_size int := least(10 * p_wanted, 10000);
   v_step uuid[];
 begin
   ids := '{}';
   reached := coalesce(p_from, '00000000-0000-0000-0000-000000000000');
   loop
-    v_step := array(select t.id from public.thoughts t where t.id >= reached order by t.id limit 10001);
+    v_step := array(select t.id from public.thoughts t where t.id >= reached order by t.id limit v_size + 1);
     -- One stretch of the primary key each.
     ids := ids || array(
-      select id from unnest(v_step[:10000]) id
+      select id from unnest(v_step[:v_size]) id
       except
       select c.thought_id
       from public.thought_work_claims c
       where c.thought_id >= v_step[1] and c.thought_id <= v_step[cardinality(v_step)]
-        and c.work_type || '' = p_work_type);
-    reached := v_step[10001];
+        and c.work_type || '' = p_work_type
+      order by 1);
+    reached := v_step[v_size + 1];
     exit when reached is null or cardinality(ids) >= p_wanted or clock_timestamp() > p_until;
   end loop;
 end $$;
 comment on function dibs.search_unclaimed(text, uuid, int, timestamptz) is
-  'Thoughts without a claim from an id (null: the first) on, in steps of 10000 thoughts, until enough are found,
-the last thought (reached is null then), or a moment.';
+  'Thoughts without a claim from an id (null: the first) on, in steps of at most 10000 thoughts, until enough are
+found, the last thought (reached is null then), or a moment.';
 
 create or replace function dibs.look_around(p_work_type text, p_wanted int) returns uuid[]
   language plpgsql set search_path = '' as $$
@@ -189,7 +215,10 @@ create or replace function dibs.thoughts_wait(p_work_type text) returns boolean
 declare
   v_began timestamptz := clock_timestamp();
 begin
-  return exists (select from dibs.thought_run r where r.work_type = p_work_type)
+  return exists (
+      select from dibs.thought_run r
+      where r.work_type = p_work_type
+        and r.fill >= (select p.fill - 2 from dibs.thought_pass p where p.work_type = p_work_type))
     -- Whoever is searching right now is a claimer, who needs no drain's help to begin.
     or pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0))
       and dibs.fill_pool(p_work_type, v_began);
@@ -199,25 +228,23 @@ comment on function dibs.thoughts_wait(text) is
 
 -- Filling ------------------------------------------------------------------------------------------
 
-create or replace function dibs.put_in_pool(p_work_type text, p_ids uuid[]) returns void
+create or replace function dibs.put_in_pool(p_work_type text, p_ids uuid[], p_piece int default 100) returns void
   language plpgsql set search_path = '' as $$
 begin
-  insert into dibs.thought_run (work_type, ids)
-  select p_work_type, array_agg(id)
-  from unnest(p_ids) with ordinality pooled (id, n)
-  group by (n - 1) / 100;
+  insert into dibs.thought_run (work_type, fill, ids)
+  select p.work_type, p.fill, p_ids[first : first + p_piece - 1]
+  from dibs.thought_pass p, generate_series(1, cardinality(p_ids), p_piece) first
+  where p.work_type = p_work_type;
 end $$;
-comment on function dibs.put_in_pool(text, uuid[]) is
-  'Add thoughts to the pool of a work type.';
+comment on function dibs.put_in_pool(text, uuid[], int) is
+  'Add thoughts to the pool of a work type that has one, so many a row.';
 
 create or replace function dibs.pool_freed_thoughts() returns trigger
   language plpgsql security definer set search_path = '' as $$
 begin
   if exists (select from dibs.thought_pass) then
     perform dibs.put_in_pool(f.work_type, array_agg(f.thought_id))
-    from freed f
-    join dibs.thought_pass p on p.work_type = f.work_type
-    join public.thoughts t on t.id = f.thought_id
+    from freed f, lateral (select from public.thoughts t where t.id = f.thought_id offset 0) t
     group by f.work_type;
   end if;
   return null;

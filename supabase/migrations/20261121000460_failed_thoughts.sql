@@ -4,15 +4,15 @@ create or replace function public.retry_failed_thoughts(p_work_type text, p_thou
   returns int
   language plpgsql set search_path = '' set enable_seqscan = off as $$
 declare
-  v_ids uuid[] := dibs.distinct_ids('p_thought_ids', p_thought_ids);
   v_retried int;
 begin
+  perform dibs.check_ids('p_thought_ids', p_thought_ids);
   perform dibs.check_label('p_work_type', p_work_type, 100);
   with failed as materialized (
     select c.thought_id
     from public.thought_work_claims c
     where c.work_type = p_work_type and c.status = 'failed'
-      and (p_thought_ids is null or c.thought_id = any (v_ids))
+      and (p_thought_ids is null or c.thought_id = any (p_thought_ids))
     order by c.thought_id
     for update
   )
