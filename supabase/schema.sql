@@ -180,6 +180,18 @@ CREATE INDEX ready_in_claim_order_by_type ON dibs.ready USING btree (type, prior
 comment on table dibs.ready is 'Runs that wait, each in the lane of its type and priority; inserted and deleted only. plain: none of its tasks
 has a history or a unique key, so that whoever moves it need not look for any.';
 
+create table dibs.reap_hint (
+  work_type text not null,
+  made_at timestamp with time zone not null,
+  reaped_until timestamp with time zone not null,
+  look_from_start_at timestamp with time zone not null
+);
+alter table dibs.reap_hint enable row level security;
+CREATE INDEX reap_hint_newest ON dibs.reap_hint USING btree (work_type, made_at DESC);
+comment on table dibs.reap_hint is 'Until when all that expired was reaped, for looks that step over the dead entries an old snapshot keeps before
+it; and when to look from the start again, since what was committed late lies there. Only written where the look
+got slow; inserted, never updated.';
+
 create table dibs.request (
   id text not null,
   verb text not null,
@@ -235,17 +247,19 @@ create table dibs.thought_pass (
   "position" uuid,
   began_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   cost interval default '00:00:00'::interval not null,
+  fill bigint default 0 not null,
   constraint thought_pass_pkey PRIMARY KEY (work_type)
 );
 alter table dibs.thought_pass enable row level security;
 comment on table dibs.thought_pass is 'How far the search for unclaimed thoughts has come, in the order of their ids; a row for each work type that
-uses the pool.';
+uses the pool. fill: how many searches found some. Updated in place, once for ten thousand thoughts.';
 
 create table dibs.thought_run (
   work_type text not null,
+  fill bigint not null,
   place uuid default gen_random_uuid() not null,
   ids uuid[] not null,
-  constraint thought_run_pkey PRIMARY KEY (work_type, place)
+  constraint thought_run_pkey PRIMARY KEY (work_type, fill, place)
 );
 alter table dibs.thought_run enable row level security;
 comment on table dibs.thought_run is 'The pool: up to 100 thoughts a row that had no claim when they were put in. Rows are inserted and deleted,
@@ -378,18 +392,20 @@ begin
 end $function$;
 comment on function dibs.check_claim(text,text,text,integer) is 'Refuse (PT400) what no claim can have.';
 
-CREATE OR REPLACE FUNCTION dibs.check_claim_next(p_work_type text, p_worker_id text, p_limit integer, p_lease_seconds integer, p_max_attempts integer)
+CREATE OR REPLACE FUNCTION dibs.check_ids(p_argument text, p_ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
 AS $function$
 begin
-  perform dibs.check_claim(p_work_type, p_worker_id, 'p_lease_seconds', p_lease_seconds);
-  perform dibs.check_between('p_limit', p_limit, 1, 1000);
-  perform dibs.check_between('p_max_attempts', p_max_attempts, 1, 1000);
+  if cardinality(p_ids) > 1000 then
+    perform dibs.refuse('PT400',
+      p_argument || ' has ' || cardinality(p_ids) || ' ids, at most 1000 go in one call',
+      'Split them over several calls.');
+  end if;
 end $function$;
-comment on function dibs.check_claim_next(text,text,integer,integer,integer) is 'Refuse (PT400) what no claim of the next thoughts can have.';
+comment on function dibs.check_ids(text,uuid[]) is 'Refuse (PT400) more than 1000 ids.';
 
 CREATE OR REPLACE FUNCTION dibs.check_label(p_argument text, p_value text, p_longest integer)
  RETURNS void
@@ -528,23 +544,20 @@ CREATE OR REPLACE FUNCTION dibs.complete_lease(p_fence text)
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
-  v_settled int;
-  v_plain boolean;
-  v_held int8multirange;
+  v_lease dibs.lease;
+  v_run int8range;
 begin
-  if p_fence ~ '^[0-9]{1,18}$' then
-    with gone as (
-      delete from dibs.lease where fence = p_fence::bigint returning *
-    ), ended as (
-      insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-      select r * int8range(page << 7, (page + 1) << 7), started_at, v_now, fence, 'completed', worker_id
-      from gone, unnest(held) r, generate_series(lower(r) >> 7, (upper(r) - 1) >> 7) page
-      returning run
-    )
-    select plain, held, (select sum(upper(run) - lower(run)) from ended) into v_plain, v_held, v_settled from gone;
-    if not v_plain then perform dibs.free_keys(v_held); end if;
+  if p_fence !~ '^[0-9]{1,18}$' then return null; end if;
+  delete from dibs.lease where fence = p_fence::bigint returning * into v_lease;
+  if not found then return null; end if;
+  v_run := range_merge(v_lease.held);
+  if v_lease.plain and v_lease.held = v_run::int8multirange and lower(v_run) >> 7 = (upper(v_run) - 1) >> 7 then
+    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
+      values (v_run, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id);
+    return upper(v_run) - lower(v_run);
   end if;
-  return v_settled;
+  perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);
+  return dibs.count_of(v_lease.held);
 end $function$;
 comment on function dibs.complete_lease(text) is 'The usual end of a lease: everything it held succeeded. Returns how many tasks that were, null when there is no
 such lease of tasks.';
@@ -581,22 +594,6 @@ begin
 end $function$;
 comment on function dibs.delete_task() is 'A delete from public.tasks forgets a task, its history included.';
 
-CREATE OR REPLACE FUNCTION dibs.distinct_ids(p_argument text, p_ids uuid[])
- RETURNS uuid[]
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO ''
-AS $function$
-begin
-  if cardinality(p_ids) > 1000 then
-    perform dibs.refuse('PT400',
-      p_argument || ' has ' || cardinality(p_ids) || ' ids, at most 1000 go in one call',
-      'Split them over several calls.');
-  end if;
-  return array(select distinct id from unnest(p_ids) id where id is not null order by id);
-end $function$;
-comment on function dibs.distinct_ids(text,uuid[]) is 'Ids as people send them, without nulls and repeats, in order. PT400 when there are more than 1000.';
-
 CREATE OR REPLACE FUNCTION dibs.due_lanes(p_types text[])
  RETURNS SETOF dibs.hinted_lane
  LANGUAGE plpgsql
@@ -620,11 +617,11 @@ begin
         and (r.run_at, lower(r.run)) >= (begin.run_at, l.begin_task)
       order by r.run_at, lower(r.run) limit 1)
   ) head
-  where l.type = any (coalesce(array_remove(p_types, ''), array['']))
+  where l.type = any (p_types)
   order by l.priority, head.run_at, l.type;
 end $function$;
 comment on function dibs.due_lanes(text[]) is 'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
-No types: the lanes of all types together, as many as there are priorities.';
+p_types: {''''} stands for the lanes of all types together, as many as there are priorities.';
 
 CREATE OR REPLACE FUNCTION dibs.end_attempts(p_outcome text, p_lease dibs.lease, p_tasks bigint[], p_errors text[], p_permanent boolean[])
  RETURNS void
@@ -651,7 +648,8 @@ begin
   ), again as (
     -- Those that fared alike stay together as runs, and their backoff is one; what was lost keeps its place.
     insert into dibs.ready (type, priority, run_at, run)
-    select type, priority, case p_outcome when 'failed' then v_now + dibs.backoff(failures) else least(first, v_now) end,
+    select type, priority,
+      case p_outcome when 'failed' then v_now + dibs.backoff(failures) else least(first, v_now) end,
       dibs.runs_of(tasks)
     from (
       select type, priority, case p_outcome when 'failed' then failures end as failures, min(run_at) as first,
@@ -668,20 +666,16 @@ comment on function dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[])
 or fail for good when that was the last. A lost attempt has its own cap (settings.max_losses), since most of a
 lost batch had not begun.';
 
-CREATE OR REPLACE FUNCTION dibs.end_claims(p_fence bigint, p_work_type text, p_ids uuid[], p_statuses text[], p_errors text[], p_permanent boolean[])
+CREATE OR REPLACE FUNCTION dibs.end_claims(p_fence bigint, p_ids uuid[], p_statuses text[], p_errors text[], p_permanent boolean[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
   v_ended uuid[];
+  v_work_type text;
+  v_attempts int;
   v_released uuid[];
 begin
   with ended as (
@@ -691,21 +685,24 @@ begin
           and (c.max_attempts is null or c.attempt_count < c.max_attempts)
         then v_now + dibs.backoff(c.attempt_count) end
     from unnest(p_ids, p_statuses, p_errors, p_permanent) o (id, status, error, permanent)
-    where c.thought_id = o.id and c.work_type = p_work_type
-      and c.fence = p_fence and c.status || '' = 'claimed' and o.status <> 'released'
-    returning c.thought_id
+    where c.thought_id = any (array[o.id])
+      and c.fence + 0 = p_fence and c.status || '' = 'claimed' and o.status <> 'released'
+    returning c.thought_id, c.work_type, c.attempt_count
   )
-  select array_agg(thought_id) into v_ended from ended;
-  perform dibs.forget_attempts(p_work_type, v_ended);
+  select array_agg(thought_id), min(work_type), max(attempt_count) into v_ended, v_work_type, v_attempts from ended;
+  if v_attempts > 1 then perform dibs.forget_attempts(v_work_type, v_ended); end if;
+  if cardinality(v_ended) = cardinality(p_ids) then return '{}'; end if;
 
-  with released as (
-    delete from public.thought_work_claims c
-    using unnest(p_ids, p_statuses) o (id, status)
-    where c.thought_id = o.id and c.work_type = p_work_type
-      and c.fence = p_fence and c.status || '' = 'claimed' and o.status = 'released'
-    returning c.thought_id
-  )
-  select array_agg(thought_id) into v_released from released;
+  if 'released' = any (p_statuses) then
+    with released as (
+      delete from public.thought_work_claims c
+      using unnest(p_ids, p_statuses) o (id, status)
+      where c.thought_id = any (array[o.id])
+        and c.fence + 0 = p_fence and c.status || '' = 'claimed' and o.status = 'released'
+      returning c.thought_id
+    )
+    select array_agg(thought_id) into v_released from released;
+  end if;
 
   -- What ended under this fence as it is told to end now may have done so in an earlier call.
   return array(
@@ -713,11 +710,11 @@ begin
     from unnest(p_ids, p_statuses) o (id, status)
     where not exists (
       select from public.thought_work_claims c
-      where c.thought_id = o.id and c.work_type = p_work_type and c.fence = p_fence and c.status = o.status)
+      where c.thought_id = o.id and c.fence + 0 = p_fence and c.status || '' = o.status offset 0)
     except select unnest(v_released)
     order by 1);
 end $function$;
-comment on function dibs.end_claims(bigint,text,uuid[],text[],text[],boolean[]) is 'Give the locked claims of a lease their outcomes.
+comment on function dibs.end_claims(bigint,uuid[],text[],text[],boolean[]) is 'Give the locked claims of a lease their outcomes.
 Returns the ids that this fence does not hold, nor has ended in the same way.';
 
 CREATE OR REPLACE FUNCTION dibs.end_tasks(p_tasks int8multirange, p_status text, p_lease dibs.lease, p_now timestamp with time zone)
@@ -730,7 +727,7 @@ begin
     select r * int8range(page << 7, (page + 1) << 7), p_lease.started_at, p_now, p_lease.fence, p_status,
       p_lease.worker_id
     from unnest(p_tasks) r, generate_series(lower(r) >> 7, (upper(r) - 1) >> 7) page;
-  perform dibs.free_keys(p_tasks);
+  if p_lease.plain is not true then perform dibs.free_keys(p_tasks); end if;
 end $function$;
 comment on function dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone) is 'Give tasks that are in no other place their outcome, and free their unique keys.';
 
@@ -758,7 +755,7 @@ CREATE OR REPLACE FUNCTION dibs.fill_pool(p_work_type text, p_call_began timesta
 AS $function$
 declare
   -- Cheaper passes need no rest.
-  c_cheap constant interval := '50 ms';
+  c_cheap constant interval := '10 ms';
   v_until timestamptz := clock_timestamp() + interval '2 s';
   v_before dibs.thought_pass;
   v_pass dibs.thought_pass;
@@ -777,6 +774,11 @@ begin
         or v_pass.cost > c_cheap and v_went_on < v_pass.began_at + 20 * v_pass.cost;
       v_pass.began_at := v_went_on;
       v_pass.cost := '0';
+      -- What claimers no longer look at, this pass finds again.
+      delete from dibs.thought_run where ctid = any (array(
+        select r.ctid from dibs.thought_run r
+        where r.work_type = p_work_type and r.fill < v_pass.fill - 2
+        for update skip locked));
     end if;
     select s.ids, s.reached into v_ids, v_pass.position
     from dibs.search_unclaimed(p_work_type, v_pass.position, 10000, v_until) s;
@@ -784,12 +786,13 @@ begin
     exit when v_ids <> '{}' or clock_timestamp() > v_until;
   end loop;
 
-  perform dibs.put_in_pool(p_work_type, v_ids);
   -- Asking in vain about a few thoughts, again and again, writes nothing.
   if v_ids <> '{}' or v_pass.cost > c_cheap or v_pass.position is distinct from v_before.position then
     update dibs.thought_pass
-    set position = v_pass.position, began_at = v_pass.began_at, cost = v_pass.cost
+    set position = v_pass.position, began_at = v_pass.began_at, cost = v_pass.cost,
+      fill = fill + case v_ids when '{}' then 0 else 1 end
     where work_type = p_work_type;
+    perform dibs.put_in_pool(p_work_type, v_ids);
   end if;
   return v_ids <> '{}';
 end $function$;
@@ -819,24 +822,15 @@ CREATE OR REPLACE FUNCTION dibs.forget_attempts(p_work_type text, p_ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
 AS $function$
 begin
   -- A memory that is locked is going away with its thought.
-  with forgotten as materialized (
-    select m.thought_id
-    from unnest(p_ids) ended (id)
-    join dibs.thought_attempt m on m.thought_id = ended.id and m.work_type = p_work_type
-    for update of m skip locked
-  )
   delete from dibs.thought_attempt m
-  using forgotten
-  where m.thought_id = forgotten.thought_id and m.work_type = p_work_type;
+  where m.work_type || '' = p_work_type and m.thought_id = any (array(
+    select m.thought_id
+    from dibs.thought_attempt m
+    where m.thought_id = any (p_ids) and m.work_type || '' = p_work_type
+    for update skip locked));
 end $function$;
 comment on function dibs.forget_attempts(text,uuid[]) is 'Forget the attempts of thoughts whose claim has ended: from then on the claim itself tells them.';
 
@@ -852,41 +846,78 @@ begin
 end $function$;
 comment on function dibs.free_keys(int8multirange) is 'Let others have the unique keys of tasks that ended.';
 
-CREATE OR REPLACE FUNCTION dibs.grant_next_thoughts(p_limit integer, p_work_type text, p_worker_id text, p_lease_seconds integer, p_max_attempts integer)
+CREATE OR REPLACE FUNCTION dibs.grant_named_thoughts(p_ids uuid[], p_work_type text, p_worker_id text, p_seconds_argument text, p_seconds integer, p_max_attempts integer)
  RETURNS bigint
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
+declare
+  v_ids uuid[];
 begin
-  perform dibs.reap_thoughts(p_work_type);
-  return (
-    select w.fence
-    from dibs.write_claims(
-      dibs.lock_next_claimable(p_work_type, p_limit),
-      p_work_type, p_worker_id, p_lease_seconds, p_max_attempts) w);
+  if cardinality(p_ids) > 1000 then perform dibs.check_ids('p_thought_ids', p_ids); end if;
+  -- What is plainly good needs no closer look, and function calls cost more than this.
+  if p_work_type ~ '^[\w.:@/-]{1,100}$' and p_worker_id ~ '^[\w.:@/-]{1,200}$' and p_seconds between 1 and 86400 then
+  else
+    perform dibs.check_claim(p_work_type, p_worker_id, p_seconds_argument, p_seconds);
+  end if;
+  -- Expired claims go first. A claim that is there still keeps its thought from this call.
+  perform dibs.reap_work_type(p_work_type);
+  if cardinality(p_ids) > 0 then
+    -- What is plainly taken is not locked, because each lock takes shared memory.
+    v_ids := array(
+      select distinct wanted.id
+      from unnest(p_ids) wanted (id)
+      where not exists (
+        select from public.thought_work_claims c
+        where c.thought_id = wanted.id and c.work_type || '' = p_work_type offset 0));
+    if v_ids <> '{}' then
+      v_ids := dibs.lock_claimable(p_work_type, v_ids);
+      return dibs.write_claims(v_ids, p_work_type, p_worker_id, p_seconds, p_max_attempts);
+    end if;
+  end if;
+  return null;
 end $function$;
-comment on function dibs.grant_next_thoughts(integer,text,text,integer,integer) is 'Grant up to so many thoughts that have no claim. Returns the fence of the grant.';
+comment on function dibs.grant_named_thoughts(uuid[],text,text,text,integer,integer) is 'Grant those of the thoughts that can be had. Returns the fence of the grant, null when it would be empty.';
+
+CREATE OR REPLACE FUNCTION dibs.grant_next_thoughts(p_work_type text, p_worker_id text, p_limit integer, p_lease_seconds integer, p_max_attempts integer)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_ids uuid[];
+begin
+  if p_work_type ~ '^[\w.:@/-]{1,100}$' and p_worker_id ~ '^[\w.:@/-]{1,200}$' and p_limit between 1 and 1000
+      and p_lease_seconds between 1 and 86400 and p_max_attempts between 1 and 1000 then
+    -- Plainly good: no closer look.
+  else
+    perform dibs.check_claim(p_work_type, p_worker_id, 'p_lease_seconds', p_lease_seconds),
+      dibs.check_between('p_limit', p_limit, 1, 1000),
+      dibs.check_between('p_max_attempts', p_max_attempts, 1, 1000);
+  end if;
+  perform dibs.reap_work_type(p_work_type);
+  v_ids := dibs.lock_next_claimable(p_work_type, p_limit);
+  return dibs.write_claims(v_ids, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts);
+end $function$;
+comment on function dibs.grant_next_thoughts(text,text,integer,integer,integer) is 'Grant up to so many thoughts that have no claim. Returns the fence of the grant, null when it would be empty.
+PT400 for what no claim can have.';
 
 CREATE OR REPLACE FUNCTION dibs.granted_thoughts(p_fence bigint)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
 AS $function$
+declare
+  v_now timestamptz := dibs.clock();
 begin
   return query
-    select c.thought_id, c.fence::text, c.attempt_count, c.ttl_expires_at, dibs.ms_until(c.ttl_expires_at), t.content,
-      t.metadata
-    from public.thought_work_claims c
-    join public.thoughts t on t.id = c.thought_id
+    select c.thought_id, c.fence::text, c.attempt_count, c.ttl_expires_at,
+      greatest(0, date_part('epoch', c.ttl_expires_at - v_now) * 1000)::int, t.content, t.metadata
+    from public.thought_work_claims c,
+      lateral (select t.content, t.metadata from public.thoughts t where t.id = c.thought_id offset 0) t
     where c.fence = p_fence and c.status || '' = 'claimed'
-    order by c.thought_id;
+    order by uuid_send(c.thought_id);
 end $function$;
 comment on function dibs.granted_thoughts(bigint) is 'What a grant still holds, with what a worker needs of it.';
 
@@ -918,25 +949,23 @@ CREATE OR REPLACE FUNCTION dibs.held_tasks_json(p_lease dibs.lease)
  SET search_path TO ''
 AS $function$
 declare
+  v_run int8range := range_merge(p_lease.held);
   v_tasks text;
 begin
   -- Put together as text: a hundred objects built as json cost as much as claiming them.
-  if p_lease.plain then
+  if p_lease.plain and p_lease.held = v_run::int8multirange then
+    -- The usual lease, a run of tasks never tried: a range of the log's key.
     select string_agg(format('{"id":"%s","type":%s,"payload":%s,"attempt":1,"max_attempts":%s}',
-        t.id, to_json(t.type), t.payload, t.max_attempts), ',' order by t.priority, t.run_at, t.id)
-      into v_tasks from unnest(p_lease.held) r,
-      lateral (
-        select * from dibs.log l
-        where l.id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
-          and l.id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid
-        offset 0
-      ) t;
+        id, to_json(type), payload, max_attempts), ',' order by priority, run_at, id)
+      into v_tasks from dibs.log
+      where id >= encode(int8send(lower(v_run) << 16) || int8send(0), 'hex')::uuid
+        and id < encode(int8send(upper(v_run) << 16) || int8send(0), 'hex')::uuid;
   else
     select string_agg(format('{"id":"%s","type":%s,"payload":%s,"attempt":%s,"max_attempts":%s}',
-        t.id, to_json(t.type), t.payload, t.attempt, t.max_attempts), ',')
-      into v_tasks from dibs.held_tasks(p_lease) t;
+        id, to_json(type), payload, attempt, max_attempts), ',')
+      into v_tasks from dibs.held_tasks(p_lease);
   end if;
-  return format('[%s]', v_tasks);
+  return '[' || coalesce(v_tasks, '') || ']';
 end $function$;
 comment on function dibs.held_tasks_json(dibs.lease) is 'The tasks of a lease as its worker gets them: [{id, type, payload, attempt, max_attempts}].';
 
@@ -1037,108 +1066,34 @@ exception when data_exception then
 end $function$;
 comment on function dibs.is_moment(text) is 'Whether a text is a timestamp, such as 2027-01-31T09:30:00Z.';
 
-CREATE OR REPLACE FUNCTION dibs.lease_at_hint(p_worker_id text, p_type text, p_limit integer, p_lease_seconds integer)
- RETURNS dibs.lease
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  v_now timestamptz := dibs.clock();
-  v_lease dibs.lease;
-begin
-  with lane as materialized (
-    select l.* from dibs.hinted_lane l,
-      lateral (
-        (select from dibs.ready r
-          where p_type = '' and r.priority = l.priority and r.run_at <= v_now
-            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task) limit 1)
-        union all
-        (select from dibs.ready r
-          where p_type <> '' and r.type = p_type and r.priority = l.priority and r.run_at <= v_now
-            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task) limit 1)
-      ) due
-    where l.type = p_type order by l.priority limit 1
-  ), locked as materialized (
-    select r.* from lane l,
-      lateral (
-        select * from (
-          select r.ctid as at, r.run, r.plain from dibs.ready r
-          where p_type = '' and r.priority = l.priority and r.run_at <= v_now
-            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
-          order by r.run_at, lower(r.run) limit ceil(p_limit / l.run_length)::int for update skip locked) of_any_type
-        union all
-        select * from (
-          select r.ctid as at, r.run, r.plain from dibs.ready r
-          where p_type <> '' and r.type = p_type and r.priority = l.priority and r.run_at <= v_now
-            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
-          order by r.run_at, lower(r.run) limit ceil(p_limit / l.run_length)::int for update skip locked) of_the_type
-      ) r
-    where l.made_at > v_now - interval '100 ms' and l.sweep_at > v_now
-  ), taken as materialized (
-    select array_agg(at) as at, range_agg(run) as tasks from locked
-    having sum(upper(run) - lower(run)) = p_limit and bool_and(plain)
-  ), deleted as (
-    delete from dibs.ready where ctid = any ((select at from taken)::tid[])
-  )
-  insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
-    select v_now, v_now + p_lease_seconds * interval '1 s', tasks, true, p_worker_id from taken
-    returning * into v_lease;
-  return v_lease;
-end $function$;
-comment on function dibs.lease_at_hint(text,text,integer,integer) is 'The usual claim, in one statement: the runs at the hint of the first lane that has any are exactly as many tasks
-as are wanted. Otherwise null, and nothing was done.';
-
-CREATE OR REPLACE FUNCTION dibs.lease_of_thoughts(p_fence bigint)
- RETURNS jsonb
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-begin
-  return (
-    select jsonb_build_object(
-      'fence', min(g.fence),
-      'lease_expires_at', min(g.lease_expires_at),
-      'lease_ms', dibs.ms_until(min(g.lease_expires_at)),
-      'thoughts', coalesce(jsonb_agg(jsonb_build_object(
-        'id', g.thought_id, 'attempt', g.attempt, 'content', g.content, 'metadata', g.metadata)), '[]'))
-    from dibs.granted_thoughts(p_fence) g);
-end $function$;
-comment on function dibs.lease_of_thoughts(bigint) is 'A grant as one JSON object. lease_ms is what is left of it, for workers whose clocks are not to be trusted.';
-
 CREATE OR REPLACE FUNCTION dibs.lease_tasks(p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer)
  RETURNS dibs.lease
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
+  v_types text[] := coalesce(array_remove(p_types, ''), array['']);
   v_taken record;
   v_lease dibs.lease;
 begin
-  if p_limit between 1 and 1000 and p_lease_seconds between 1 and 86400 and p_worker_id ~ '^[\w.:@/-]{1,200}$' then
-    if cardinality(p_types) > 1 then
-      v_lease := null;
-    else
-      v_lease := dibs.lease_at_hint(p_worker_id, coalesce(p_types[1], ''), p_limit, p_lease_seconds);
-      if v_lease.fence is not null then return v_lease; end if;
-    end if;
-  else
+  if (p_limit between 1 and 1000 and p_lease_seconds between 1 and 86400 and p_worker_id ~ '^[\w.:@/-]{1,200}$')
+    is not true then
     perform dibs.check_label('p_worker_id', p_worker_id, 200),
       dibs.check_between('p_limit', p_limit, 1, 1000),
       dibs.check_between('p_lease_seconds', p_lease_seconds, 1, 86400);
   end if;
-
-  v_taken := dibs.take_tasks(p_types, p_limit, false);
-  if v_taken.tasks is null then
+  v_taken := dibs.take_tasks(v_types, p_limit, false);
+  for v_look in 1..4 loop
+    exit when v_taken.tasks is not null;
     -- Empty is only said after a look at everything: what leases lost, and what lies behind the hints.
-    perform dibs.reap_leases();
-    for v_look in 1..4 loop
-      v_taken := dibs.take_tasks(p_types, p_limit, true);
-      exit when v_taken.tasks is not null or v_look = 4 or not exists (select from dibs.due_lanes(p_types));
-      -- What is due is for a moment in the hands of other claims, which may leave a rest of it.
+    if v_taken.swept then
+      -- What is due all the same is for a moment in the hands of other claims, which may leave a rest of it.
+      exit when not exists (select from dibs.due_lanes(v_types));
       perform pg_sleep(0.001);
-    end loop;
-    if v_taken.tasks is null then return null; end if;
-  end if;
+    end if;
+    v_taken := dibs.take_tasks(v_types, p_limit, true);
+  end loop;
+  if v_taken.tasks is null then return null; end if;
   insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
     values (v_taken.at, v_taken.at + p_lease_seconds * interval '1 s',
       case when v_taken.plain then v_taken.tasks else dibs.single_out_suspect(v_taken.tasks) end, v_taken.plain,
@@ -1152,42 +1107,27 @@ CREATE OR REPLACE FUNCTION dibs.lock_claimable(p_work_type text, p_ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
 AS $function$
 declare
-  v_now timestamptz := dibs.clock();
-  v_ids uuid[];
+  v_ids uuid[] := dibs.lock_claiming(p_work_type, p_ids);
 begin
-  -- What is plainly taken goes first, because each lock below takes shared memory.
-  v_ids := array(
-    select wanted.id
-    from unnest(p_ids) wanted (id)
-    where not exists (
-      select from public.thought_work_claims c
-      where c.thought_id = wanted.id and c.work_type = p_work_type
-        and (c.status <> 'claimed' or c.ttl_expires_at > v_now)));
-  if v_ids = '{}' then return v_ids; end if;
-  v_ids := dibs.lock_claiming(p_work_type, v_ids);
-  v_ids := dibs.lock_thoughts(v_ids);
-  return dibs.lock_unclaimed(p_work_type, v_ids, v_now);
+  return array(
+    select t.id
+    from unnest(v_ids) wanted (id),
+      lateral (select t.id from public.thoughts t where t.id = wanted.id for key share skip locked offset 0) t);
 end $function$;
-comment on function dibs.lock_claimable(text,uuid[]) is 'Those of the thoughts that can be had, kept from everybody else until the end of the transaction.
-Never waits for another claimer: whatever somebody else is at is left to them.';
+comment on function dibs.lock_claimable(text,uuid[]) is 'Those of the thoughts that nobody else is claiming this moment and nobody is deleting: kept so until the end of
+the transaction. Never waits: whatever somebody else is at is left to them.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_claiming(p_work_type text, p_ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
+declare
+  v_seed bigint := hashtextextended('dibs.claim:' || p_work_type, 0);
 begin
-  return array(
-    select id from unnest(p_ids) id
-    where pg_try_advisory_xact_lock(hashtextextended('dibs.claim:' || p_work_type || ':' || id, 0)));
+  return array(select id from unnest(p_ids) id where pg_try_advisory_xact_lock(uuid_hash_extended(id, v_seed)));
 exception when out_of_memory then
   perform dibs.refuse('PT503', 'too many claims at once for the lock table of this database',
     'Ask for fewer thoughts in one call, or raise max_locks_per_transaction.');
@@ -1199,19 +1139,13 @@ CREATE OR REPLACE FUNCTION dibs.lock_held_thoughts(p_fence bigint)
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
 AS $function$
 begin
   return array(
     select c.thought_id
     from public.thought_work_claims c
     where c.fence = p_fence and c.status || '' = 'claimed'
-    order by c.thought_id
+    order by uuid_send(c.thought_id)
     for update);
 end $function$;
 comment on function dibs.lock_held_thoughts(bigint) is 'What a grant still holds, locked, so that it stays held until the end of the transaction.';
@@ -1227,74 +1161,29 @@ declare
   v_ids uuid[];
   v_locked uuid[] := '{}';
 begin
-  while cardinality(v_locked) < p_limit loop
-    v_ids := dibs.take_from_pool(p_work_type, p_limit - cardinality(v_locked));
-    if v_ids = '{}' and not v_searching then
+  loop
+    v_ids := dibs.take_from_pool(p_work_type, p_limit - cardinality(v_locked), p_limit);
+    if v_ids = '{}' then
+      if v_searching then
+        exit when not dibs.fill_pool(p_work_type, v_began);
+        continue;
+      end if;
       v_searching := pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0));
-      if v_searching then continue; end if;  -- whoever searched before may have filled it by now
-      -- Somebody is searching for all. Rather than wait, look around a little.
-      return v_locked || dibs.lock_claimable(p_work_type,
-        array(select unnest(dibs.look_around(p_work_type, p_limit)) except select unnest(v_locked)
-          order by 1 limit p_limit - cardinality(v_locked)));
-    elsif v_ids = '{}' then
-      exit when not dibs.fill_pool(p_work_type, v_began);
+      continue when v_searching;  -- whoever searched before may have filled it by now
+      -- Somebody is searching for all. Rather than wait, look around a little, unless there are some already.
+      exit when v_locked <> '{}';
+      return dibs.lock_claimable(p_work_type, dibs.look_around(p_work_type, p_limit));
     end if;
-    v_locked := v_locked || dibs.lock_claimable(p_work_type,
-      array(select unnest(v_ids) except select unnest(v_locked) order by 1));
+    v_ids := dibs.lock_claimable(p_work_type, v_ids);
+    -- A thought that stood in the pool twice could be locked twice.
+    v_locked := case v_locked when '{}' then v_ids
+      else array(select unnest(v_locked) union select unnest(v_ids)) end;
+    exit when cardinality(v_locked) >= p_limit;
   end loop;
   return v_locked;
 end $function$;
-comment on function dibs.lock_next_claimable(text,integer) is 'Up to so many thoughts that have no claim, locked as lock_claimable does. Fewer only when a whole pass found no
-more, or while another caller searches.';
-
-CREATE OR REPLACE FUNCTION dibs.lock_thoughts(p_ids uuid[])
- RETURNS uuid[]
- LANGUAGE plpgsql
- SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
-AS $function$
-begin
-  return array(
-    select t.id from public.thoughts t where t.id = any (p_ids) order by t.id for key share skip locked);
-end $function$;
-comment on function dibs.lock_thoughts(uuid[]) is 'Those ids that are thoughts and not being deleted, kept from deletion for the rest of the transaction.';
-
-CREATE OR REPLACE FUNCTION dibs.lock_unclaimed(p_work_type text, p_ids uuid[], p_now timestamp with time zone)
- RETURNS uuid[]
- LANGUAGE plpgsql
- SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
-AS $function$
-declare
-  v_expired uuid[];
-begin
-  v_expired := array(
-    select c.thought_id
-    from unnest(p_ids) wanted (id)
-    join public.thought_work_claims c on c.thought_id = wanted.id and c.work_type = p_work_type
-    where c.status || '' = 'claimed' and c.ttl_expires_at <= p_now
-      and (c.max_attempts is null or c.attempt_count < c.max_attempts)
-    for update of c skip locked);
-  -- A claim that is there but was not locked is being renewed, released or reaped, or has no attempt left.
-  return array(
-    select wanted.id
-    from unnest(p_ids) wanted (id)
-    where not exists (
-      select from public.thought_work_claims c where c.thought_id = wanted.id and c.work_type = p_work_type)
-    union all
-    select unnest(v_expired));
-end $function$;
-comment on function dibs.lock_unclaimed(text,uuid[],timestamp with time zone) is 'Those ids that have no claim, or an expired one that nobody else is working on; the expired ones locked.';
+comment on function dibs.lock_next_claimable(text,integer) is 'Up to so many thoughts that probably have no claim, locked as lock_claimable does. Fewer only when the search
+has come to the end of all thoughts, or while another caller searches.';
 
 CREATE OR REPLACE FUNCTION dibs.log_of(p_tasks int8multirange)
  RETURNS SETOF dibs.log
@@ -1345,7 +1234,7 @@ AS $function$
 $function$;
 comment on function dibs.lost_error(text,integer,integer) is 'What is written down about an attempt whose worker was not heard of again.';
 
-CREATE OR REPLACE FUNCTION dibs.make_hint(p_lane dibs.hinted_lane, p_swept_from timestamp with time zone, p_seen_run_at timestamp with time zone, p_seen_task bigint)
+CREATE OR REPLACE FUNCTION dibs.make_hint(p_lane dibs.hinted_lane, p_swept_from timestamp with time zone, p_run_length real)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -1355,11 +1244,25 @@ declare
   v_took interval := v_now - p_swept_from;
   -- Where work was seen becomes the beginning only 100 ms later: a slower claim may still put a rest before it.
   v_proven boolean := p_lane.made_at < v_now - interval '100 ms';
+  v_head record;
 begin
+  -- An idle poll writes nothing.
+  if p_run_length is null and (v_took > interval '10 ms') is not true then return; end if;
+  if p_lane.type = '' then
+    select r.run_at, lower(r.run) as task into v_head from dibs.ready r
+      where r.priority = p_lane.priority and r.run_at <= v_now
+        and (r.run_at, lower(r.run)) >= (p_lane.begin_run_at, p_lane.begin_task)
+      order by r.run_at, lower(r.run) limit 1;
+  else
+    select r.run_at, lower(r.run) as task into v_head from dibs.ready r
+      where r.type = p_lane.type and r.priority = p_lane.priority and r.run_at <= v_now
+        and (r.run_at, lower(r.run)) >= (p_lane.begin_run_at, p_lane.begin_task)
+      order by r.run_at, lower(r.run) limit 1;
+  end if;
   insert into dibs.hint values (p_lane.type, p_lane.priority, v_now,
     case when v_proven then p_lane.seen_run_at else p_lane.begin_run_at end,
     case when v_proven then p_lane.seen_task else p_lane.begin_task end,
-    coalesce(p_seen_run_at, p_lane.seen_run_at), coalesce(p_seen_task, p_lane.seen_task), p_lane.run_length,
+    coalesce(v_head.run_at, v_now), coalesce(v_head.task, 0), coalesce(p_run_length, p_lane.run_length),
     -- While an old snapshot is held a sweep gets slow; it then comes so seldom that it takes a twentieth of the time.
     coalesce(v_now + greatest(v_took * 20, interval '1 s'), p_lane.sweep_at),
     coalesce(v_now + greatest(v_took - interval '100 ms', interval '0') * 20, p_lane.sweep_if_empty_at));
@@ -1371,7 +1274,7 @@ begin
       for update skip locked));
   end if;
 end $function$;
-comment on function dibs.make_hint(dibs.hinted_lane,timestamp with time zone,timestamp with time zone,bigint) is 'Note where the work of a lane begins, for the claims to come. Claims that run at once may each make one; that is
+comment on function dibs.make_hint(dibs.hinted_lane,timestamp with time zone,real) is 'Note where the work of a lane begins, for the claims to come. Claims that run at once may each make one; that is
 harmless.';
 
 CREATE OR REPLACE FUNCTION dibs.make_ready(p_tasks int8multirange, p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
@@ -1389,6 +1292,28 @@ begin
 end $function$;
 comment on function dibs.make_ready(int8multirange,timestamp with time zone) is 'Let tasks that are in no other place wait for their next claim, from p_run_at on. Null: in the place they had,
 for whoever hands work back has not made it younger.';
+
+CREATE OR REPLACE FUNCTION dibs.make_reap_hint(p_work_type text, p_reaped_until timestamp with time zone, p_began timestamp with time zone, p_look_from_start_at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  insert into dibs.reap_hint values (p_work_type, v_now, p_reaped_until,
+    case when p_look_from_start_at > p_began then p_look_from_start_at
+      -- Looks from the start get slow while an old snapshot is held; they then take a twentieth of the time.
+      else v_now + greatest(20 * (v_now - p_began), interval '100 ms') end);
+  -- Now and then, those that nobody reads any more.
+  if random() < 0.02 then
+    delete from dibs.reap_hint where ctid = any (array(
+      select ctid from dibs.reap_hint
+      where work_type = p_work_type and made_at < v_now - interval '10 s'
+      for update skip locked));
+  end if;
+end $function$;
+comment on function dibs.make_reap_hint(text,timestamp with time zone,timestamp with time zone,timestamp with time zone) is 'Note that a look that began at p_began found nothing due until p_reaped_until.';
 
 CREATE OR REPLACE FUNCTION dibs.ms_until(p_moment timestamp with time zone)
  RETURNS integer
@@ -1477,9 +1402,7 @@ AS $function$
 begin
   if exists (select from dibs.thought_pass) then
     perform dibs.put_in_pool(f.work_type, array_agg(f.thought_id))
-    from freed f
-    join dibs.thought_pass p on p.work_type = f.work_type
-    join public.thoughts t on t.id = f.thought_id
+    from freed f, lateral (select from public.thoughts t where t.id = f.thought_id offset 0) t
     group by f.work_type;
   end if;
   return null;
@@ -1487,18 +1410,18 @@ end $function$;
 comment on function dibs.pool_freed_thoughts() is 'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because deleting
 a thought deletes its claims, and who may do that need not have rights in Dibs.';
 
-CREATE OR REPLACE FUNCTION dibs.put_in_pool(p_work_type text, p_ids uuid[])
+CREATE OR REPLACE FUNCTION dibs.put_in_pool(p_work_type text, p_ids uuid[], p_piece integer DEFAULT 100)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
-  insert into dibs.thought_run (work_type, ids)
-  select p_work_type, array_agg(id)
-  from unnest(p_ids) with ordinality pooled (id, n)
-  group by (n - 1) / 100;
+  insert into dibs.thought_run (work_type, fill, ids)
+  select p.work_type, p.fill, p_ids[first : first + p_piece - 1]
+  from dibs.thought_pass p, generate_series(1, cardinality(p_ids), p_piece) first
+  where p.work_type = p_work_type;
 end $function$;
-comment on function dibs.put_in_pool(text,uuid[]) is 'Add thoughts to the pool of a work type.';
+comment on function dibs.put_in_pool(text,uuid[],integer) is 'Add thoughts to the pool of a work type that has one, so many a row.';
 
 CREATE OR REPLACE FUNCTION dibs.put_task(p_type text, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_unique_key text, OUT id uuid, OUT deduplicated boolean)
  RETURNS record
@@ -1547,7 +1470,8 @@ begin
     from (
       select min(place) - 1 as first, options, array_agg(place) as places, array_agg(payload) as payloads
       from (
-        select place, t -> 'payload' as payload, case jsonb_typeof(t) when 'object' then t - 'payload' else t end as options
+        select place, t -> 'payload' as payload,
+          case jsonb_typeof(t) when 'object' then t - 'payload' else t end as options
         from jsonb_array_elements(p_tasks) with ordinality u(t, place)
       ) item
       group by options order by first
@@ -1597,12 +1521,6 @@ CREATE OR REPLACE FUNCTION dibs.quarantine_lost(p_work_type text, p_ids uuid[], 
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
 AS $function$
 declare
   v_quarantined uuid[];
@@ -1611,13 +1529,12 @@ begin
     update public.thought_work_claims c
     set status = 'failed', finished_at = p_now,
       last_error = dibs.lost_error(c.worker_id, c.attempt_count, c.max_attempts)
-    from unnest(p_ids) due (id)
-    where c.thought_id = due.id and c.work_type = p_work_type
+    where c.thought_id = any (p_ids) and c.work_type || '' = p_work_type
       and c.status || '' = 'claimed' and c.attempt_count >= c.max_attempts
     returning c.thought_id
   )
   select array_agg(thought_id) into v_quarantined from quarantined;
-  perform dibs.forget_attempts(p_work_type, v_quarantined);
+  if v_quarantined is not null then perform dibs.forget_attempts(p_work_type, v_quarantined); end if;
 end $function$;
 comment on function dibs.quarantine_lost(text,uuid[],timestamp with time zone) is 'Of the expired claims, fail for good those without an attempt left: a thought that keeps losing its worker must
 not loop forever.';
@@ -1669,7 +1586,11 @@ CREATE OR REPLACE FUNCTION dibs.reap_thoughts(p_work_type text DEFAULT NULL::tex
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_reaped int := 0;
@@ -1693,34 +1614,58 @@ CREATE OR REPLACE FUNCTION dibs.reap_work_type(p_work_type text)
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
+  v_began timestamptz := clock_timestamp();
+  v_look record;
   v_due uuid[];
   v_reaped int := 0;
 begin
+  select hint.*, look.begin_at,
+      exists (
+        select from public.thought_work_claims c
+        where c.work_type = p_work_type and c.status = 'claimed'
+          and c.ttl_expires_at >= look.begin_at and c.ttl_expires_at <= v_now offset 0)
+      or exists (
+        select from public.thought_work_claims c
+        where c.work_type = p_work_type and c.status || '' = 'failed'
+          and c.retry_at >= look.begin_at and c.retry_at <= v_now offset 0) as due
+    into v_look
+    from (select) once
+    left join lateral (
+      select * from dibs.reap_hint h where h.work_type = p_work_type order by h.made_at desc limit 1) hint on true,
+    lateral (
+      select case when hint.look_from_start_at > v_began then hint.reaped_until else '-infinity' end as begin_at
+      offset 0) look;
+  if not v_look.due then
+    if v_look.begin_at > '-infinity' and v_look.made_at < v_began - interval '100 ms'
+        or v_look.begin_at = '-infinity' and clock_timestamp() > v_began + interval '1 ms' then
+      perform dibs.make_reap_hint(p_work_type, v_now, v_began, v_look.look_from_start_at);
+    end if;
+    return 0;
+  end if;
+
   loop
     -- Thoughts are locked too: the memory of attempts points at them and must not wait for a deletion.
     v_due := array(
       select c.thought_id
-      from public.thought_work_claims c join public.thoughts t on t.id = c.thought_id
-      where c.work_type = p_work_type and c.status = 'claimed' and c.ttl_expires_at <= v_now
+      from public.thought_work_claims c,
+        lateral (select from public.thoughts t where t.id = c.thought_id for key share skip locked offset 0) t
+      where c.work_type = p_work_type and c.status = 'claimed'
+        and c.ttl_expires_at >= v_look.begin_at and c.ttl_expires_at <= v_now
       order by c.ttl_expires_at
       limit 5000
-      for update of c skip locked for key share of t skip locked
+      for update of c skip locked
     ) || array(
       select c.thought_id
-      from public.thought_work_claims c join public.thoughts t on t.id = c.thought_id
-      where c.work_type = p_work_type and c.status = 'failed' and c.retry_at <= v_now
+      from public.thought_work_claims c,
+        lateral (select from public.thoughts t where t.id = c.thought_id for key share skip locked offset 0) t
+      where c.work_type = p_work_type and c.status || '' = 'failed'
+        and c.retry_at >= v_look.begin_at and c.retry_at <= v_now
       order by c.retry_at
       limit 5000
-      for update of c skip locked for key share of t skip locked
+      for update of c skip locked
     );
     exit when v_due = '{}';
     perform dibs.quarantine_lost(p_work_type, v_due, v_now);
@@ -1800,19 +1745,13 @@ CREATE OR REPLACE FUNCTION dibs.renew_thoughts(p_fence bigint, p_lease_seconds i
  RETURNS SETOF uuid
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
 AS $function$
 declare
   v_held uuid[] := dibs.lock_held_thoughts(p_fence);
   v_now timestamptz := dibs.clock();
 begin
   update public.thought_work_claims c
-  set ttl_expires_at = v_now + make_interval(secs => p_lease_seconds)
+  set ttl_expires_at = v_now + p_lease_seconds * interval '1 s'
   where c.fence = p_fence and c.status || '' = 'claimed';
   return query select unnest(v_held);
 end $function$;
@@ -1910,6 +1849,7 @@ begin
       ('dibs.effect', 'select, insert, update, delete'),
       ('dibs.dispatch', 'select, insert, update, delete'),
       ('dibs.thought_attempt', 'select, insert, update, delete'),
+      ('dibs.reap_hint', 'select, insert, update, delete'),
       ('dibs.thought_pass', 'select, insert, update, delete'),
       ('dibs.settings', 'select, update'),
       ('dibs.fence', 'usage'),
@@ -1938,31 +1878,30 @@ CREATE OR REPLACE FUNCTION dibs.search_unclaimed(p_work_type text, p_from uuid, 
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
 AS $function$
 declare
+  v_size int := least(10 * p_wanted, 10000);
   v_step uuid[];
 begin
   ids := '{}';
   reached := coalesce(p_from, '00000000-0000-0000-0000-000000000000');
   loop
-    v_step := array(select t.id from public.thoughts t where t.id >= reached order by t.id limit 10001);
+    v_step := array(select t.id from public.thoughts t where t.id >= reached order by t.id limit v_size + 1);
     -- One stretch of the primary key each.
     ids := ids || array(
-      select id from unnest(v_step[:10000]) id
+      select id from unnest(v_step[:v_size]) id
       except
       select c.thought_id
       from public.thought_work_claims c
       where c.thought_id >= v_step[1] and c.thought_id <= v_step[cardinality(v_step)]
-        and c.work_type || '' = p_work_type);
-    reached := v_step[10001];
+        and c.work_type || '' = p_work_type
+      order by 1);
+    reached := v_step[v_size + 1];
     exit when reached is null or cardinality(ids) >= p_wanted or clock_timestamp() > p_until;
   end loop;
 end $function$;
-comment on function dibs.search_unclaimed(text,uuid,integer,timestamp with time zone) is 'Thoughts without a claim from an id (null: the first) on, in steps of 10000 thoughts, until enough are found,
-the last thought (reached is null then), or a moment.';
+comment on function dibs.search_unclaimed(text,uuid,integer,timestamp with time zone) is 'Thoughts without a claim from an id (null: the first) on, in steps of at most 10000 thoughts, until enough are
+found, the last thought (reached is null then), or a moment.';
 
 CREATE OR REPLACE FUNCTION dibs.settle(p_fence text, p_outcomes jsonb, p_rest text, OUT settled integer, OUT lost uuid[])
  RETURNS record
@@ -1972,6 +1911,7 @@ AS $function$
 declare
   v_fence bigint;
 begin
+  -- The usual end first: it has no more to it than this.
   if p_rest = 'succeeded' and p_outcomes = '[]' then
     settled := dibs.complete_lease(p_fence);
     lost := '{}';
@@ -2067,47 +2007,43 @@ CREATE OR REPLACE FUNCTION dibs.settle_thoughts(p_fence bigint, p_outcomes jsonb
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
 AS $function$
 declare
-  v_ids uuid[];
-  v_statuses text[];
+  v_ids uuid[] := '{}';
+  v_statuses text[] := '{}';
   v_errors text[];
   v_metadata jsonb[];
   v_permanent boolean[];
-  v_rest uuid[] := '{}';
+  v_edits boolean;
   v_held uuid[];
-  v_work_type text := (select c.work_type from public.thought_work_claims c where c.fence = p_fence limit 1);
+  v_rest uuid[] := '{}';
 begin
-  perform dibs.check_rest(p_rest);
-  select coalesce(array_agg(id order by id), '{}'), array_agg(status order by id),
-      array_agg(error order by id), array_agg(metadata order by id), array_agg(permanent order by id)
-    into v_ids, v_statuses, v_errors, v_metadata, v_permanent
-    from dibs.read_outcomes(p_outcomes);
-
-  -- Thoughts before their claims, each in the order of ids: whoever deletes a thought goes the same way.
-  perform from public.thoughts t
-    where t.id in (select o.id from unnest(v_ids, v_metadata) o (id, metadata) where o.metadata is not null)
-    order by t.id
-    for no key update;
-  v_held := dibs.lock_held_thoughts(p_fence);
-  if p_rest is not null then
-    v_rest := array(select unnest(v_held) except select unnest(v_ids));
-    v_statuses := v_statuses || array_fill(p_rest, array[cardinality(v_rest)]);
+  if p_rest not in ('succeeded', 'failed', 'released') then perform dibs.check_rest(p_rest); end if;
+  if p_outcomes <> '[]' then
+    select array_agg(id order by id), array_agg(status order by id), array_agg(error order by id),
+        array_agg(metadata order by id), array_agg(permanent order by id), bool_or(metadata is not null)
+      into v_ids, v_statuses, v_errors, v_metadata, v_permanent, v_edits
+      from dibs.read_outcomes(p_outcomes);
+    if v_edits then
+      -- Thoughts before their claims, each in the order of ids: whoever deletes a thought goes the same way.
+      perform from unnest(v_ids, v_metadata) o (id, metadata),
+          lateral (select from public.thoughts t where t.id = o.id for no key update offset 0) t
+        where o.metadata is not null;
+    end if;
   end if;
 
-  update public.thoughts t
-  set metadata = coalesce(t.metadata, '{}') || o.metadata
-  from unnest(v_ids, v_metadata) o (id, metadata)
-  join public.thought_work_claims c on c.thought_id = o.id and c.work_type = v_work_type
-  where t.id = o.id and o.metadata is not null and c.fence = p_fence and c.status || '' = 'claimed';
-
-  lost := dibs.end_claims(p_fence, v_work_type, v_ids || v_rest, v_statuses, v_errors, v_permanent);
+  v_held := dibs.lock_held_thoughts(p_fence);
+  if v_edits then
+    update public.thoughts t
+    set metadata = coalesce(t.metadata, '{}') || o.metadata
+    from unnest(v_ids, v_metadata) o (id, metadata)
+    where t.id = any (array[o.id]) and o.metadata is not null and o.id = any (v_held);
+  end if;
+  if p_rest is not null then
+    v_rest := case v_ids when '{}' then v_held else array(select unnest(v_held) except select unnest(v_ids)) end;
+    v_statuses := v_statuses || array_fill(p_rest, array[cardinality(v_rest)]);
+  end if;
+  lost := dibs.end_claims(p_fence, v_ids || v_rest, v_statuses, v_errors, v_permanent);
   settled := cardinality(v_ids) + cardinality(v_rest) - cardinality(lost);
 end $function$;
 comment on function dibs.settle_thoughts(bigint,jsonb,text) is 'Settle thoughts of one lease, as settle_lease says: all that is named and still held, and with p_rest all else
@@ -2132,19 +2068,12 @@ CREATE OR REPLACE FUNCTION dibs.take_away(p_work_type text, p_ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
 AS $function$
 begin
   with gone as (
     delete from public.thought_work_claims c
-    using unnest(p_ids) due (id)
-    where c.thought_id = due.id and c.work_type = p_work_type
-      and (c.status = 'claimed' or c.retry_at is not null)
+    where c.thought_id = any (p_ids) and c.work_type || '' = p_work_type
+      and (c.status || '' = 'claimed' or c.retry_at is not null)
     returning c.*
   )
   insert into dibs.thought_attempt as m (thought_id, work_type, attempts, last_error)
@@ -2156,44 +2085,51 @@ begin
 end $function$;
 comment on function dibs.take_away(text,uuid[]) is 'Delete claims that expired or wait for a retry, remembering their attempts.';
 
-CREATE OR REPLACE FUNCTION dibs.take_from_pool(p_work_type text, p_wanted integer)
+CREATE OR REPLACE FUNCTION dibs.take_from_pool(p_work_type text, p_wanted integer, p_piece integer)
  RETURNS uuid[]
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
 AS $function$
 declare
-  v_from uuid := gen_random_uuid();
-  v_ids uuid[];
+  v_fill bigint := (select p.fill from dibs.thought_pass p where p.work_type = p_work_type);
+  v_place uuid := gen_random_uuid();
+  v_from bigint := v_fill;
+  v_runs int := ceil(p_wanted / 100.0);
+  v_taken uuid[];
+  v_ids uuid[] := '{}';
 begin
-  loop
+  while cardinality(v_ids) < p_wanted loop
+    -- Runs are never updated, so that the row locked is the very row deleted.
     with run as materialized (
-      select r.place, r.ids
+      select r.ctid as at, r.ids
       from dibs.thought_run r
-      where r.work_type = p_work_type and r.place >= v_from
-      order by r.place
-      limit ceil(p_wanted / 100.0)
+      where r.work_type = p_work_type and (r.fill, r.place) >= (v_from, v_place)
+      order by r.fill, r.place
+      limit v_runs
       for update skip locked
-    ), taken as (
-      delete from dibs.thought_run r
-      where r.work_type = p_work_type and r.place = any (array(select run.place from run))
+    ), gone as (
+      delete from dibs.thought_run where ctid = any (array(select run.at from run))
     )
-    select coalesce(array_agg(id), '{}') into v_ids from run, unnest(run.ids) id;
-    exit when v_ids <> '{}' or v_from = '00000000-0000-0000-0000-000000000000';
-    v_from := '00000000-0000-0000-0000-000000000000';
+    select array_agg(id) into v_taken from run, unnest(run.ids) id;
+    if v_taken is not null then
+      v_ids := v_ids || v_taken;
+      v_runs := 2 * v_runs;  -- they are short
+    else
+      exit when v_from < v_fill or v_fill is null;
+      v_from := v_fill - 2;
+      v_place := '00000000-0000-0000-0000-000000000000';
+    end if;
   end loop;
 
   if cardinality(v_ids) > p_wanted then
-    insert into dibs.thought_run (work_type, ids) values (p_work_type, v_ids[p_wanted + 1:]);
+    -- In pieces of the size in demand, so that whoever comes next need not cut.
+    perform dibs.put_in_pool(p_work_type, v_ids[p_wanted + 1:], least(p_piece, 100));
+    return v_ids[:p_wanted];
   end if;
-  return v_ids[:p_wanted];
+  return v_ids;
 end $function$;
-comment on function dibs.take_from_pool(text,integer) is 'Take up to so many thoughts out of the pool that no other caller is taking; none when there are none.';
+comment on function dibs.take_from_pool(text,integer,integer) is 'Take up to so many thoughts out of the pool that no other caller is taking; none when there are none.
+p_piece: in what pieces the rest of a run goes back.';
 
 CREATE OR REPLACE FUNCTION dibs.take_key(p_type text, p_unique_key text, p_task bigint)
  RETURNS uuid
@@ -2215,7 +2151,7 @@ begin
 end $function$;
 comment on function dibs.take_key(text,text,bigint) is 'Give a unique key to a task: null when it got it, otherwise the id of the unfinished task that has it.';
 
-CREATE OR REPLACE FUNCTION dibs.take_runs(p_type text, p_priority smallint, p_begin_run_at timestamp with time zone, p_begin_task bigint, p_until timestamp with time zone, p_wanted integer, p_runs integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT run_at timestamp with time zone, OUT task bigint, OUT run_length real)
+CREATE OR REPLACE FUNCTION dibs.take_runs(p_type text, p_priority smallint, p_begin_run_at timestamp with time zone, p_begin_task bigint, p_until timestamp with time zone, p_wanted integer, p_runs integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT run_length real)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2227,26 +2163,27 @@ declare
 begin
   -- Rows of ready are never updated: a row locked here is the very row the delete by ctid removes.
   if p_type = '' then
-    select range_agg(l.run), bool_and(l.plain), sum(upper(l.run) - lower(l.run)), min(l.run_at), array_agg(l.ctid),
-        array_agg(l.run) into tasks, plain, count, run_at, v_at, v_run
-      from (
-        select r.ctid, r.run_at, r.run, r.plain from dibs.ready r
-        where r.priority = p_priority and r.run_at <= p_until
-          and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
-        order by r.run_at, lower(r.run) limit p_runs for update skip locked
-      ) l;
+    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain) into v_at, v_run, plain from (
+      select r.ctid, r.run, r.plain from dibs.ready r
+      where r.priority = p_priority and r.run_at <= p_until
+        and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
+      order by r.run_at, lower(r.run) limit p_runs for update skip locked
+    ) l;
   else
-    select range_agg(l.run), bool_and(l.plain), sum(upper(l.run) - lower(l.run)), min(l.run_at), array_agg(l.ctid),
-        array_agg(l.run) into tasks, plain, count, run_at, v_at, v_run
-      from (
-        select r.ctid, r.run_at, r.run, r.plain from dibs.ready r
-        where r.type = p_type and r.priority = p_priority and r.run_at <= p_until
-          and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
-        order by r.run_at, lower(r.run) limit p_runs for update skip locked
-      ) l;
+    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain) into v_at, v_run, plain from (
+      select r.ctid, r.run, r.plain from dibs.ready r
+      where r.type = p_type and r.priority = p_priority and r.run_at <= p_until
+        and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
+      order by r.run_at, lower(r.run) limit p_runs for update skip locked
+    ) l;
   end if;
-  if tasks is null then return; end if;
-  task := lower(v_run[1]);
+  if v_at is null then return; end if;
+  if cardinality(v_run) = 1 then
+    tasks := v_run[1]::int8multirange;
+    count := upper(v_run[1]) - lower(v_run[1]);
+  else
+    select range_agg(r), sum(upper(r) - lower(r)) into tasks, count from unnest(v_run) r;
+  end if;
   run_length := count / cardinality(v_run)::real;
 
   -- Too many: the last runs stay, and what is then the last one gets cut.
@@ -2269,10 +2206,9 @@ begin
   delete from dibs.ready where ctid = any (v_at);
 end $function$;
 comment on function dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer) is 'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted. p_piece: in
-what pieces the rest of a run goes back.
-Returns what was taken, where the first of it began, and how long the runs were.';
+what pieces the rest of a run goes back. Returns what was taken, and how long the runs were.';
 
-CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_limit integer, p_from_start boolean, OUT tasks int8multirange, OUT plain boolean, OUT at timestamp with time zone)
+CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_limit integer, p_from_start boolean, OUT tasks int8multirange, OUT plain boolean, OUT at timestamp with time zone, OUT swept boolean)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2283,55 +2219,53 @@ declare
   v_lane dibs.hinted_lane;
   v_began timestamptz;
   v_sweep boolean;
+  v_first record;
   v_round record;
-  v_seen_run_at timestamptz;
-  v_seen_task bigint;
 begin
   at := dibs.clock();
+  swept := true;
   if cardinality(p_types) > 1 then
     open v_lanes for select * from dibs.due_lanes(p_types);
   else
-    open v_lanes for select * from dibs.hinted_lane l
-      where l.type = case when p_types is null then '' else nullif(p_types[1], '') end order by l.priority;
+    open v_lanes for select * from dibs.hinted_lane l where l.type = p_types[1] order by l.priority;
   end if;
   loop
     fetch v_lanes into v_lane;
     exit when not found;
     -- One claim sweeps; the others meanwhile go by the hint.
     v_sweep := case when p_from_start then v_lane.sweep_if_empty_at <= at
-      when v_lane.sweep_at <= at
-        then pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority)
-      else false end;
+      else v_lane.sweep_at <= at
+        and pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority) end;
     if v_sweep then
       v_began := at;
       perform dibs.reap_leases();
       v_lane.begin_run_at := '-infinity';
       at := dibs.clock();  -- what came back is due now
+    else
+      swept := p_from_start;
     end if;
-    v_seen_run_at := null;
-    v_seen_task := null;
-    loop  -- once mostly: more often when the runs turn out shorter than the hint said
-      v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
-        v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
-      exit when v_round.tasks is null;
-      v_seen_run_at := coalesce(v_seen_run_at, v_round.run_at);
-      v_seen_task := coalesce(v_seen_task, v_round.task);
+    v_first := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
+      v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
+    v_round := v_first;
+    while v_round.tasks is not null loop  -- once mostly: more often when the runs turn out shorter than the hint said
       tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
-      plain := coalesce(plain, true) and v_round.plain;
-      v_lane.run_length := v_round.run_length;
+      plain := v_round.plain and plain is not false;
       v_wanted := v_wanted - v_round.count;
       exit when v_wanted = 0;
+      v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
+        v_wanted, ceil(v_wanted / v_round.run_length)::int, p_limit);
     end loop;
-    -- Ten hints a second are enough, the first one from a sweep.
-    if v_sweep or v_lane.made_at > '-infinity' and v_lane.made_at < at - interval '100 ms' then
-      perform dibs.make_hint(v_lane, case when v_sweep then v_began end, v_seen_run_at, v_seen_task);
+    -- Ten hints a second are enough, the first one from a sweep; none where there is no work, unless that took long.
+    if v_sweep or v_lane.made_at < at - interval '100 ms' then
+      perform dibs.make_hint(v_lane, case when v_sweep then v_began end, v_first.run_length);
     end if;
     exit when v_wanted = 0;
   end loop;
   close v_lanes;
 end $function$;
 comment on function dibs.take_tasks(text[],integer,boolean) is 'Take up to p_limit due tasks out of ready, lane by lane: by priority, and for several types by the age of what
-is first. p_from_start: trust no hint. Returns them, null when there are none to be had, and the moment.';
+is first. p_types: {''''} stands for all. p_from_start: trust no hint. Returns them, null when there are none to be had; the moment;
+and whether all was looked at that may be.';
 
 CREATE OR REPLACE FUNCTION dibs.task_of(p_id uuid)
  RETURNS bigint
@@ -2388,7 +2322,10 @@ AS $function$
 declare
   v_began timestamptz := clock_timestamp();
 begin
-  return exists (select from dibs.thought_run r where r.work_type = p_work_type)
+  return exists (
+      select from dibs.thought_run r
+      where r.work_type = p_work_type
+        and r.fill >= (select p.fill - 2 from dibs.thought_pass p where p.work_type = p_work_type))
     -- Whoever is searching right now is a claimer, who needs no drain's help to begin.
     or pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0))
       and dibs.fill_pool(p_work_type, v_began);
@@ -2615,47 +2552,40 @@ declare
   -- Types without a handler here are other workers' business; the last plan said which there are.
   v_types text[] := (select types from dibs.dispatch where types is not null order by id desc limit 1);
 begin
-  return exists (select from dibs.due_lanes(v_types))
+  return exists (select from dibs.due_lanes(coalesce(v_types, array[''])))
     or exists (select from dibs.settings, unnest(dispatch_work_types) work_type where dibs.thoughts_wait(work_type));
 end $function$;
 comment on function dibs.work_waits() is 'Whether a drain would find something to do.';
 
-CREATE OR REPLACE FUNCTION dibs.write_claims(p_ids uuid[], p_work_type text, p_worker_id text, p_ttl_seconds integer, p_max_attempts integer, OUT fence bigint, OUT granted uuid[])
- RETURNS record
+CREATE OR REPLACE FUNCTION dibs.write_claims(p_ids uuid[], p_work_type text, p_worker_id text, p_seconds integer, p_max_attempts integer)
+ RETURNS bigint
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_material TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
 AS $function$
 declare
-  -- Both only now that all is locked: the lease must not begin, nor the fence be drawn, before the
-  -- last holder of any of the thoughts is gone.
-  v_now timestamptz := dibs.clock();
-  v_fence bigint := nextval('dibs.fence');
+  v_fence bigint := nextval('dibs.fence');  -- only now that all is locked: larger than any before
 begin
-  with written as (
-    insert into public.thought_work_claims as c
-      (thought_id, work_type, worker_id, claimed_at, ttl_expires_at,
-        attempt_count, last_error, fence, max_attempts)
-    select wanted.id, p_work_type, p_worker_id, v_now, v_now + make_interval(secs => p_ttl_seconds),
-      coalesce(m.attempts, 0) + 1, m.last_error, v_fence, p_max_attempts
-    from unnest(p_ids) wanted (id)
-    left join dibs.thought_attempt m on m.thought_id = wanted.id and m.work_type = p_work_type
-    order by wanted.id
-    on conflict (thought_id, work_type) do update
-    set worker_id = excluded.worker_id, claimed_at = excluded.claimed_at,
-      ttl_expires_at = excluded.ttl_expires_at, attempt_count = c.attempt_count + 1,
-      fence = excluded.fence, max_attempts = excluded.max_attempts
-    where c.status = 'claimed' and c.ttl_expires_at <= v_now
-    returning c.thought_id
-  )
-  select v_fence, coalesce(array_agg(thought_id), '{}') into fence, granted from written;
+  -- Looked at again, for what was claimed and committed just before it was locked. The clock is read in the same
+  -- statement, so that no lease begins before the one it sees the end of has ended.
+  insert into public.thought_work_claims (
+    thought_id, work_type, worker_id, claimed_at, ttl_expires_at, attempt_count, last_error, fence, max_attempts)
+  select wanted.id, p_work_type, p_worker_id, clock.now, clock.now + p_seconds * interval '1 s',
+    coalesce(m.attempts, 0) + 1, m.last_error, v_fence, p_max_attempts
+  from (select dibs.clock() as now offset 0) clock
+  cross join unnest(p_ids) wanted (id)
+  left join lateral (
+    select m.attempts, m.last_error from dibs.thought_attempt m
+    where m.thought_id = wanted.id and m.work_type = p_work_type offset 0) m on true
+  where not exists (
+    select from public.thought_work_claims c
+    where c.thought_id = wanted.id and c.work_type || '' = p_work_type offset 0)
+  order by wanted.id
+  -- Clients that insert claims themselves ask nobody.
+  on conflict (thought_id, work_type) do nothing;
+  if found then return v_fence; end if;
+  return null;
 end $function$;
-comment on function dibs.write_claims(uuid[],text,text,integer,integer) is 'Write the claims of one grant, on thoughts that lock_claimable gave. Returns its fence and its thoughts.';
+comment on function dibs.write_claims(uuid[],text,text,integer,integer) is 'Write the claims of one grant, on thoughts that lock_claimable gave. Returns its fence, null when none is left.';
 
 -- Views -------------------------------------------------------------------------------------------
 
@@ -2808,21 +2738,25 @@ CREATE OR REPLACE FUNCTION public.claim_named_thoughts(p_work_type text, p_worke
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
-  v_ids uuid[];
+  v_before jsonb;
   v_fence bigint;
 begin
-  perform dibs.check_claim(p_work_type, p_worker_id, 'p_lease_seconds', p_lease_seconds);
   perform dibs.check_between('p_max_attempts', p_max_attempts, 1, 1000);
-  v_ids := dibs.distinct_ids('p_thought_ids', p_thought_ids);
-  v_fence := dibs.recall('claim_named_thoughts', p_request_id)::bigint;
-  if v_fence is null then
-    select w.fence into v_fence
-    from dibs.write_claims(
-      dibs.lock_claimable(p_work_type, v_ids), p_work_type, p_worker_id, p_lease_seconds, p_max_attempts) w;
-    perform dibs.reap_thoughts(p_work_type);
-    perform dibs.remember('claim_named_thoughts', p_request_id, to_jsonb(v_fence));
+  if p_request_id is not null then v_before := dibs.recall('claim_named_thoughts', p_request_id); end if;
+  v_fence := v_before;
+  if v_before is null then
+    v_fence := dibs.grant_named_thoughts(
+      p_thought_ids, p_work_type, p_worker_id, 'p_lease_seconds', p_lease_seconds, p_max_attempts);
+    if p_request_id is not null then
+      perform dibs.remember('claim_named_thoughts', p_request_id, to_jsonb(coalesce(v_fence, 0)));
+    end if;
   end if;
   return query select * from dibs.granted_thoughts(v_fence);
 end $function$;
@@ -2834,15 +2768,23 @@ CREATE OR REPLACE FUNCTION public.claim_next_thoughts(p_work_type text, p_worker
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
+  v_before jsonb;
   v_fence bigint;
 begin
-  perform dibs.check_claim_next(p_work_type, p_worker_id, p_limit, p_lease_seconds, p_max_attempts);
-  v_fence := dibs.recall('claim_next_thoughts', p_request_id)::bigint;
-  if v_fence is null then
-    v_fence := dibs.grant_next_thoughts(p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts);
-    perform dibs.remember('claim_next_thoughts', p_request_id, to_jsonb(v_fence));
+  if p_request_id is not null then v_before := dibs.recall('claim_next_thoughts', p_request_id); end if;
+  v_fence := v_before;
+  if v_before is null then
+    v_fence := dibs.grant_next_thoughts(p_work_type, p_worker_id, p_limit, p_lease_seconds, p_max_attempts);
+    if p_request_id is not null then
+      perform dibs.remember('claim_next_thoughts', p_request_id, to_jsonb(coalesce(v_fence, 0)));
+    end if;
   end if;
   return query select * from dibs.granted_thoughts(v_fence);
 end $function$;
@@ -2868,8 +2810,8 @@ begin
   return query
     select l.id, l.type, l.payload, 'processing'::text, l.created_at, v_lease.started_at, null::timestamptz,
       (select a.error from dibs.attempt a where a.task = lower(v_lease.held) order by a.n desc limit 1),
-      l.priority, l.run_at, (select h.failures + h.losses + 1 from dibs.history_of(lower(v_lease.held)) h), l.max_attempts,
-      l.unique_key, (select r.result from dibs.result r where r.task = lower(v_lease.held)),
+      l.priority, l.run_at, (select h.failures + h.losses + 1 from dibs.history_of(lower(v_lease.held)) h),
+      l.max_attempts, l.unique_key, (select r.result from dibs.result r where r.task = lower(v_lease.held)),
       (select p.progress from dibs.progress p where p.task = lower(v_lease.held)), v_lease.worker_id, v_lease.expires_at
     from dibs.log_of(v_lease.held) l;
 end $function$;
@@ -2895,7 +2837,9 @@ begin
   if v_fence is null then
     v_lease := dibs.lease_tasks(p_worker_id, p_types, p_limit, p_lease_seconds);
     if v_lease.fence is null then return; end if;
-    if p_request_id is not null then perform dibs.remember('claim_tasks', p_request_id, to_jsonb(v_lease.fence)); end if;
+    if p_request_id is not null then
+      perform dibs.remember('claim_tasks', p_request_id, to_jsonb(v_lease.fence));
+    end if;
   else
     select * into v_lease from dibs.lease l where l.fence = v_fence;
   end if;
@@ -2915,17 +2859,19 @@ CREATE OR REPLACE FUNCTION public.claim_thoughts(p_thought_ids uuid[], p_work_ty
  RETURNS SETOF uuid
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
-  v_ids uuid[] := dibs.distinct_ids('p_thought_ids', p_thought_ids);
-  v_granted uuid[];
+  v_fence bigint;
 begin
-  perform dibs.check_claim(p_work_type, p_worker_id, 'p_ttl_seconds', p_ttl_seconds);
-  select w.granted into v_granted
-  from dibs.write_claims(
-    dibs.lock_claimable(p_work_type, v_ids), p_work_type, p_worker_id, p_ttl_seconds, null) w;
-  perform dibs.reap_thoughts(p_work_type);
-  return query select unnest(v_granted);
+  v_fence := dibs.grant_named_thoughts(p_thought_ids, p_work_type, p_worker_id, 'p_ttl_seconds', p_ttl_seconds, null);
+  if v_fence is not null then
+    return query select c.thought_id from public.thought_work_claims c where c.fence = v_fence;
+  end if;
 end $function$;
 comment on function public.claim_thoughts(uuid[],text,text,integer) is 'Claim thoughts by id for one kind of work.
 Returns the ids this worker won; the others are done, held, gone, or somebody is trying this moment: ask again
@@ -3117,7 +3063,7 @@ begin
   -- Counted only as far as it matters: past the cap more backlog means no more drains.
   select coalesce(sum(length), 0) into v_due from (
     select upper(r.run) - lower(r.run) as length
-    from dibs.due_lanes(p_types) l,
+    from dibs.due_lanes(coalesce(p_types, array[''])) l,
       lateral (
         select run from dibs.ready where l.type = '' and priority = l.priority and run_at <= v_now
         union all
@@ -3223,6 +3169,11 @@ CREATE OR REPLACE FUNCTION public.release_claims_for_worker(p_work_type text, p_
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_released int;
@@ -3231,13 +3182,13 @@ begin
     select c.thought_id, c.work_type
     from public.thought_work_claims c
     where c.worker_id = p_worker_id and c.status = 'claimed'
-      and (p_work_type is null or c.work_type = p_work_type)
-    order by c.thought_id, c.work_type
+      and (p_work_type is null or c.work_type || '' = p_work_type)
+    order by uuid_send(c.thought_id), c.work_type
     for update
   )
   delete from public.thought_work_claims c
   using held
-  where c.thought_id = held.thought_id and c.work_type = held.work_type;
+  where c.thought_id = any (array[held.thought_id]) and c.work_type || '' = held.work_type;
   get diagnostics v_released = row_count;
   return v_released;
 end $function$;
@@ -3276,24 +3227,22 @@ CREATE OR REPLACE FUNCTION public.release_thought(p_thought_id uuid, p_work_type
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
-declare
-  v_claim public.thought_work_claims;
 begin
   if p_status is null or p_status not in ('succeeded', 'failed') then
     perform dibs.refuse('PT400', 'p_status must be succeeded or failed',
       'To hand work back unfinished call release_claims_for_worker.');
   end if;
-  select * into v_claim
-  from public.thought_work_claims
-  where thought_id = p_thought_id and work_type = p_work_type
-  for update;
-  if not found or v_claim.worker_id is distinct from p_worker_id or v_claim.status <> 'claimed' then
-    return false;
-  end if;
-  update public.thought_work_claims
+  update public.thought_work_claims c
   set status = p_status, finished_at = dibs.clock(), last_error = dibs.clean_error(p_error)
-  where thought_id = p_thought_id and work_type = p_work_type;
+  where c.thought_id = p_thought_id and c.work_type || '' = p_work_type
+    and c.worker_id || '' = p_worker_id and c.status || '' = 'claimed';
+  if not found then return false; end if;
   perform dibs.forget_attempts(p_work_type, array[p_thought_id]);
   return true;
 end $function$;
@@ -3336,15 +3285,15 @@ CREATE OR REPLACE FUNCTION public.retry_failed_thoughts(p_work_type text, p_thou
  SET enable_seqscan TO 'off'
 AS $function$
 declare
-  v_ids uuid[] := dibs.distinct_ids('p_thought_ids', p_thought_ids);
   v_retried int;
 begin
+  perform dibs.check_ids('p_thought_ids', p_thought_ids);
   perform dibs.check_label('p_work_type', p_work_type, 100);
   with failed as materialized (
     select c.thought_id
     from public.thought_work_claims c
     where c.work_type = p_work_type and c.status = 'failed'
-      and (p_thought_ids is null or c.thought_id = any (v_ids))
+      and (p_thought_ids is null or c.thought_id = any (p_thought_ids))
     order by c.thought_id
     for update
   )
@@ -3392,23 +3341,27 @@ CREATE OR REPLACE FUNCTION public.settle_and_claim_tasks(p_fence text, p_outcome
 AS $function$
 declare
   v_before jsonb;
-  v_done record;
+  v_settled int;
+  v_lost uuid[] := '{}';
   v_lease dibs.lease;
 begin
   if p_request_id is not null then v_before := dibs.recall('settle_and_claim_tasks', p_request_id); end if;
   if v_before is null then
-    v_done := dibs.settle(p_fence, p_outcomes, p_rest);
+    if p_rest = 'succeeded' and p_outcomes = '[]' then v_settled := dibs.complete_lease(p_fence); end if;
+    if v_settled is null then
+      select settled, lost into v_settled, v_lost from dibs.settle(p_fence, p_outcomes, p_rest);
+    end if;
     v_lease := dibs.lease_tasks(p_worker_id, p_types, p_limit, p_lease_seconds);
     if p_request_id is not null then
       perform dibs.remember('settle_and_claim_tasks', p_request_id,
-        to_jsonb(v_done) || jsonb_build_object('fence', v_lease.fence::text));
+        jsonb_build_object('settled', v_settled, 'lost', v_lost, 'fence', v_lease.fence::text));
     end if;
   else
-    select * into v_done from jsonb_to_record(v_before) as s(settled int, lost uuid[]);
+    select settled, lost into v_settled, v_lost from jsonb_to_record(v_before) as r(settled int, lost uuid[]);
     select * into v_lease from dibs.lease where fence = (v_before ->> 'fence')::bigint;
   end if;
   return json_build_object(
-    'settled', v_done.settled, 'lost', v_done.lost, 'fence', coalesce(v_before ->> 'fence', v_lease.fence::text),
+    'settled', v_settled, 'lost', v_lost, 'fence', coalesce(v_before ->> 'fence', v_lease.fence::text),
     'lease_expires_at', v_lease.expires_at, 'lease_ms', dibs.ms_until(v_lease.expires_at),
     'tasks', dibs.held_tasks_json(v_lease));
 end $function$;
@@ -3418,25 +3371,40 @@ max_attempts}]}; fence is null when nothing was due.
 Errors: PT400 with the path of the bad field; then nothing was settled nor claimed.';
 
 CREATE OR REPLACE FUNCTION public.settle_and_claim_thoughts(p_fence text, p_outcomes jsonb, p_rest text, p_work_type text, p_worker_id text, p_limit integer, p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
- RETURNS jsonb
+ RETURNS json
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
-  v_answer jsonb;
-  v_settled record;
-  v_fence bigint;
+  v_before jsonb;
+  v_done record;
+  v_fence bigint := dibs.parse_fence(p_fence);
 begin
-  perform dibs.check_claim_next(p_work_type, p_worker_id, p_limit, p_lease_seconds, p_max_attempts);
-  v_fence := dibs.parse_fence(p_fence);
-  v_answer := dibs.recall('settle_and_claim_thoughts', p_request_id);
-  if v_answer is null then
-    v_settled := dibs.settle_thoughts(v_fence, p_outcomes, p_rest);
-    v_fence := dibs.grant_next_thoughts(p_limit, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts);
-    v_answer := jsonb_build_object('settled', v_settled.settled, 'lost', v_settled.lost, 'fence', v_fence);
-    perform dibs.remember('settle_and_claim_thoughts', p_request_id, v_answer);
+  if p_request_id is not null then v_before := dibs.recall('settle_and_claim_thoughts', p_request_id); end if;
+  if v_before is null then
+    v_done := dibs.settle_thoughts(v_fence, p_outcomes, p_rest);
+    v_fence := dibs.grant_next_thoughts(p_work_type, p_worker_id, p_limit, p_lease_seconds, p_max_attempts);
+    if p_request_id is not null then
+      perform dibs.remember('settle_and_claim_thoughts', p_request_id,
+        to_jsonb(v_done) || jsonb_build_object('fence', v_fence));
+    end if;
+  else
+    select * into v_done from jsonb_to_record(v_before) as s(settled int, lost uuid[]);
+    v_fence := v_before ->> 'fence';
   end if;
-  return v_answer || dibs.lease_of_thoughts((v_answer ->> 'fence')::bigint);
+  return (
+    -- Put together as text: a hundred objects built as json cost as much as claiming them.
+    select json_build_object(
+      'settled', v_done.settled, 'lost', v_done.lost, 'fence', min(g.fence),
+      'lease_expires_at', min(g.lease_expires_at), 'lease_ms', coalesce(min(g.lease_ms), 0),
+      'thoughts', format('[%s]', string_agg(format('{"id":"%s","attempt":%s,"content":%s,"metadata":%s}',
+        g.thought_id, g.attempt, to_json(g.content), coalesce(g.metadata, 'null')), ','))::json)
+    from dibs.granted_thoughts(v_fence) g);
 end $function$;
 comment on function public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text) is 'settle_lease and claim_next_thoughts in one round trip and one transaction.
 Returns {settled, lost, fence, lease_expires_at, lease_ms, thoughts: [{id, attempt, content, metadata}]};
@@ -3575,6 +3543,7 @@ grant delete, insert, select, update on table
   dibs.outcome,
   dibs.progress,
   dibs.ready,
+  dibs.reap_hint,
   dibs.result,
   dibs.thought_attempt,
   dibs.thought_pass,
@@ -3605,7 +3574,7 @@ grant execute on function
   dibs.call_dispatch(text),
   dibs.check_between(text,bigint,bigint,bigint),
   dibs.check_claim(text,text,text,integer),
-  dibs.check_claim_next(text,text,integer,integer,integer),
+  dibs.check_ids(text,uuid[]),
   dibs.check_label(text,text,integer),
   dibs.check_outcomes(jsonb),
   dibs.check_rest(text),
@@ -3615,17 +3584,17 @@ grant execute on function
   dibs.complete_lease(text),
   dibs.count_of(int8multirange),
   dibs.delete_task(),
-  dibs.distinct_ids(text,uuid[]),
   dibs.due_lanes(text[]),
   dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]),
-  dibs.end_claims(bigint,text,uuid[],text[],text[],boolean[]),
+  dibs.end_claims(bigint,uuid[],text[],text[],boolean[]),
   dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone),
   dibs.ended(int8multirange,text[]),
   dibs.fill_pool(text,timestamp with time zone),
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),
   dibs.free_keys(int8multirange),
-  dibs.grant_next_thoughts(integer,text,text,integer,integer),
+  dibs.grant_named_thoughts(uuid[],text,text,text,integer,integer),
+  dibs.grant_next_thoughts(text,text,integer,integer,integer),
   dibs.granted_thoughts(bigint),
   dibs.held_tasks(dibs.lease),
   dibs.held_tasks_json(dibs.lease),
@@ -3635,26 +3604,23 @@ grant execute on function
   dibs.insert_task(),
   dibs.interface(),
   dibs.is_moment(text),
-  dibs.lease_at_hint(text,text,integer,integer),
-  dibs.lease_of_thoughts(bigint),
   dibs.lease_tasks(text,text[],integer,integer),
   dibs.lock_claimable(text,uuid[]),
   dibs.lock_claiming(text,uuid[]),
   dibs.lock_held_thoughts(bigint),
   dibs.lock_next_claimable(text,integer),
-  dibs.lock_thoughts(uuid[]),
-  dibs.lock_unclaimed(text,uuid[],timestamp with time zone),
   dibs.log_of(int8multirange),
   dibs.look_around(text,integer),
   dibs.lost_error(text,integer,integer),
-  dibs.make_hint(dibs.hinted_lane,timestamp with time zone,timestamp with time zone,bigint),
+  dibs.make_hint(dibs.hinted_lane,timestamp with time zone,real),
   dibs.make_ready(int8multirange,timestamp with time zone),
+  dibs.make_reap_hint(text,timestamp with time zone,timestamp with time zone,timestamp with time zone),
   dibs.ms_until(timestamp with time zone),
   dibs.one_at_a_time(boolean),
   dibs.options_of(bigint,jsonb),
   dibs.parse_fence(text),
   dibs.pool_freed_thoughts(),
-  dibs.put_in_pool(text,uuid[]),
+  dibs.put_in_pool(text,uuid[],integer),
   dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text),
   dibs.put_tasks(jsonb),
   dibs.quarantine_lost(text,uuid[],timestamp with time zone),
@@ -3676,7 +3642,7 @@ grant execute on function
   dibs.settle_thoughts(bigint,jsonb,text),
   dibs.single_out_suspect(int8multirange),
   dibs.take_away(text,uuid[]),
-  dibs.take_from_pool(text,integer),
+  dibs.take_from_pool(text,integer,integer),
   dibs.take_key(text,text,bigint),
   dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer),
   dibs.take_tasks(text[],integer,boolean),

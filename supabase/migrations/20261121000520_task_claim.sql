@@ -51,17 +51,16 @@ begin
       dibs.check_between('p_limit', p_limit, 1, 1000),
       dibs.check_between('p_lease_seconds', p_lease_seconds, 1, 86400);
   end if;
-  v_lease := dibs.lease_at_hint(p_worker_id, v_types, p_limit, p_lease_seconds);
-  if v_lease.fence is not null then return v_lease; end if;
-
   v_taken := dibs.take_tasks(v_types, p_limit, false);
-  -- Empty is only said after a look at everything: what leases lost, and what lies behind the hints.
   for v_look in 1..4 loop
     exit when v_taken.tasks is not null;
+    -- Empty is only said after a look at everything: what leases lost, and what lies behind the hints.
+    if v_taken.swept then
+      -- What is due all the same is for a moment in the hands of other claims, which may leave a rest of it.
+      exit when not exists (select from dibs.due_lanes(v_types));
+      perform pg_sleep(0.001);
+    end if;
     v_taken := dibs.take_tasks(v_types, p_limit, true);
-    exit when v_taken.tasks is not null or not exists (select from dibs.due_lanes(v_types));
-    -- What is due is for a moment in the hands of other claims, which may leave a rest of it.
-    perform pg_sleep(0.001);
   end loop;
   if v_taken.tasks is null then return null; end if;
   insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
@@ -73,60 +72,6 @@ begin
 end $$;
 comment on function dibs.lease_tasks(text, text[], int, int) is
   'Lease up to p_limit due tasks. Returns the lease, or null when nothing was to be had.';
-
-create or replace function dibs.lease_at_hint(p_worker_id text, p_types text[], p_limit int, p_lease_seconds int)
-  returns dibs.lease
-  language plpgsql set search_path = '' as $$
-declare
-  v_now timestamptz := dibs.clock();
-  v_lease dibs.lease;
-begin
-  with lane as materialized (
-    select l.*, ceil(p_limit / l.run_length)::int as runs
-    from dibs.hinted_lane l,
-      lateral (
-        (select r.run_at from dibs.ready r
-          where l.type = '' and r.priority = l.priority and r.run_at <= v_now
-            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
-          order by r.run_at, lower(r.run) limit 1)
-        union all
-        (select r.run_at from dibs.ready r
-          where l.type <> '' and r.type = l.type and r.priority = l.priority and r.run_at <= v_now
-            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
-          order by r.run_at, lower(r.run) limit 1)
-      ) head
-    where l.type = any (p_types) order by l.priority, head.run_at limit 1
-  ), locked as materialized (
-    select r.* from lane l,
-      lateral (
-        select * from (
-          select r.ctid as at, r.run, r.plain from dibs.ready r
-          where l.type = '' and r.priority = l.priority and r.run_at <= v_now
-            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
-          order by r.run_at, lower(r.run) limit l.runs for update skip locked) of_any_type
-        union all
-        select * from (
-          select r.ctid as at, r.run, r.plain from dibs.ready r
-          where l.type <> '' and r.type = l.type and r.priority = l.priority and r.run_at <= v_now
-            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
-          order by r.run_at, lower(r.run) limit l.runs for update skip locked) of_the_type
-      ) r
-    where l.made_at > v_now - interval '100 ms' and l.sweep_at > v_now
-  ), taken as materialized (
-    select array_agg(at) as at, range_agg(run) as tasks from locked
-    having sum(upper(run) - lower(run)) = p_limit and bool_and(plain)
-  ), deleted as (
-    -- Rows of ready are never updated: a row locked here is the very row the delete by ctid removes.
-    delete from dibs.ready where ctid = any ((select at from taken)::tid[])
-  )
-  insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
-    select v_now, v_now + p_lease_seconds * interval '1 s', tasks, true, p_worker_id from taken
-    returning * into v_lease;
-  return v_lease;
-end $$;
-comment on function dibs.lease_at_hint(text, text[], int, int) is
-  'The usual claim, in one statement: the runs at the hint of the first lane that has any are exactly as many tasks
-as are wanted. Otherwise null, and nothing was done.';
 
 create or replace function dibs.single_out_suspect(p_held int8multirange) returns int8multirange
   language plpgsql set search_path = '' as $$
@@ -164,25 +109,23 @@ comment on function dibs.held_tasks(dibs.lease) is 'The tasks of a lease as its 
 create or replace function dibs.held_tasks_json(p_lease dibs.lease) returns json
   language plpgsql stable set search_path = '' as $$
 declare
+  v_run int8range := range_merge(p_lease.held);
   v_tasks text;
 begin
   -- Put together as text: a hundred objects built as json cost as much as claiming them.
-  if p_lease.plain then
+  if p_lease.plain and p_lease.held = v_run::int8multirange then
+    -- The usual lease, a run of tasks never tried: a range of the log's key.
     select string_agg(format('{"id":"%s","type":%s,"payload":%s,"attempt":1,"max_attempts":%s}',
-        t.id, to_json(t.type), t.payload, t.max_attempts), ',' order by t.priority, t.run_at, t.id)
-      into v_tasks from unnest(p_lease.held) r,
-      lateral (
-        select * from dibs.log l
-        where l.id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
-          and l.id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid
-        offset 0
-      ) t;
+        id, to_json(type), payload, max_attempts), ',' order by priority, run_at, id)
+      into v_tasks from dibs.log
+      where id >= encode(int8send(lower(v_run) << 16) || int8send(0), 'hex')::uuid
+        and id < encode(int8send(upper(v_run) << 16) || int8send(0), 'hex')::uuid;
   else
     select string_agg(format('{"id":"%s","type":%s,"payload":%s,"attempt":%s,"max_attempts":%s}',
-        t.id, to_json(t.type), t.payload, t.attempt, t.max_attempts), ',')
-      into v_tasks from dibs.held_tasks(p_lease) t;
+        id, to_json(type), payload, attempt, max_attempts), ',')
+      into v_tasks from dibs.held_tasks(p_lease);
   end if;
-  return format('[%s]', v_tasks);
+  return '[' || coalesce(v_tasks, '') || ']';
 end $$;
 comment on function dibs.held_tasks_json(dibs.lease) is
   'The tasks of a lease as its worker gets them: [{id, type, payload, attempt, max_attempts}].';

@@ -1,9 +1,8 @@
--- Taking tasks out of ready where the usual claim, lease_at_hint, does not do: a run must be cut, a
--- lane has too little, a hint has grown old, or something may lie before it.
+-- Taking tasks out of ready, lane by lane.
 
 create or replace function dibs.take_tasks(
     p_types text[], p_limit int, p_from_start boolean, out tasks int8multirange, out plain boolean,
-    out at timestamptz)
+    out at timestamptz, out swept boolean)
   language plpgsql set search_path = '' as $$
 declare
   v_wanted int := p_limit;
@@ -11,48 +10,45 @@ declare
   v_lane dibs.hinted_lane;
   v_began timestamptz;
   v_sweep boolean;
+  v_first record;
   v_round record;
-  v_seen_run_at timestamptz;
-  v_seen_task bigint;
 begin
   at := dibs.clock();
+  swept := true;
   if cardinality(p_types) > 1 then
     open v_lanes for select * from dibs.due_lanes(p_types);
   else
-    open v_lanes for select * from dibs.hinted_lane l where l.type = any (p_types) order by l.priority;
+    open v_lanes for select * from dibs.hinted_lane l where l.type = p_types[1] order by l.priority;
   end if;
   loop
     fetch v_lanes into v_lane;
     exit when not found;
     -- One claim sweeps; the others meanwhile go by the hint.
     v_sweep := case when p_from_start then v_lane.sweep_if_empty_at <= at
-      when v_lane.sweep_at <= at
-        then pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority)
-      else false end;
+      else v_lane.sweep_at <= at
+        and pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority) end;
     if v_sweep then
       v_began := at;
       perform dibs.reap_leases();
       v_lane.begin_run_at := '-infinity';
       at := dibs.clock();  -- what came back is due now
+    else
+      swept := p_from_start;
     end if;
-    v_seen_run_at := null;
-    v_seen_task := null;
-    loop  -- once mostly: more often when the runs turn out shorter than the hint said
-      v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
-        v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
-      exit when v_round.tasks is null;
-      v_seen_run_at := coalesce(v_seen_run_at, v_round.run_at);
-      v_seen_task := coalesce(v_seen_task, v_round.task);
+    v_first := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
+      v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
+    v_round := v_first;
+    while v_round.tasks is not null loop  -- once mostly: more often when the runs turn out shorter than the hint said
       tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
-      plain := coalesce(plain, true) and v_round.plain;
-      v_lane.run_length := v_round.run_length;
+      plain := v_round.plain and plain is not false;
       v_wanted := v_wanted - v_round.count;
       exit when v_wanted = 0;
+      v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
+        v_wanted, ceil(v_wanted / v_round.run_length)::int, p_limit);
     end loop;
     -- Ten hints a second are enough, the first one from a sweep; none where there is no work, unless that took long.
-    if v_seen_task is not null and (v_sweep or v_lane.made_at between '0001-01-01' and at - interval '100 ms')
-      or v_sweep and dibs.clock() > v_began + interval '10 ms' then
-      perform dibs.make_hint(v_lane, case when v_sweep then v_began end, v_seen_run_at, v_seen_task);
+    if v_sweep or v_lane.made_at < at - interval '100 ms' then
+      perform dibs.make_hint(v_lane, case when v_sweep then v_began end, v_first.run_length);
     end if;
     exit when v_wanted = 0;
   end loop;
@@ -60,8 +56,8 @@ begin
 end $$;
 comment on function dibs.take_tasks(text[], int, boolean) is
   'Take up to p_limit due tasks out of ready, lane by lane: by priority, and for several types by the age of what
-is first. p_types: {''''} stands for all. p_from_start: trust no hint. Returns them, null when there are none to be had,
-and the moment.';
+is first. p_types: {''''} stands for all. p_from_start: trust no hint. Returns them, null when there are none to be had; the moment;
+and whether all was looked at that may be.';
 
 create or replace function dibs.due_lanes(p_types text[]) returns setof dibs.hinted_lane
   language plpgsql stable set search_path = '' as $$
@@ -92,8 +88,7 @@ p_types: {''''} stands for the lanes of all types together, as many as there are
 create or replace function dibs.take_runs(
     p_type text, p_priority smallint, p_begin_run_at timestamptz, p_begin_task bigint, p_until timestamptz,
     p_wanted int, p_runs int, p_piece int,
-    out tasks int8multirange, out plain boolean, out count int, out run_at timestamptz, out task bigint,
-    out run_length real)
+    out tasks int8multirange, out plain boolean, out count int, out run_length real)
   language plpgsql set search_path = '' as $$
 declare
   v_at tid[];
@@ -102,26 +97,27 @@ declare
 begin
   -- Rows of ready are never updated: a row locked here is the very row the delete by ctid removes.
   if p_type = '' then
-    select range_agg(l.run), bool_and(l.plain), sum(upper(l.run) - lower(l.run)), min(l.run_at), array_agg(l.ctid),
-        array_agg(l.run) into tasks, plain, count, run_at, v_at, v_run
-      from (
-        select r.ctid, r.run_at, r.run, r.plain from dibs.ready r
-        where r.priority = p_priority and r.run_at <= p_until
-          and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
-        order by r.run_at, lower(r.run) limit p_runs for update skip locked
-      ) l;
+    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain) into v_at, v_run, plain from (
+      select r.ctid, r.run, r.plain from dibs.ready r
+      where r.priority = p_priority and r.run_at <= p_until
+        and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
+      order by r.run_at, lower(r.run) limit p_runs for update skip locked
+    ) l;
   else
-    select range_agg(l.run), bool_and(l.plain), sum(upper(l.run) - lower(l.run)), min(l.run_at), array_agg(l.ctid),
-        array_agg(l.run) into tasks, plain, count, run_at, v_at, v_run
-      from (
-        select r.ctid, r.run_at, r.run, r.plain from dibs.ready r
-        where r.type = p_type and r.priority = p_priority and r.run_at <= p_until
-          and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
-        order by r.run_at, lower(r.run) limit p_runs for update skip locked
-      ) l;
+    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain) into v_at, v_run, plain from (
+      select r.ctid, r.run, r.plain from dibs.ready r
+      where r.type = p_type and r.priority = p_priority and r.run_at <= p_until
+        and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
+      order by r.run_at, lower(r.run) limit p_runs for update skip locked
+    ) l;
   end if;
-  if tasks is null then return; end if;
-  task := lower(v_run[1]);
+  if v_at is null then return; end if;
+  if cardinality(v_run) = 1 then
+    tasks := v_run[1]::int8multirange;
+    count := upper(v_run[1]) - lower(v_run[1]);
+  else
+    select range_agg(r), sum(upper(r) - lower(r)) into tasks, count from unnest(v_run) r;
+  end if;
   run_length := count / cardinality(v_run)::real;
 
   -- Too many: the last runs stay, and what is then the last one gets cut.
@@ -145,22 +141,35 @@ begin
 end $$;
 comment on function dibs.take_runs(text, smallint, timestamptz, bigint, timestamptz, int, int, int) is
   'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted. p_piece: in
-what pieces the rest of a run goes back.
-Returns what was taken, where the first of it began, and how long the runs were.';
+what pieces the rest of a run goes back. Returns what was taken, and how long the runs were.';
 
-create or replace function dibs.make_hint(
-    p_lane dibs.hinted_lane, p_swept_from timestamptz, p_seen_run_at timestamptz, p_seen_task bigint) returns void
+create or replace function dibs.make_hint(p_lane dibs.hinted_lane, p_swept_from timestamptz, p_run_length real)
+  returns void
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
   v_took interval := v_now - p_swept_from;
   -- Where work was seen becomes the beginning only 100 ms later: a slower claim may still put a rest before it.
   v_proven boolean := p_lane.made_at < v_now - interval '100 ms';
+  v_head record;
 begin
+  -- An idle poll writes nothing.
+  if p_run_length is null and (v_took > interval '10 ms') is not true then return; end if;
+  if p_lane.type = '' then
+    select r.run_at, lower(r.run) as task into v_head from dibs.ready r
+      where r.priority = p_lane.priority and r.run_at <= v_now
+        and (r.run_at, lower(r.run)) >= (p_lane.begin_run_at, p_lane.begin_task)
+      order by r.run_at, lower(r.run) limit 1;
+  else
+    select r.run_at, lower(r.run) as task into v_head from dibs.ready r
+      where r.type = p_lane.type and r.priority = p_lane.priority and r.run_at <= v_now
+        and (r.run_at, lower(r.run)) >= (p_lane.begin_run_at, p_lane.begin_task)
+      order by r.run_at, lower(r.run) limit 1;
+  end if;
   insert into dibs.hint values (p_lane.type, p_lane.priority, v_now,
     case when v_proven then p_lane.seen_run_at else p_lane.begin_run_at end,
     case when v_proven then p_lane.seen_task else p_lane.begin_task end,
-    coalesce(p_seen_run_at, p_lane.seen_run_at), coalesce(p_seen_task, p_lane.seen_task), p_lane.run_length,
+    coalesce(v_head.run_at, v_now), coalesce(v_head.task, 0), coalesce(p_run_length, p_lane.run_length),
     -- While an old snapshot is held a sweep gets slow; it then comes so seldom that it takes a twentieth of the time.
     coalesce(v_now + greatest(v_took * 20, interval '1 s'), p_lane.sweep_at),
     coalesce(v_now + greatest(v_took - interval '100 ms', interval '0') * 20, p_lane.sweep_if_empty_at));
@@ -172,7 +181,7 @@ begin
       for update skip locked));
   end if;
 end $$;
-comment on function dibs.make_hint(dibs.hinted_lane, timestamptz, timestamptz, bigint) is
+comment on function dibs.make_hint(dibs.hinted_lane, timestamptz, real) is
   'Note where the work of a lane begins, for the claims to come. Claims that run at once may each make one; that is
 harmless.';
 

@@ -4,23 +4,20 @@ create or replace function dibs.complete_lease(p_fence text) returns int
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
-  v_settled int;
-  v_plain boolean;
-  v_held int8multirange;
+  v_lease dibs.lease;
+  v_run int8range;
 begin
-  if p_fence ~ '^[0-9]{1,18}$' then
-    with gone as (
-      delete from dibs.lease where fence = p_fence::bigint returning *
-    ), ended as (
-      insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-      select r * int8range(page << 7, (page + 1) << 7), started_at, v_now, fence, 'completed', worker_id
-      from gone, unnest(held) r, generate_series(lower(r) >> 7, (upper(r) - 1) >> 7) page
-      returning run
-    )
-    select plain, held, (select sum(upper(run) - lower(run)) from ended) into v_plain, v_held, v_settled from gone;
-    if not v_plain then perform dibs.free_keys(v_held); end if;
+  if p_fence !~ '^[0-9]{1,18}$' then return null; end if;
+  delete from dibs.lease where fence = p_fence::bigint returning * into v_lease;
+  if not found then return null; end if;
+  v_run := range_merge(v_lease.held);
+  if v_lease.plain and v_lease.held = v_run::int8multirange and lower(v_run) >> 7 = (upper(v_run) - 1) >> 7 then
+    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
+      values (v_run, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id);
+    return upper(v_run) - lower(v_run);
   end if;
-  return v_settled;
+  perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);
+  return dibs.count_of(v_lease.held);
 end $$;
 comment on function dibs.complete_lease(text) is
   'The usual end of a lease: everything it held succeeded. Returns how many tasks that were, null when there is no
@@ -111,7 +108,7 @@ begin
     select r * int8range(page << 7, (page + 1) << 7), p_lease.started_at, p_now, p_lease.fence, p_status,
       p_lease.worker_id
     from unnest(p_tasks) r, generate_series(lower(r) >> 7, (upper(r) - 1) >> 7) page;
-  perform dibs.free_keys(p_tasks);
+  if p_lease.plain is not true then perform dibs.free_keys(p_tasks); end if;
 end $$;
 comment on function dibs.end_tasks(int8multirange, text, dibs.lease, timestamptz) is
   'Give tasks that are in no other place their outcome, and free their unique keys.';

@@ -58,23 +58,27 @@ create or replace function public.settle_and_claim_tasks(
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_before jsonb;
-  v_done record;
+  v_settled int;
+  v_lost uuid[] := '{}';
   v_lease dibs.lease;
 begin
   if p_request_id is not null then v_before := dibs.recall('settle_and_claim_tasks', p_request_id); end if;
   if v_before is null then
-    v_done := dibs.settle(p_fence, p_outcomes, p_rest);
+    if p_rest = 'succeeded' and p_outcomes = '[]' then v_settled := dibs.complete_lease(p_fence); end if;
+    if v_settled is null then
+      select settled, lost into v_settled, v_lost from dibs.settle(p_fence, p_outcomes, p_rest);
+    end if;
     v_lease := dibs.lease_tasks(p_worker_id, p_types, p_limit, p_lease_seconds);
     if p_request_id is not null then
       perform dibs.remember('settle_and_claim_tasks', p_request_id,
-        to_jsonb(v_done) || jsonb_build_object('fence', v_lease.fence::text));
+        jsonb_build_object('settled', v_settled, 'lost', v_lost, 'fence', v_lease.fence::text));
     end if;
   else
-    select * into v_done from jsonb_to_record(v_before) as s(settled int, lost uuid[]);
+    select settled, lost into v_settled, v_lost from jsonb_to_record(v_before) as r(settled int, lost uuid[]);
     select * into v_lease from dibs.lease where fence = (v_before ->> 'fence')::bigint;
   end if;
   return json_build_object(
-    'settled', v_done.settled, 'lost', v_done.lost, 'fence', coalesce(v_before ->> 'fence', v_lease.fence::text),
+    'settled', v_settled, 'lost', v_lost, 'fence', coalesce(v_before ->> 'fence', v_lease.fence::text),
     'lease_expires_at', v_lease.expires_at, 'lease_ms', dibs.ms_until(v_lease.expires_at),
     'tasks', dibs.held_tasks_json(v_lease));
 end $$;
@@ -91,6 +95,7 @@ create or replace function dibs.settle(p_fence text, p_outcomes jsonb, p_rest te
 declare
   v_fence bigint;
 begin
+  -- The usual end first: it has no more to it than this.
   if p_rest = 'succeeded' and p_outcomes = '[]' then
     settled := dibs.complete_lease(p_fence);
     lost := '{}';
