@@ -640,7 +640,10 @@ begin
         when 'failed' then t.permanent or coalesce(h.failures, 0) + 1 >= l.max_attempts
         else coalesce(h.losses, 0) + 1 >= (select max_losses from dibs.settings) end as over
     from unnest(p_tasks, p_errors, p_permanent) t(task, error, permanent)
-    join (select dibs.task_of(id) as task, * from dibs.log_of(v_held)) l on l.task = t.task
+    join (
+        select ('x' || substr(id::text, 1, 8) || substr(id::text, 10, 4))::bit(48)::bigint as task, *
+        from dibs.log_of(v_held)
+      ) l on l.task = t.task
     left join dibs.histories_of(v_held) h on h.task = t.task
   ), noted as (
     insert into dibs.attempt (task, n, outcome, started_at, ended_at, fence, worker_id, error)
@@ -754,8 +757,6 @@ CREATE OR REPLACE FUNCTION dibs.fill_pool(p_work_type text, p_call_began timesta
  SET search_path TO ''
 AS $function$
 declare
-  -- Cheaper passes need no rest.
-  c_cheap constant interval := '10 ms';
   v_until timestamptz := clock_timestamp() + interval '2 s';
   v_before dibs.thought_pass;
   v_pass dibs.thought_pass;
@@ -768,10 +769,8 @@ begin
   loop
     v_went_on := clock_timestamp();
     if v_pass.position is null then
-      -- One pass a call is enough. One after the other over very many thoughts would keep the
-      -- database busy with nothing to do, so passes may take a twentieth of the time.
-      exit when v_pass.began_at >= p_call_began
-        or v_pass.cost > c_cheap and v_went_on < v_pass.began_at + 20 * v_pass.cost;
+      -- One pass a call is enough.
+      exit when v_pass.began_at >= p_call_began or dibs.pass_rests(v_pass);
       v_pass.began_at := v_went_on;
       v_pass.cost := '0';
       -- What claimers no longer look at, this pass finds again.
@@ -787,7 +786,7 @@ begin
   end loop;
 
   -- Asking in vain about a few thoughts, again and again, writes nothing.
-  if v_ids <> '{}' or v_pass.cost > c_cheap or v_pass.position is distinct from v_before.position then
+  if v_ids <> '{}' or dibs.pass_rests(v_pass) or v_pass.position is distinct from v_before.position then
     update dibs.thought_pass
     set position = v_pass.position, began_at = v_pass.began_at, cost = v_pass.cost,
       fill = fill + case v_ids when '{}' then 0 else 1 end
@@ -1086,12 +1085,11 @@ begin
   for v_look in 1..4 loop
     exit when v_taken.tasks is not null;
     -- Empty is only said after a look at everything: what leases lost, and what lies behind the hints.
-    if v_taken.swept then
-      -- What is due all the same is for a moment in the hands of other claims, which may leave a rest of it.
-      exit when not exists (select from dibs.due_lanes(v_types));
-      perform pg_sleep(0.001);
-    end if;
+    if not v_taken.swept then perform dibs.reap_leases(); end if;
+    exit when not exists (select from dibs.due_lanes(v_types));
     v_taken := dibs.take_tasks(v_types, p_limit, true);
+    -- What is due all the same is for a moment in the hands of other claims, which may leave a rest of it.
+    if v_taken.tasks is null then perform pg_sleep(0.001); end if;
   end loop;
   if v_taken.tasks is null then return null; end if;
   insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
@@ -1210,12 +1208,14 @@ CREATE OR REPLACE FUNCTION dibs.look_around(p_work_type text, p_wanted integer)
  SET search_path TO ''
 AS $function$
 declare
-  v_from uuid := (select position from dibs.thought_pass where work_type = p_work_type);
   v_until timestamptz := clock_timestamp() + interval '50 ms';
+  v_pass dibs.thought_pass;
   v_ids uuid[];
 begin
-  v_ids := (select s.ids from dibs.search_unclaimed(p_work_type, v_from, p_wanted, v_until) s);
-  if v_ids = '{}' and v_from is not null then
+  select * into v_pass from dibs.thought_pass where work_type = p_work_type;
+  if dibs.pass_rests(v_pass) then return '{}'; end if;
+  v_ids := (select s.ids from dibs.search_unclaimed(p_work_type, v_pass.position, p_wanted, v_until) s);
+  if v_ids = '{}' and v_pass.position is not null then
     v_ids := (select s.ids from dibs.search_unclaimed(p_work_type, null, p_wanted, v_until) s);
   end if;
   -- Others are looking at the same ones.
@@ -1393,6 +1393,19 @@ begin
 end $function$;
 comment on function dibs.parse_fence(text) is 'The number in a fence. Fences travel as text because JSON numbers lose digits. PT400 when it is none.';
 
+CREATE OR REPLACE FUNCTION dibs.pass_rests(p_pass dibs.thought_pass)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- One pass after the other over very many thoughts would keep the database busy with nothing to do, so
+  -- passes may take a twentieth of the time. Cheap ones need no rest.
+  return p_pass.position is null and p_pass.cost > interval '10 ms'
+    and clock_timestamp() < p_pass.began_at + 20 * p_pass.cost;
+end $function$;
+comment on function dibs.pass_rests(dibs.thought_pass) is 'Whether it is too early to begin another pass over all thoughts.';
+
 CREATE OR REPLACE FUNCTION dibs.pool_freed_thoughts()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1509,9 +1522,12 @@ begin
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
   )
-  select array_agg(w.id order by place), array_agg(w.deduplicated order by place), (select min(run_at) from kind)
-    into ids, deduplicated, v_soonest
-  from (select place, id, k.deduplicated from keyed k union all select place, id, false from numbered) w;
+  select array_agg(w.id), array_agg(w.known), (select min(run_at) from kind) into ids, deduplicated, v_soonest
+  from (
+    select u.id, u.known
+    from (select place, k.id, k.deduplicated as known from keyed k union all select place, n.id, false from numbered n) u
+    order by place
+  ) w;
   perform dibs.wake(v_soonest);
 end $function$;
 comment on function dibs.put_tasks(jsonb) is 'Check and write many tasks: those that are alike but for their payload as runs of up to 100. Returns the id of
@@ -1935,23 +1951,27 @@ AS $function$
 declare
   v_now timestamptz;
   v_lease dibs.lease;
-  v_named int8multirange := '{}';
-  v_failed int8multirange := '{}';
-  v_released int8multirange := '{}';
+  v_outcomes record;
+  v_named int8multirange;
+  v_failed int8multirange;
+  v_released int8multirange;
   v_settled int8multirange;
-  v_count int;
-  v_results boolean;
 begin
-  if p_outcomes is distinct from '[]' then
-    select count(*), bool_or(result is not null), range_agg(int8range(task, task + 1)),
-        coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'failed'), '{}'),
-        coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'released'), '{}')
-      into v_count, v_results, v_named, v_failed, v_released
-      from (select dibs.task_of(id) as task, status, result from dibs.read_outcomes(p_outcomes)) o;
-    if v_count > dibs.count_of(v_named) then
-      perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own',
-        'Send ids back exactly as the claim gave them.');
-    end if;
+  -- Read once, as arrays: whoever needs them more than once need not match rows by their ids.
+  select array_agg(id) as ids, array_agg(task) as tasks, array_agg(status) as statuses, array_agg(error) as errors,
+      array_agg(permanent) as permanent, array_agg(result) as results, bool_or(result is not null) as any_result,
+      coalesce(range_agg(int8range(task, task + 1)), '{}') as named,
+      coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'failed'), '{}') as failed,
+      coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'released'), '{}') as released
+    into v_outcomes
+    from (
+      select ('x' || substr(id::text, 1, 8) || substr(id::text, 10, 4))::bit(48)::bigint as task, *
+      from dibs.read_outcomes(p_outcomes)
+    ) o;
+  v_named := v_outcomes.named;
+  if cardinality(v_outcomes.tasks) > dibs.count_of(v_named) then
+    perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own',
+      'Send ids back exactly as the claim gave them.');
   end if;
 
   select * into v_lease from dibs.lease where fence = p_fence for update;
@@ -1965,38 +1985,41 @@ begin
   else
     v_settled := '{}';
   end if;
-  v_failed := v_settled * (v_failed + case when p_rest = 'failed' then v_settled - v_named else '{}' end);
-  v_released := v_settled * (v_released + case when p_rest = 'released' then v_settled - v_named else '{}' end);
+  v_failed := v_settled * (v_outcomes.failed + case when p_rest = 'failed' then v_settled - v_named else '{}' end);
+  v_released := v_settled * (v_outcomes.released + case when p_rest = 'released' then v_settled - v_named else '{}' end);
   v_now := dibs.clock();
 
   if not v_settled <@ (v_failed + v_released) then
     perform dibs.end_tasks(v_settled - v_failed - v_released, 'completed', v_lease, v_now);
   end if;
   if not isempty(v_failed) then
-    perform dibs.end_attempts(
-        'failed', v_lease, array_agg(t.task), array_agg(o.error), array_agg(coalesce(o.permanent, false)))
-      from (select task from unnest(v_failed) r, generate_series(lower(r), upper(r) - 1) task) t
-      left join dibs.read_outcomes(p_outcomes) o on dibs.task_of(o.id) = t.task;
+    perform dibs.end_attempts('failed', v_lease, array_agg(task), array_agg(error), array_agg(permanent))
+      from (
+        select task, error, permanent from unnest(v_outcomes.tasks, v_outcomes.errors, v_outcomes.permanent)
+          as o(task, error, permanent) where task <@ v_failed
+        union all
+        select task, null, false from unnest(v_failed - v_named) r, generate_series(lower(r), upper(r) - 1) task
+      ) t;
   end if;
   if not isempty(v_released) then
     perform dibs.make_ready(v_released);
   end if;
-  if v_results then
+  if v_outcomes.any_result then
     insert into dibs.result
-      select dibs.task_of(id), result from dibs.read_outcomes(p_outcomes)
-      where result is not null and dibs.task_of(id) <@ v_settled
+      select task, result from unnest(v_outcomes.tasks, v_outcomes.results) as o(task, result)
+      where result is not null and task <@ v_settled
       -- There is one already when a task that was done is run once more.
       on conflict (task) do update set result = excluded.result;
   end if;
-
   settled := dibs.count_of(v_settled);
   lost := '{}';
   if not v_named <@ v_settled then
     select coalesce(array_agg(id) filter (where not repeated), '{}'), settled + count(*) filter (where repeated)
       into lost, settled
       from (
-        select id, dibs.was_settled(p_fence, dibs.task_of(id), status) as repeated
-        from dibs.read_outcomes(p_outcomes) where not dibs.task_of(id) <@ v_settled
+        select id, dibs.was_settled(p_fence, task, status) as repeated
+        from unnest(v_outcomes.ids, v_outcomes.tasks, v_outcomes.statuses) as o(id, task, status)
+        where not task <@ v_settled
       ) o;
   end if;
 end $function$;
@@ -2242,7 +2265,7 @@ begin
       v_lane.begin_run_at := '-infinity';
       at := dibs.clock();  -- what came back is due now
     else
-      swept := p_from_start;
+      swept := false;
     end if;
     v_first := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
       v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
@@ -2265,7 +2288,7 @@ begin
 end $function$;
 comment on function dibs.take_tasks(text[],integer,boolean) is 'Take up to p_limit due tasks out of ready, lane by lane: by priority, and for several types by the age of what
 is first. p_types: {''''} stands for all. p_from_start: trust no hint. Returns them, null when there are none to be had; the moment;
-and whether all was looked at that may be.';
+and whether expired leases were looked for.';
 
 CREATE OR REPLACE FUNCTION dibs.task_of(p_id uuid)
  RETURNS bigint
@@ -2882,6 +2905,11 @@ CREATE OR REPLACE FUNCTION public.create_task(p_type text, p_payload jsonb DEFAU
  RETURNS uuid
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_id uuid;
@@ -3011,6 +3039,11 @@ CREATE OR REPLACE FUNCTION public.enqueue_tasks(p_tasks jsonb, p_request_id text
  RETURNS TABLE(id uuid, deduplicated boolean)
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_answer jsonb := dibs.recall('enqueue_tasks', p_request_id);
@@ -3619,6 +3652,7 @@ grant execute on function
   dibs.one_at_a_time(boolean),
   dibs.options_of(bigint,jsonb),
   dibs.parse_fence(text),
+  dibs.pass_rests(dibs.thought_pass),
   dibs.pool_freed_thoughts(),
   dibs.put_in_pool(text,uuid[],integer),
   dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text),

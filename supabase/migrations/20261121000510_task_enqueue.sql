@@ -3,7 +3,8 @@
 create or replace function public.create_task(
     p_type text, p_payload jsonb default '{}', p_priority int default 0, p_run_at timestamptz default null,
     p_max_attempts int default 5, p_unique_key text default null) returns uuid
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_id uuid;
 begin
@@ -23,7 +24,8 @@ Errors: PT400 for bad input.';
 
 create or replace function public.enqueue_tasks(p_tasks jsonb, p_request_id text default null)
   returns table (id uuid, deduplicated boolean)
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_answer jsonb := dibs.recall('enqueue_tasks', p_request_id);
   v_ids uuid[];
@@ -212,9 +214,12 @@ begin
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
   )
-  select array_agg(w.id order by place), array_agg(w.deduplicated order by place), (select min(run_at) from kind)
-    into ids, deduplicated, v_soonest
-  from (select place, id, k.deduplicated from keyed k union all select place, id, false from numbered) w;
+  select array_agg(w.id), array_agg(w.known), (select min(run_at) from kind) into ids, deduplicated, v_soonest
+  from (
+    select u.id, u.known
+    from (select place, k.id, k.deduplicated as known from keyed k union all select place, n.id, false from numbered n) u
+    order by place
+  ) w;
   perform dibs.wake(v_soonest);
 end $$;
 comment on function dibs.put_tasks(jsonb) is

@@ -33,7 +33,7 @@ begin
       v_lane.begin_run_at := '-infinity';
       at := dibs.clock();  -- what came back is due now
     else
-      swept := p_from_start;
+      swept := false;
     end if;
     v_first := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
       v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
@@ -57,7 +57,7 @@ end $$;
 comment on function dibs.take_tasks(text[], int, boolean) is
   'Take up to p_limit due tasks out of ready, lane by lane: by priority, and for several types by the age of what
 is first. p_types: {''''} stands for all. p_from_start: trust no hint. Returns them, null when there are none to be had; the moment;
-and whether all was looked at that may be.';
+and whether expired leases were looked for.';
 
 create or replace function dibs.due_lanes(p_types text[]) returns setof dibs.hinted_lane
   language plpgsql stable set search_path = '' as $$

@@ -29,23 +29,27 @@ create or replace function dibs.settle_tasks(
 declare
   v_now timestamptz;
   v_lease dibs.lease;
-  v_named int8multirange := '{}';
-  v_failed int8multirange := '{}';
-  v_released int8multirange := '{}';
+  v_outcomes record;
+  v_named int8multirange;
+  v_failed int8multirange;
+  v_released int8multirange;
   v_settled int8multirange;
-  v_count int;
-  v_results boolean;
 begin
-  if p_outcomes is distinct from '[]' then
-    select count(*), bool_or(result is not null), range_agg(int8range(task, task + 1)),
-        coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'failed'), '{}'),
-        coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'released'), '{}')
-      into v_count, v_results, v_named, v_failed, v_released
-      from (select dibs.task_of(id) as task, status, result from dibs.read_outcomes(p_outcomes)) o;
-    if v_count > dibs.count_of(v_named) then
-      perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own',
-        'Send ids back exactly as the claim gave them.');
-    end if;
+  -- Read once, as arrays: whoever needs them more than once need not match rows by their ids.
+  select array_agg(id) as ids, array_agg(task) as tasks, array_agg(status) as statuses, array_agg(error) as errors,
+      array_agg(permanent) as permanent, array_agg(result) as results, bool_or(result is not null) as any_result,
+      coalesce(range_agg(int8range(task, task + 1)), '{}') as named,
+      coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'failed'), '{}') as failed,
+      coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'released'), '{}') as released
+    into v_outcomes
+    from (
+      select ('x' || substr(id::text, 1, 8) || substr(id::text, 10, 4))::bit(48)::bigint as task, *
+      from dibs.read_outcomes(p_outcomes)
+    ) o;
+  v_named := v_outcomes.named;
+  if cardinality(v_outcomes.tasks) > dibs.count_of(v_named) then
+    perform dibs.refuse('PT400', 'p_outcomes names a task by an id that is not its own',
+      'Send ids back exactly as the claim gave them.');
   end if;
 
   select * into v_lease from dibs.lease where fence = p_fence for update;
@@ -59,38 +63,41 @@ begin
   else
     v_settled := '{}';
   end if;
-  v_failed := v_settled * (v_failed + case when p_rest = 'failed' then v_settled - v_named else '{}' end);
-  v_released := v_settled * (v_released + case when p_rest = 'released' then v_settled - v_named else '{}' end);
+  v_failed := v_settled * (v_outcomes.failed + case when p_rest = 'failed' then v_settled - v_named else '{}' end);
+  v_released := v_settled * (v_outcomes.released + case when p_rest = 'released' then v_settled - v_named else '{}' end);
   v_now := dibs.clock();
 
   if not v_settled <@ (v_failed + v_released) then
     perform dibs.end_tasks(v_settled - v_failed - v_released, 'completed', v_lease, v_now);
   end if;
   if not isempty(v_failed) then
-    perform dibs.end_attempts(
-        'failed', v_lease, array_agg(t.task), array_agg(o.error), array_agg(coalesce(o.permanent, false)))
-      from (select task from unnest(v_failed) r, generate_series(lower(r), upper(r) - 1) task) t
-      left join dibs.read_outcomes(p_outcomes) o on dibs.task_of(o.id) = t.task;
+    perform dibs.end_attempts('failed', v_lease, array_agg(task), array_agg(error), array_agg(permanent))
+      from (
+        select task, error, permanent from unnest(v_outcomes.tasks, v_outcomes.errors, v_outcomes.permanent)
+          as o(task, error, permanent) where task <@ v_failed
+        union all
+        select task, null, false from unnest(v_failed - v_named) r, generate_series(lower(r), upper(r) - 1) task
+      ) t;
   end if;
   if not isempty(v_released) then
     perform dibs.make_ready(v_released);
   end if;
-  if v_results then
+  if v_outcomes.any_result then
     insert into dibs.result
-      select dibs.task_of(id), result from dibs.read_outcomes(p_outcomes)
-      where result is not null and dibs.task_of(id) <@ v_settled
+      select task, result from unnest(v_outcomes.tasks, v_outcomes.results) as o(task, result)
+      where result is not null and task <@ v_settled
       -- There is one already when a task that was done is run once more.
       on conflict (task) do update set result = excluded.result;
   end if;
-
   settled := dibs.count_of(v_settled);
   lost := '{}';
   if not v_named <@ v_settled then
     select coalesce(array_agg(id) filter (where not repeated), '{}'), settled + count(*) filter (where repeated)
       into lost, settled
       from (
-        select id, dibs.was_settled(p_fence, dibs.task_of(id), status) as repeated
-        from dibs.read_outcomes(p_outcomes) where not dibs.task_of(id) <@ v_settled
+        select id, dibs.was_settled(p_fence, task, status) as repeated
+        from unnest(v_outcomes.ids, v_outcomes.tasks, v_outcomes.statuses) as o(id, task, status)
+        where not task <@ v_settled
       ) o;
   end if;
 end $$;
@@ -151,7 +158,10 @@ begin
         when 'failed' then t.permanent or coalesce(h.failures, 0) + 1 >= l.max_attempts
         else coalesce(h.losses, 0) + 1 >= (select max_losses from dibs.settings) end as over
     from unnest(p_tasks, p_errors, p_permanent) t(task, error, permanent)
-    join (select dibs.task_of(id) as task, * from dibs.log_of(v_held)) l on l.task = t.task
+    join (
+        select ('x' || substr(id::text, 1, 8) || substr(id::text, 10, 4))::bit(48)::bigint as task, *
+        from dibs.log_of(v_held)
+      ) l on l.task = t.task
     left join dibs.histories_of(v_held) h on h.task = t.task
   ), noted as (
     insert into dibs.attempt (task, n, outcome, started_at, ended_at, fence, worker_id, error)

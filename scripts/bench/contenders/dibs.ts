@@ -16,7 +16,7 @@ export const dibs: Contender = {
   open(database) {
     return openDibs(database, async (sql, tasks) => {
       const items = tasks.map(toItem);
-      await sql`select public.enqueue_tasks(${sql.json(items)})`;
+      await sql`select id from public.enqueue_tasks(${sql.json(items)})`;
     });
   },
 };
