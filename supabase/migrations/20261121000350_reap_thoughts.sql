@@ -51,6 +51,7 @@ Returns how many claims that were. Leaves what another transaction is working on
 create or replace function dibs.reap_work_type(p_work_type text) returns int
   language plpgsql set search_path = '' as $$
 declare
+  v_claimed constant text := 'claimed';  -- not spelt out below, lest idx_twc_worker fit
   v_now timestamptz := dibs.clock();
   v_began timestamptz := clock_timestamp();
   v_look record;
@@ -60,7 +61,7 @@ begin
   select hint.*, look.begin_at,
       exists (
         select from public.thought_work_claims c
-        where c.work_type = p_work_type and c.status = 'claimed'
+        where c.work_type = p_work_type and c.status = v_claimed
           and c.ttl_expires_at >= look.begin_at and c.ttl_expires_at <= v_now offset 0)
       or exists (
         select from public.thought_work_claims c
@@ -87,7 +88,7 @@ begin
       select c.thought_id
       from public.thought_work_claims c,
         lateral (select from public.thoughts t where t.id = c.thought_id for key share skip locked offset 0) t
-      where c.work_type = p_work_type and c.status = 'claimed'
+      where c.work_type = p_work_type and c.status = v_claimed
         and c.ttl_expires_at >= v_look.begin_at and c.ttl_expires_at <= v_now
       order by c.ttl_expires_at
       limit 5000

@@ -118,8 +118,6 @@ p_piece: in what pieces the rest of a run goes back.';
 create or replace function dibs.fill_pool(p_work_type text, p_call_began timestamptz) returns boolean
   language plpgsql set search_path = '' as $$
 declare
-  -- Cheaper passes need no rest.
-  c_cheap constant interval := '10 ms';
   v_until timestamptz := clock_timestamp() + interval '2 s';
   v_before dibs.thought_pass;
   v_pass dibs.thought_pass;
@@ -132,10 +130,8 @@ begin
   loop
     v_went_on := clock_timestamp();
     if v_pass.position is null then
-      -- One pass a call is enough. One after the other over very many thoughts would keep the
-      -- database busy with nothing to do, so passes may take a twentieth of the time.
-      exit when v_pass.began_at >= p_call_began
-        or v_pass.cost > c_cheap and v_went_on < v_pass.began_at + 20 * v_pass.cost;
+      -- One pass a call is enough.
+      exit when v_pass.began_at >= p_call_began or dibs.pass_rests(v_pass);
       v_pass.began_at := v_went_on;
       v_pass.cost := '0';
       -- What claimers no longer look at, this pass finds again.
@@ -151,7 +147,7 @@ begin
   end loop;
 
   -- Asking in vain about a few thoughts, again and again, writes nothing.
-  if v_ids <> '{}' or v_pass.cost > c_cheap or v_pass.position is distinct from v_before.position then
+  if v_ids <> '{}' or dibs.pass_rests(v_pass) or v_pass.position is distinct from v_before.position then
     update dibs.thought_pass
     set position = v_pass.position, began_at = v_pass.began_at, cost = v_pass.cost,
       fill = fill + case v_ids when '{}' then 0 else 1 end
@@ -163,6 +159,17 @@ end $$;
 comment on function dibs.fill_pool(text, timestamptz) is
   'Go on with the pass over all thoughts until some have no claim, and put those in the pool. False when a whole
 pass found none, when it is too early for another, or after 2 seconds. One caller at a time.';
+
+create or replace function dibs.pass_rests(p_pass dibs.thought_pass) returns boolean
+  language plpgsql set search_path = '' as $$
+begin
+  -- One pass after the other over very many thoughts would keep the database busy with nothing to do, so
+  -- passes may take a twentieth of the time. Cheap ones need no rest.
+  return p_pass.position is null and p_pass.cost > interval '10 ms'
+    and clock_timestamp() < p_pass.began_at + 20 * p_pass.cost;
+end $$;
+comment on function dibs.pass_rests(dibs.thought_pass) is
+  'Whether it is too early to begin another pass over all thoughts.';
 
 create or replace function dibs.search_unclaimed(
   p_work_type text, p_from uuid, p_wanted int, p_until timestamptz, out ids uuid[], out reached uuid
@@ -196,12 +203,14 @@ found, the last thought (reached is null then), or a moment.';
 create or replace function dibs.look_around(p_work_type text, p_wanted int) returns uuid[]
   language plpgsql set search_path = '' as $$
 declare
-  v_from uuid := (select position from dibs.thought_pass where work_type = p_work_type);
   v_until timestamptz := clock_timestamp() + interval '50 ms';
+  v_pass dibs.thought_pass;
   v_ids uuid[];
 begin
-  v_ids := (select s.ids from dibs.search_unclaimed(p_work_type, v_from, p_wanted, v_until) s);
-  if v_ids = '{}' and v_from is not null then
+  select * into v_pass from dibs.thought_pass where work_type = p_work_type;
+  if dibs.pass_rests(v_pass) then return '{}'; end if;
+  v_ids := (select s.ids from dibs.search_unclaimed(p_work_type, v_pass.position, p_wanted, v_until) s);
+  if v_ids = '{}' and v_pass.position is not null then
     v_ids := (select s.ids from dibs.search_unclaimed(p_work_type, null, p_wanted, v_until) s);
   end if;
   -- Others are looking at the same ones.

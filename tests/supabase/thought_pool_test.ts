@@ -4,7 +4,7 @@ import { testClock } from "../support/clock.ts";
 import { contents } from "../support/contents.ts";
 import { freshDatabase } from "../support/database.ts";
 import { claim, claimNext, claimsOn, idsOf, makeThoughts } from "../support/thoughts.ts";
-import { release, renew, settle, WORK } from "../support/thoughts.ts";
+import { release, settle, WORK } from "../support/thoughts.ts";
 
 Deno.test("many workers get each thought once, and all of them", async () => {
   await using db = await freshDatabase();
@@ -152,46 +152,7 @@ Deno.test("asking in vain leaves no trace", async () => {
   assert.deepEqual(await contents(db.sql), before);
 });
 
-Deno.test("what a worker reads does not grow with what is claimed, on plans of empty tables", async () => {
-  await using db = await freshDatabase();
-  const worker = db.connect();
-  // Plans everything while there is nothing.
-  for (let n = 0; n < 3; n++) {
-    await claimNext(worker, 10);
-    await claim(worker, []);
-    await renew(worker, "1");
-    await settle(worker, "1", []);
-    await release(worker, crypto.randomUUID(), "succeeded");
-  }
-  await makeThoughts(db.sql, 30_000);
-  await db.sql`
-    insert into thought_work_claims (thought_id, work_type, worker_id, ttl_expires_at, status)
-    select id, ${WORK}, 'worker', now() + interval '1 h', (array['claimed', 'succeeded', 'failed'])[1 + n % 3]
-    from (select id, row_number() over (order by id) as n from thoughts limit 20000) first`;
-  await claimNext(worker, 10); // passes over what is claimed, and fills the pool
-  const before = await rowsRead(worker);
-  for (let n = 0; n < 10; n++) {
-    const granted = await claimNext(worker, 10);
-    assert.equal(granted.length, 10);
-    const [{ thought_id: id, fence }] = granted;
-    await renew(worker, fence);
-    await release(worker, id, "succeeded");
-    await claim(worker, idsOf(granted), { workType: "other" });
-    await settle(worker, fence, [{ id: granted[1].thought_id, status: "failed" }], "succeeded");
-  }
-  const read = await rowsRead(worker) - before;
-  assert.ok(read < 20_000, `10 rounds with 10 thoughts read ${read} rows`);
-});
-
 /** As after a pass over so many thoughts that the next one is far off. */
 async function letSearchRest(sql: Sql): Promise<void> {
   await sql`update dibs.thought_pass set began_at = now(), cost = '1 h' where true`;
-}
-
-async function rowsRead(sql: Sql): Promise<number> {
-  await sql`select pg_stat_force_next_flush()`;
-  const [{ rows }] = await sql`
-    select (sum(seq_tup_read) + sum(idx_tup_fetch) + (select sum(idx_tup_read) from pg_stat_user_indexes))::int
-      as rows from pg_stat_user_tables`;
-  return rows;
 }
