@@ -92,7 +92,7 @@ create table dibs.hint (
   run_length real not null,
   sweep_at timestamp with time zone not null,
   sweep_if_empty_at timestamp with time zone not null
-);
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000);
 alter table dibs.hint enable row level security;
 CREATE INDEX hint_newest ON dibs.hint USING btree (type, priority, made_at DESC);
 comment on table dibs.hint is 'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it; how
@@ -125,7 +125,7 @@ create table dibs.lease (
   held int8multirange not null,
   worker_id text not null,
   constraint lease_pkey PRIMARY KEY (fence)
-);
+) with (fillfactor=90, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000);
 alter table dibs.lease enable row level security;
 comment on table dibs.lease is 'One row per claim call that was granted something: the tasks it still holds, until when.';
 
@@ -162,7 +162,7 @@ create table dibs.progress (
   progress jsonb not null,
   reported_at timestamp with time zone not null,
   constraint progress_pkey PRIMARY KEY (task)
-);
+) with (fillfactor=90);
 alter table dibs.progress enable row level security;
 comment on table dibs.progress is 'How far running tasks have come, as their worker last said.';
 
@@ -172,7 +172,7 @@ create table dibs.ready (
   priority smallint not null,
   plain boolean default false not null,
   type text not null
-);
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000);
 alter table dibs.ready enable row level security;
 CREATE INDEX ready_by_page ON dibs.ready USING btree (((lower(run) >> 7)));
 CREATE INDEX ready_in_claim_order ON dibs.ready USING btree (priority, run_at, lower(run));
@@ -1525,7 +1525,9 @@ begin
   select array_agg(w.id), array_agg(w.known), (select min(run_at) from kind) into ids, deduplicated, v_soonest
   from (
     select u.id, u.known
-    from (select place, k.id, k.deduplicated as known from keyed k union all select place, n.id, false from numbered n) u
+    from (
+      select place, k.id, k.deduplicated as known from keyed k union all select place, n.id, false from numbered n
+    ) u
     order by place
   ) w;
   perform dibs.wake(v_soonest);
@@ -1632,6 +1634,7 @@ CREATE OR REPLACE FUNCTION dibs.reap_work_type(p_work_type text)
  SET search_path TO ''
 AS $function$
 declare
+  v_claimed constant text := 'claimed';  -- not spelt out below, lest idx_twc_worker fit
   v_now timestamptz := dibs.clock();
   v_began timestamptz := clock_timestamp();
   v_look record;
@@ -1641,7 +1644,7 @@ begin
   select hint.*, look.begin_at,
       exists (
         select from public.thought_work_claims c
-        where c.work_type = p_work_type and c.status = 'claimed'
+        where c.work_type = p_work_type and c.status = v_claimed
           and c.ttl_expires_at >= look.begin_at and c.ttl_expires_at <= v_now offset 0)
       or exists (
         select from public.thought_work_claims c
@@ -1668,7 +1671,7 @@ begin
       select c.thought_id
       from public.thought_work_claims c,
         lateral (select from public.thoughts t where t.id = c.thought_id for key share skip locked offset 0) t
-      where c.work_type = p_work_type and c.status = 'claimed'
+      where c.work_type = p_work_type and c.status = v_claimed
         and c.ttl_expires_at >= v_look.begin_at and c.ttl_expires_at <= v_now
       order by c.ttl_expires_at
       limit 5000
@@ -1986,7 +1989,8 @@ begin
     v_settled := '{}';
   end if;
   v_failed := v_settled * (v_outcomes.failed + case when p_rest = 'failed' then v_settled - v_named else '{}' end);
-  v_released := v_settled * (v_outcomes.released + case when p_rest = 'released' then v_settled - v_named else '{}' end);
+  v_released := v_settled
+    * (v_outcomes.released + case when p_rest = 'released' then v_settled - v_named else '{}' end);
   v_now := dibs.clock();
 
   if not v_settled <@ (v_failed + v_released) then
@@ -2270,7 +2274,8 @@ begin
     v_first := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
       v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
     v_round := v_first;
-    while v_round.tasks is not null loop  -- once mostly: more often when the runs turn out shorter than the hint said
+    -- Once mostly; more often when the runs turn out shorter than the hint said.
+    while v_round.tasks is not null loop
       tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
       plain := v_round.plain and plain is not false;
       v_wanted := v_wanted - v_round.count;

@@ -217,7 +217,9 @@ begin
   select array_agg(w.id), array_agg(w.known), (select min(run_at) from kind) into ids, deduplicated, v_soonest
   from (
     select u.id, u.known
-    from (select place, k.id, k.deduplicated as known from keyed k union all select place, n.id, false from numbered n) u
+    from (
+      select place, k.id, k.deduplicated as known from keyed k union all select place, n.id, false from numbered n
+    ) u
     order by place
   ) w;
   perform dibs.wake(v_soonest);

@@ -38,7 +38,8 @@ begin
     v_first := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
       v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
     v_round := v_first;
-    while v_round.tasks is not null loop  -- once mostly: more often when the runs turn out shorter than the hint said
+    -- Once mostly; more often when the runs turn out shorter than the hint said.
+    while v_round.tasks is not null loop
       tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
       plain := v_round.plain and plain is not false;
       v_wanted := v_wanted - v_round.count;

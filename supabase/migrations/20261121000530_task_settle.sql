@@ -64,7 +64,8 @@ begin
     v_settled := '{}';
   end if;
   v_failed := v_settled * (v_outcomes.failed + case when p_rest = 'failed' then v_settled - v_named else '{}' end);
-  v_released := v_settled * (v_outcomes.released + case when p_rest = 'released' then v_settled - v_named else '{}' end);
+  v_released := v_settled
+    * (v_outcomes.released + case when p_rest = 'released' then v_settled - v_named else '{}' end);
   v_now := dibs.clock();
 
   if not v_settled <@ (v_failed + v_released) then
