@@ -125,15 +125,16 @@ create or replace function dibs.grant_named_thoughts(
   language plpgsql set search_path = '' as $$
 declare
   v_ids uuid[];
+  v_reaped int;
 begin
   if cardinality(p_ids) > 1000 then perform dibs.check_ids('p_thought_ids', p_ids); end if;
   -- What is plainly good needs no closer look, and function calls cost more than this.
-  if p_work_type ~ '^[\w.:@/-]{1,100}$' and p_worker_id ~ '^[\w.:@/-]{1,200}$' and p_seconds between 1 and 86400 then
-  else
+  if (p_work_type ~ '^[\w.:@/-]{1,100}$' and p_worker_id ~ '^[\w.:@/-]{1,200}$'
+      and p_seconds between 1 and 86400) is not true then
     perform dibs.check_claim(p_work_type, p_worker_id, p_seconds_argument, p_seconds);
   end if;
   -- Expired claims go first. A claim that is there still keeps its thought from this call.
-  perform dibs.reap_work_type(p_work_type);
+  v_reaped := dibs.reap_work_type(p_work_type);
   if cardinality(p_ids) > 0 then
     -- What is plainly taken is not locked, because each lock takes shared memory.
     v_ids := array(

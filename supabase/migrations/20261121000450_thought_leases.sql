@@ -65,16 +65,15 @@ create or replace function dibs.grant_next_thoughts(
   language plpgsql set search_path = '' as $$
 declare
   v_ids uuid[];
+  v_reaped int;
 begin
-  if p_work_type ~ '^[\w.:@/-]{1,100}$' and p_worker_id ~ '^[\w.:@/-]{1,200}$' and p_limit between 1 and 1000
-      and p_lease_seconds between 1 and 86400 and p_max_attempts between 1 and 1000 then
-    -- Plainly good: no closer look.
-  else
+  if (p_work_type ~ '^[\w.:@/-]{1,100}$' and p_worker_id ~ '^[\w.:@/-]{1,200}$' and p_limit between 1 and 1000
+      and p_lease_seconds between 1 and 86400 and p_max_attempts between 1 and 1000) is not true then
     perform dibs.check_claim(p_work_type, p_worker_id, 'p_lease_seconds', p_lease_seconds),
       dibs.check_between('p_limit', p_limit, 1, 1000),
       dibs.check_between('p_max_attempts', p_max_attempts, 1, 1000);
   end if;
-  perform dibs.reap_work_type(p_work_type);
+  v_reaped := dibs.reap_work_type(p_work_type);
   v_ids := dibs.lock_next_claimable(p_work_type, p_limit);
   return dibs.write_claims(v_ids, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts);
 end $$;
