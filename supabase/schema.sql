@@ -852,15 +852,16 @@ CREATE OR REPLACE FUNCTION dibs.grant_named_thoughts(p_ids uuid[], p_work_type t
 AS $function$
 declare
   v_ids uuid[];
+  v_reaped int;
 begin
   if cardinality(p_ids) > 1000 then perform dibs.check_ids('p_thought_ids', p_ids); end if;
   -- What is plainly good needs no closer look, and function calls cost more than this.
-  if p_work_type ~ '^[\w.:@/-]{1,100}$' and p_worker_id ~ '^[\w.:@/-]{1,200}$' and p_seconds between 1 and 86400 then
-  else
+  if (p_work_type ~ '^[\w.:@/-]{1,100}$' and p_worker_id ~ '^[\w.:@/-]{1,200}$'
+      and p_seconds between 1 and 86400) is not true then
     perform dibs.check_claim(p_work_type, p_worker_id, p_seconds_argument, p_seconds);
   end if;
   -- Expired claims go first. A claim that is there still keeps its thought from this call.
-  perform dibs.reap_work_type(p_work_type);
+  v_reaped := dibs.reap_work_type(p_work_type);
   if cardinality(p_ids) > 0 then
     -- What is plainly taken is not locked, because each lock takes shared memory.
     v_ids := array(
@@ -885,16 +886,15 @@ CREATE OR REPLACE FUNCTION dibs.grant_next_thoughts(p_work_type text, p_worker_i
 AS $function$
 declare
   v_ids uuid[];
+  v_reaped int;
 begin
-  if p_work_type ~ '^[\w.:@/-]{1,100}$' and p_worker_id ~ '^[\w.:@/-]{1,200}$' and p_limit between 1 and 1000
-      and p_lease_seconds between 1 and 86400 and p_max_attempts between 1 and 1000 then
-    -- Plainly good: no closer look.
-  else
+  if (p_work_type ~ '^[\w.:@/-]{1,100}$' and p_worker_id ~ '^[\w.:@/-]{1,200}$' and p_limit between 1 and 1000
+      and p_lease_seconds between 1 and 86400 and p_max_attempts between 1 and 1000) is not true then
     perform dibs.check_claim(p_work_type, p_worker_id, 'p_lease_seconds', p_lease_seconds),
       dibs.check_between('p_limit', p_limit, 1, 1000),
       dibs.check_between('p_max_attempts', p_max_attempts, 1, 1000);
   end if;
-  perform dibs.reap_work_type(p_work_type);
+  v_reaped := dibs.reap_work_type(p_work_type);
   v_ids := dibs.lock_next_claimable(p_work_type, p_limit);
   return dibs.write_claims(v_ids, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts);
 end $function$;
@@ -1083,13 +1083,11 @@ begin
   end if;
   v_taken := dibs.take_tasks(v_types, p_limit, false);
   for v_look in 1..4 loop
-    exit when v_taken.tasks is not null;
+    exit when v_taken.tasks is not null or v_taken.thorough and not v_taken.due;
+    -- What is due but not to be had is for a moment in the hands of other claims, which may leave a rest of it.
+    if v_taken.due then perform pg_sleep(0.001); end if;
     -- Empty is only said after a look at everything: what leases lost, and what lies behind the hints.
-    if not v_taken.swept then perform dibs.reap_leases(); end if;
-    exit when not exists (select from dibs.due_lanes(v_types));
     v_taken := dibs.take_tasks(v_types, p_limit, true);
-    -- What is due all the same is for a moment in the hands of other claims, which may leave a rest of it.
-    if v_taken.tasks is null then perform pg_sleep(0.001); end if;
   end loop;
   if v_taken.tasks is null then return null; end if;
   insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
@@ -1246,8 +1244,6 @@ declare
   v_proven boolean := p_lane.made_at < v_now - interval '100 ms';
   v_head record;
 begin
-  -- An idle poll writes nothing.
-  if p_run_length is null and (v_took > interval '10 ms') is not true then return; end if;
   if p_lane.type = '' then
     select r.run_at, lower(r.run) as task into v_head from dibs.ready r
       where r.priority = p_lane.priority and r.run_at <= v_now
@@ -1503,8 +1499,8 @@ begin
         where unique_key is not null and (select count(*) from lane) >= 0 order by type, unique_key, place
       ) i,
       lateral dibs.put_task(i.type, i.payload, i.priority, i.run_at, i.max_attempts, i.unique_key) made
-  ), run as materialized (
-    select k.*, nth, least(size - nth, 100) as length,
+  ), page as materialized (
+    select k.*, nth, least(size - nth, 100) as length, greatest(8, least(100, size / 10)) as run_length,
       case when size = 1 then nextval('dibs.task_number') else nextval('dibs.task_page') end as first
     from kind k, cardinality(places) size, generate_series(0, size - 1, 100) nth
     where unique_key is null
@@ -1512,12 +1508,14 @@ begin
     select place, type, payload, priority, run_at, max_attempts, encode(
         int8send(task << 16 | 32768)
           || int8send(hashint8extended(task, v_seed) & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid as id
-    from run,
+    from page,
       unnest(places[nth + 1:nth + 100], payloads[nth + 1:nth + 100]) with ordinality item(place, payload, at),
       lateral (select first + at - 1 as task) n
   ), waiting as (
     insert into dibs.ready (type, priority, run_at, run, plain)
-    select type, priority, run_at, int8range(first, first + length), true from run
+    -- Some ten runs at least, so that as many workers find one each.
+    select type, priority, run_at, int8range(first + at, first + least(at + run_length, length)), true
+    from page, generate_series(0, length - 1, run_length) at
   ), logged as (
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
@@ -1532,8 +1530,9 @@ begin
   ) w;
   perform dibs.wake(v_soonest);
 end $function$;
-comment on function dibs.put_tasks(jsonb) is 'Check and write many tasks: those that are alike but for their payload as runs of up to 100. Returns the id of
-each, in the order given, and whether that is the id of an unfinished task that has its unique key.';
+comment on function dibs.put_tasks(jsonb) is 'Check and write many tasks: those that are alike but for their payload as runs, a hundred tasks to a page.
+Returns the id of each, in the order given, and whether that is the id of an unfinished task that has its unique
+key.';
 
 CREATE OR REPLACE FUNCTION dibs.quarantine_lost(p_work_type text, p_ids uuid[], p_now timestamp with time zone)
  RETURNS void
@@ -2178,7 +2177,7 @@ begin
 end $function$;
 comment on function dibs.take_key(text,text,bigint) is 'Give a unique key to a task: null when it got it, otherwise the id of the unfinished task that has it.';
 
-CREATE OR REPLACE FUNCTION dibs.take_runs(p_type text, p_priority smallint, p_begin_run_at timestamp with time zone, p_begin_task bigint, p_until timestamp with time zone, p_wanted integer, p_runs integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT run_length real)
+CREATE OR REPLACE FUNCTION dibs.take_runs(p_type text, p_priority smallint, p_begin_run_at timestamp with time zone, p_begin_task bigint, p_until timestamp with time zone, p_wanted integer, p_runs integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT run_length real, OUT due boolean)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2204,7 +2203,18 @@ begin
       order by r.run_at, lower(r.run) limit p_runs for update skip locked
     ) l;
   end if;
-  if v_at is null then return; end if;
+  if v_at is null then
+    if p_type = '' then
+      due := exists (
+        select from dibs.ready r where r.priority = p_priority and r.run_at <= p_until
+          and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task));
+    else
+      due := exists (
+        select from dibs.ready r where r.type = p_type and r.priority = p_priority and r.run_at <= p_until
+          and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task));
+    end if;
+    return;
+  end if;
   if cardinality(v_run) = 1 then
     tasks := v_run[1]::int8multirange;
     count := upper(v_run[1]) - lower(v_run[1]);
@@ -2233,9 +2243,10 @@ begin
   delete from dibs.ready where ctid = any (v_at);
 end $function$;
 comment on function dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer) is 'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted. p_piece: in
-what pieces the rest of a run goes back. Returns what was taken, and how long the runs were.';
+what pieces the rest of a run goes back.
+Returns what was taken, and how long the runs were; when nothing was, whether there is any that others have locked.';
 
-CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_limit integer, p_from_start boolean, OUT tasks int8multirange, OUT plain boolean, OUT at timestamp with time zone, OUT swept boolean)
+CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_limit integer, p_from_start boolean, OUT tasks int8multirange, OUT plain boolean, OUT at timestamp with time zone, OUT due boolean, OUT thorough boolean)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2249,28 +2260,39 @@ declare
   v_first record;
   v_round record;
 begin
+  -- While an old snapshot is held, this reads every lease there has been since; then it is left to the sweeps.
+  if p_from_start and pg_stat_get_dead_tuples('dibs.lease'::regclass) < 10000 then perform dibs.reap_leases(); end if;
   at := dibs.clock();
-  swept := true;
+  due := false;
+  thorough := true;
   if cardinality(p_types) > 1 then
     open v_lanes for select * from dibs.due_lanes(p_types);
+    thorough := p_from_start;
   else
     open v_lanes for select * from dibs.hinted_lane l where l.type = p_types[1] order by l.priority;
   end if;
   loop
     fetch v_lanes into v_lane;
     exit when not found;
-    -- One claim sweeps; the others meanwhile go by the hint.
-    v_sweep := case when p_from_start then v_lane.sweep_if_empty_at <= at
-      else v_lane.sweep_at <= at
-        and pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority) end;
-    if v_sweep then
+    v_sweep := false;
+    if p_from_start then
+      if v_lane.sweep_if_empty_at <= at then
+        v_sweep := true;
+        v_began := at;
+      end if;
+    elsif v_lane.sweep_at <= at
+      -- One claim sweeps; the others meanwhile go by the hint.
+      and pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority) then
+      v_sweep := true;
       v_began := at;
-      perform dibs.reap_leases();
-      v_lane.begin_run_at := '-infinity';
-      at := dibs.clock();  -- what came back is due now
+      if exists (select from dibs.lease l where l.expires_at < at) then
+        perform dibs.reap_leases();
+        at := dibs.clock();  -- what came back is due now
+      end if;
     else
-      swept := false;
+      thorough := false;
     end if;
+    if v_sweep then v_lane.begin_run_at := '-infinity'; end if;
     v_first := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
       v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
     v_round := v_first;
@@ -2283,8 +2305,11 @@ begin
       v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
         v_wanted, ceil(v_wanted / v_round.run_length)::int, p_limit);
     end loop;
-    -- Ten hints a second are enough, the first one from a sweep; none where there is no work, unless that took long.
-    if v_sweep or v_lane.made_at < at - interval '100 ms' then
+    due := due or coalesce(v_round.due, false);
+    -- Ten hints a second are enough, the first one from a sweep.
+    if v_first.tasks is not null and (v_sweep or v_lane.made_at < at - interval '100 ms')
+      -- An idle poll writes nothing, unless to say that it took long.
+      or v_sweep and v_first.tasks is null and dibs.clock() > v_began + interval '10 ms' then
       perform dibs.make_hint(v_lane, case when v_sweep then v_began end, v_first.run_length);
     end if;
     exit when v_wanted = 0;
@@ -2292,8 +2317,9 @@ begin
   close v_lanes;
 end $function$;
 comment on function dibs.take_tasks(text[],integer,boolean) is 'Take up to p_limit due tasks out of ready, lane by lane: by priority, and for several types by the age of what
-is first. p_types: {''''} stands for all. p_from_start: trust no hint. Returns them, null when there are none to be had; the moment;
-and whether expired leases were looked for.';
+is first. p_types: {''''} stands for all. p_from_start: trust no hint.
+Returns them, null when there are none to be had; the moment; whether something is due that others have locked; and
+whether everything was looked at.';
 
 CREATE OR REPLACE FUNCTION dibs.task_of(p_id uuid)
  RETURNS bigint

@@ -195,8 +195,8 @@ begin
         where unique_key is not null and (select count(*) from lane) >= 0 order by type, unique_key, place
       ) i,
       lateral dibs.put_task(i.type, i.payload, i.priority, i.run_at, i.max_attempts, i.unique_key) made
-  ), run as materialized (
-    select k.*, nth, least(size - nth, 100) as length,
+  ), page as materialized (
+    select k.*, nth, least(size - nth, 100) as length, greatest(8, least(100, size / 10)) as run_length,
       case when size = 1 then nextval('dibs.task_number') else nextval('dibs.task_page') end as first
     from kind k, cardinality(places) size, generate_series(0, size - 1, 100) nth
     where unique_key is null
@@ -204,12 +204,14 @@ begin
     select place, type, payload, priority, run_at, max_attempts, encode(
         int8send(task << 16 | 32768)
           || int8send(hashint8extended(task, v_seed) & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid as id
-    from run,
+    from page,
       unnest(places[nth + 1:nth + 100], payloads[nth + 1:nth + 100]) with ordinality item(place, payload, at),
       lateral (select first + at - 1 as task) n
   ), waiting as (
     insert into dibs.ready (type, priority, run_at, run, plain)
-    select type, priority, run_at, int8range(first, first + length), true from run
+    -- Some ten runs at least, so that as many workers find one each.
+    select type, priority, run_at, int8range(first + at, first + least(at + run_length, length)), true
+    from page, generate_series(0, length - 1, run_length) at
   ), logged as (
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
@@ -225,7 +227,8 @@ begin
   perform dibs.wake(v_soonest);
 end $$;
 comment on function dibs.put_tasks(jsonb) is
-  'Check and write many tasks: those that are alike but for their payload as runs of up to 100. Returns the id of
-each, in the order given, and whether that is the id of an unfinished task that has its unique key.';
+  'Check and write many tasks: those that are alike but for their payload as runs, a hundred tasks to a page.
+Returns the id of each, in the order given, and whether that is the id of an unfinished task that has its unique
+key.';
 
 select dibs.seal();

@@ -53,13 +53,11 @@ begin
   end if;
   v_taken := dibs.take_tasks(v_types, p_limit, false);
   for v_look in 1..4 loop
-    exit when v_taken.tasks is not null;
+    exit when v_taken.tasks is not null or v_taken.thorough and not v_taken.due;
+    -- What is due but not to be had is for a moment in the hands of other claims, which may leave a rest of it.
+    if v_taken.due then perform pg_sleep(0.001); end if;
     -- Empty is only said after a look at everything: what leases lost, and what lies behind the hints.
-    if not v_taken.swept then perform dibs.reap_leases(); end if;
-    exit when not exists (select from dibs.due_lanes(v_types));
     v_taken := dibs.take_tasks(v_types, p_limit, true);
-    -- What is due all the same is for a moment in the hands of other claims, which may leave a rest of it.
-    if v_taken.tasks is null then perform pg_sleep(0.001); end if;
   end loop;
   if v_taken.tasks is null then return null; end if;
   insert into dibs.lease (started_at, expires_at, held, plain, worker_id)

@@ -2,7 +2,7 @@
 
 create or replace function dibs.take_tasks(
     p_types text[], p_limit int, p_from_start boolean, out tasks int8multirange, out plain boolean,
-    out at timestamptz, out swept boolean)
+    out at timestamptz, out due boolean, out thorough boolean)
   language plpgsql set search_path = '' as $$
 declare
   v_wanted int := p_limit;
@@ -13,28 +13,39 @@ declare
   v_first record;
   v_round record;
 begin
+  -- While an old snapshot is held, this reads every lease there has been since; then it is left to the sweeps.
+  if p_from_start and pg_stat_get_dead_tuples('dibs.lease'::regclass) < 10000 then perform dibs.reap_leases(); end if;
   at := dibs.clock();
-  swept := true;
+  due := false;
+  thorough := true;
   if cardinality(p_types) > 1 then
     open v_lanes for select * from dibs.due_lanes(p_types);
+    thorough := p_from_start;
   else
     open v_lanes for select * from dibs.hinted_lane l where l.type = p_types[1] order by l.priority;
   end if;
   loop
     fetch v_lanes into v_lane;
     exit when not found;
-    -- One claim sweeps; the others meanwhile go by the hint.
-    v_sweep := case when p_from_start then v_lane.sweep_if_empty_at <= at
-      else v_lane.sweep_at <= at
-        and pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority) end;
-    if v_sweep then
+    v_sweep := false;
+    if p_from_start then
+      if v_lane.sweep_if_empty_at <= at then
+        v_sweep := true;
+        v_began := at;
+      end if;
+    elsif v_lane.sweep_at <= at
+      -- One claim sweeps; the others meanwhile go by the hint.
+      and pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority) then
+      v_sweep := true;
       v_began := at;
-      perform dibs.reap_leases();
-      v_lane.begin_run_at := '-infinity';
-      at := dibs.clock();  -- what came back is due now
+      if exists (select from dibs.lease l where l.expires_at < at) then
+        perform dibs.reap_leases();
+        at := dibs.clock();  -- what came back is due now
+      end if;
     else
-      swept := false;
+      thorough := false;
     end if;
+    if v_sweep then v_lane.begin_run_at := '-infinity'; end if;
     v_first := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
       v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
     v_round := v_first;
@@ -47,8 +58,11 @@ begin
       v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
         v_wanted, ceil(v_wanted / v_round.run_length)::int, p_limit);
     end loop;
-    -- Ten hints a second are enough, the first one from a sweep; none where there is no work, unless that took long.
-    if v_sweep or v_lane.made_at < at - interval '100 ms' then
+    due := due or coalesce(v_round.due, false);
+    -- Ten hints a second are enough, the first one from a sweep.
+    if v_first.tasks is not null and (v_sweep or v_lane.made_at < at - interval '100 ms')
+      -- An idle poll writes nothing, unless to say that it took long.
+      or v_sweep and v_first.tasks is null and dibs.clock() > v_began + interval '10 ms' then
       perform dibs.make_hint(v_lane, case when v_sweep then v_began end, v_first.run_length);
     end if;
     exit when v_wanted = 0;
@@ -57,8 +71,9 @@ begin
 end $$;
 comment on function dibs.take_tasks(text[], int, boolean) is
   'Take up to p_limit due tasks out of ready, lane by lane: by priority, and for several types by the age of what
-is first. p_types: {''''} stands for all. p_from_start: trust no hint. Returns them, null when there are none to be had; the moment;
-and whether expired leases were looked for.';
+is first. p_types: {''''} stands for all. p_from_start: trust no hint.
+Returns them, null when there are none to be had; the moment; whether something is due that others have locked; and
+whether everything was looked at.';
 
 create or replace function dibs.due_lanes(p_types text[]) returns setof dibs.hinted_lane
   language plpgsql stable set search_path = '' as $$
@@ -89,7 +104,7 @@ p_types: {''''} stands for the lanes of all types together, as many as there are
 create or replace function dibs.take_runs(
     p_type text, p_priority smallint, p_begin_run_at timestamptz, p_begin_task bigint, p_until timestamptz,
     p_wanted int, p_runs int, p_piece int,
-    out tasks int8multirange, out plain boolean, out count int, out run_length real)
+    out tasks int8multirange, out plain boolean, out count int, out run_length real, out due boolean)
   language plpgsql set search_path = '' as $$
 declare
   v_at tid[];
@@ -112,7 +127,18 @@ begin
       order by r.run_at, lower(r.run) limit p_runs for update skip locked
     ) l;
   end if;
-  if v_at is null then return; end if;
+  if v_at is null then
+    if p_type = '' then
+      due := exists (
+        select from dibs.ready r where r.priority = p_priority and r.run_at <= p_until
+          and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task));
+    else
+      due := exists (
+        select from dibs.ready r where r.type = p_type and r.priority = p_priority and r.run_at <= p_until
+          and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task));
+    end if;
+    return;
+  end if;
   if cardinality(v_run) = 1 then
     tasks := v_run[1]::int8multirange;
     count := upper(v_run[1]) - lower(v_run[1]);
@@ -142,7 +168,8 @@ begin
 end $$;
 comment on function dibs.take_runs(text, smallint, timestamptz, bigint, timestamptz, int, int, int) is
   'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted. p_piece: in
-what pieces the rest of a run goes back. Returns what was taken, and how long the runs were.';
+what pieces the rest of a run goes back.
+Returns what was taken, and how long the runs were; when nothing was, whether there is any that others have locked.';
 
 create or replace function dibs.make_hint(p_lane dibs.hinted_lane, p_swept_from timestamptz, p_run_length real)
   returns void
@@ -154,8 +181,6 @@ declare
   v_proven boolean := p_lane.made_at < v_now - interval '100 ms';
   v_head record;
 begin
-  -- An idle poll writes nothing.
-  if p_run_length is null and (v_took > interval '10 ms') is not true then return; end if;
   if p_lane.type = '' then
     select r.run_at, lower(r.run) as task into v_head from dibs.ready r
       where r.priority = p_lane.priority and r.run_at <= v_now
