@@ -76,7 +76,7 @@ testTasks("a cancel finds a task however often claims cut its run meanwhile", as
       perform pg_advisory_lock(n), pg_advisory_unlock(n) from generate_series(1, 2) n;
       return query select unnest(p_tasks);
     end $$`;
-  const target = (await enqueue(db.sql, "a", 100))[99];
+  const target = (await enqueue(db.sql, "a", 1000))[99];
   await gate`select pg_advisory_lock(1)`;
   const [cancelPid, gatePid] = [await pidOf(canceller), await pidOf(gate)];
   const cancelling = cancel(canceller, [target]);
