@@ -595,7 +595,7 @@ end $function$;
 comment on function dibs.delete_task() is 'A delete from public.tasks forgets a task, its history included.';
 
 CREATE OR REPLACE FUNCTION dibs.due_lanes(p_types text[])
- RETURNS SETOF dibs.hinted_lane
+ RETURNS SETOF dibs.hint
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
@@ -1232,7 +1232,7 @@ AS $function$
 $function$;
 comment on function dibs.lost_error(text,integer,integer) is 'What is written down about an attempt whose worker was not heard of again.';
 
-CREATE OR REPLACE FUNCTION dibs.make_hint(p_lane dibs.hinted_lane, p_swept_from timestamp with time zone, p_run_length real)
+CREATE OR REPLACE FUNCTION dibs.make_hint(p_lane dibs.hint, p_swept_from timestamp with time zone, p_run_length real)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -1270,7 +1270,7 @@ begin
       for update skip locked));
   end if;
 end $function$;
-comment on function dibs.make_hint(dibs.hinted_lane,timestamp with time zone,real) is 'Note where the work of a lane begins, for the claims to come. Claims that run at once may each make one; that is
+comment on function dibs.make_hint(dibs.hint,timestamp with time zone,real) is 'Note where the work of a lane begins, for the claims to come. Claims that run at once may each make one; that is
 harmless.';
 
 CREATE OR REPLACE FUNCTION dibs.make_ready(p_tasks int8multirange, p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone)
@@ -2254,7 +2254,7 @@ AS $function$
 declare
   v_wanted int := p_limit;
   v_lanes refcursor;
-  v_lane dibs.hinted_lane;
+  v_lane dibs.hint;
   v_began timestamptz;
   v_sweep boolean;
   v_first record;
@@ -3676,7 +3676,7 @@ grant execute on function
   dibs.log_of(int8multirange),
   dibs.look_around(text,integer),
   dibs.lost_error(text,integer,integer),
-  dibs.make_hint(dibs.hinted_lane,timestamp with time zone,real),
+  dibs.make_hint(dibs.hint,timestamp with time zone,real),
   dibs.make_ready(int8multirange,timestamp with time zone),
   dibs.make_reap_hint(text,timestamp with time zone,timestamp with time zone,timestamp with time zone),
   dibs.ms_until(timestamp with time zone),

@@ -7,7 +7,7 @@ create or replace function dibs.take_tasks(
 declare
   v_wanted int := p_limit;
   v_lanes refcursor;
-  v_lane dibs.hinted_lane;
+  v_lane dibs.hint;
   v_began timestamptz;
   v_sweep boolean;
   v_first record;
@@ -75,7 +75,7 @@ is first. p_types: {''''} stands for all. p_from_start: trust no hint.
 Returns them, null when there are none to be had; the moment; whether something is due that others have locked; and
 whether everything was looked at.';
 
-create or replace function dibs.due_lanes(p_types text[]) returns setof dibs.hinted_lane
+create or replace function dibs.due_lanes(p_types text[]) returns setof dibs.hint
   language plpgsql stable set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
@@ -171,7 +171,7 @@ comment on function dibs.take_runs(text, smallint, timestamptz, bigint, timestam
 what pieces the rest of a run goes back.
 Returns what was taken, and how long the runs were; when nothing was, whether there is any that others have locked.';
 
-create or replace function dibs.make_hint(p_lane dibs.hinted_lane, p_swept_from timestamptz, p_run_length real)
+create or replace function dibs.make_hint(p_lane dibs.hint, p_swept_from timestamptz, p_run_length real)
   returns void
   language plpgsql set search_path = '' as $$
 declare
@@ -207,7 +207,7 @@ begin
       for update skip locked));
   end if;
 end $$;
-comment on function dibs.make_hint(dibs.hinted_lane, timestamptz, real) is
+comment on function dibs.make_hint(dibs.hint, timestamptz, real) is
   'Note where the work of a lane begins, for the claims to come. Claims that run at once may each make one; that is
 harmless.';
 

@@ -13,7 +13,7 @@ import { retriesCells } from "./retries.ts";
 import { scaleCells } from "./scale.ts";
 import { settlingCells } from "./settling.ts";
 import { steadyCells } from "./steady.ts";
-import { typesCells } from "./types.ts";
+import { typesCells } from "./task_types.ts";
 
 /** All workloads, in the order of the table. */
 export const workloads: Record<string, (scale: Scale) => Cell[]> = {

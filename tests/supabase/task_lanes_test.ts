@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { claim, enqueue, enqueueSingles, settle, testTasks } from "../support/tasks.ts";
+import { testClock } from "../support/clock.ts";
+
+testTasks("a claim that names no type takes what is oldest, whatever its type", async (db) => {
+  const order: string[] = [];
+  for (const type of ["b", "a", "c", "a", "b"]) {
+    order.push(...await enqueueSingles(db.sql, type, 1));
+  }
+  const [oldest] = await claim(db.sql);
+  assert.equal(oldest.id, order[0]);
+  const rest = await claim(db.sql, { limit: 3 });
+  assert.deepEqual(rest.map(({ id }) => id), order.slice(1, 4));
+});
+
+testTasks("what is most urgent goes first, however many types there are", async (db) => {
+  await enqueue(db.sql, "a", 20, { priority: 5 });
+  await claim(db.sql, { limit: 10 });
+  const urgent = await enqueue(db.sql, "b", 1, { priority: -5 });
+  for (const types of [null, ["a", "b"]]) {
+    const [task] = await claim(db.sql, { types });
+    assert.equal(task.id, urgent[0], `types ${types}`);
+    await settle(db.sql, task.fence, [], "released");
+  }
+});
+
+testTasks("a type without a name is no type", async (db) => {
+  await enqueue(db.sql, "a", 3);
+  assert.deepEqual(await claim(db.sql, { types: [""], limit: 3 }), []);
+  assert.deepEqual(await claim(db.sql, { types: [], limit: 3 }), []);
+  assert.equal((await claim(db.sql, { types: ["", "a"], limit: 3 })).length, 3);
+});
+
+testTasks("sixteen workers that come at once each find a task of a hundred", async (db) => {
+  await enqueue(db.sql, "a", 100);
+  const workers = Array.from({ length: 16 }, () => db.connect());
+  // Nobody commits before all have claimed, and nobody waits.
+  for (const [n, worker] of workers.entries()) {
+    await worker`begin`;
+    await worker`set local lock_timeout = '1s'`;
+    // The first ones cut the runs; those who come later find no piece of theirs committed yet.
+    if (n < 10) assert.equal((await claim(worker)).length, 1, `worker ${n + 1}`);
+  }
+  for (const worker of workers) await worker`commit`;
+  const granted = await Promise.all(workers.map((worker) => claim(worker)));
+  assert.equal(new Set(granted.flat().map(({ id }) => id)).size, 16);
+});
+
+testTasks("a run that was cut is left in pieces that the next claims need not cut", async (db) => {
+  await enqueue(db.sql, "a", 1000);
+  await claim(db.sql, { limit: 30 });
+  const pieces = await db.sql`
+    select (upper(run) - lower(run))::int as tasks from dibs.ready order by run_at, lower(run)`;
+  assert.deepEqual(pieces.slice(0, 4).map(({ tasks }) => tasks), [30, 30, 10, 100]);
+});
+
+testTasks("an idle poll writes nothing", async (db) => {
+  await enqueue(db.sql, "a", 1);
+  const [task] = await claim(db.sql);
+  await settle(db.sql, task.fence, [], "succeeded");
+  const clock = await testClock(db.sql);
+  const poller = db.connect();
+  for (const types of [null, ["a"], ["a", "b"]]) {
+    await clock.advance("10 s");
+    await poller`begin`;
+    assert.deepEqual(await claim(poller, { types }), []);
+    const [{ rows }] = await poller`
+      select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::int as rows
+      from pg_stat_xact_user_tables`;
+    assert.equal(rows, 0, `types ${types}`);
+    await poller`commit`;
+  }
+});
