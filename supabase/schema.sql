@@ -314,7 +314,9 @@ AS $function$
 begin
   perform from dibs.lease where fence = p_fence and held @> dibs.task_of(p_id) for share;
   if found then return; end if;
-  perform from public.thought_work_claims where thought_id = p_id and fence = p_fence and status = 'claimed' for share;
+  -- Only the primary key fits this; see 300_claims.
+  perform from public.thought_work_claims
+    where thought_id = p_id and fence + 0 = p_fence and status || '' = 'claimed' for share;
   if found then return; end if;
   perform dibs.refuse('PT409', 'lost: this fence does not hold ' || coalesce(p_id::text, 'null') || ' any more',
     'Stop working on it: somebody else has it, or will.');
@@ -973,6 +975,11 @@ CREATE OR REPLACE FUNCTION dibs.histories_of(p_tasks int8multirange)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 begin
   return query
@@ -3016,6 +3023,11 @@ CREATE OR REPLACE FUNCTION public.effect_begin(p_fence text, p_id uuid, p_key te
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_effect dibs.effect;
@@ -3055,6 +3067,11 @@ CREATE OR REPLACE FUNCTION public.effect_done(p_fence text, p_id uuid, p_key tex
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 begin
   -- Not fenced: that it happened is true, also when the lease was lost meanwhile.

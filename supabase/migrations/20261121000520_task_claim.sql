@@ -129,7 +129,9 @@ comment on function dibs.held_tasks_json(dibs.lease) is
 
 create or replace function dibs.histories_of(p_tasks int8multirange)
   returns table (task bigint, last int, failures int, losses int)
-  language plpgsql stable set search_path = '' as $$
+  -- Settings of its own, since public.tasks calls it too: its plan is one for the whole session.
+  language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
   return query
     select a.task, max(a.n)::int, count(*) filter (where a.outcome = 'failed' and a.n > a.counted_from)::int,

@@ -18,7 +18,8 @@ alter table dibs.effect enable row level security;
 
 create or replace function public.effect_begin(p_fence text, p_id uuid, p_key text, p_mode text default 'at_most_once')
   returns jsonb
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_effect dibs.effect;
   v_state text;
@@ -56,7 +57,8 @@ Errors: PT409 when the lease is lost; PT400 for bad input.';
 
 create or replace function public.effect_done(p_fence text, p_id uuid, p_key text, p_result jsonb default null)
   returns boolean
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
   -- Not fenced: that it happened is true, also when the lease was lost meanwhile.
   perform dibs.parse_fence(p_fence);
@@ -73,7 +75,9 @@ create or replace function dibs.assert_held(p_fence bigint, p_id uuid) returns v
 begin
   perform from dibs.lease where fence = p_fence and held @> dibs.task_of(p_id) for share;
   if found then return; end if;
-  perform from public.thought_work_claims where thought_id = p_id and fence = p_fence and status = 'claimed' for share;
+  -- Only the primary key fits this; see 300_claims.
+  perform from public.thought_work_claims
+    where thought_id = p_id and fence + 0 = p_fence and status || '' = 'claimed' for share;
   if found then return; end if;
   perform dibs.refuse('PT409', 'lost: this fence does not hold ' || coalesce(p_id::text, 'null') || ' any more',
     'Stop working on it: somebody else has it, or will.');
