@@ -1426,6 +1426,50 @@ end $function$;
 comment on function dibs.pool_freed_thoughts() is 'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because deleting
 a thought deletes its claims, and who may do that need not have rights in Dibs.';
 
+CREATE OR REPLACE FUNCTION dibs.put_alike_tasks(p_tasks jsonb, p_size integer)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_options jsonb := (p_tasks -> 0) - 'payload';
+  v_kind record := dibs.options_of(0, v_options);
+  v_now timestamptz := dibs.clock();
+  v_run_at timestamptz := greatest(v_kind.run_at, v_now);
+  v_seed bigint := (select seed from dibs.id_seed);
+  v_first bigint[] := array(select nextval('dibs.task_page') from generate_series(1, p_size, 100));
+  -- Some ten runs at least, so that as many workers find one each.
+  v_run_length int := greatest(8, least(100, p_size / 10));
+  v_ids uuid[];
+begin
+  with item as materialized (
+    select place - 1 as at, t -> 'payload' as payload,
+      jsonb_typeof(t) = 'object' and t - 'payload' = v_options as alike
+    from jsonb_array_elements(p_tasks) with ordinality u(t, place)
+  ), logged as (
+    insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
+    select encode(int8send(task << 16 | 32768)
+        || int8send(hashint8extended(task, v_seed) & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid,
+      v_kind.type, coalesce(payload, '{}'), v_kind.priority, v_run_at, v_kind.max_attempts
+    from item, lateral (select v_first[at / 100 + 1] + at % 100 as task) n
+    where (select bool_and(alike) from item)
+    order by at
+    returning id
+  )
+  select array_agg(id) into v_ids from logged;
+  if v_ids is null then return null; end if;
+  insert into dibs.lane values ('', v_kind.priority), (v_kind.type, v_kind.priority) on conflict do nothing;
+  insert into dibs.ready (type, priority, run_at, run, plain)
+    select v_kind.type, v_kind.priority, v_run_at,
+      int8range(first + at, first + least(at + v_run_length, 100, p_size - (nth - 1) * 100)), true
+    from unnest(v_first) with ordinality page(first, nth),
+      generate_series(0, least(100, p_size - (nth - 1) * 100) - 1, v_run_length) at;
+  perform dibs.wake(v_run_at);
+  return v_ids;
+end $function$;
+comment on function dibs.put_alike_tasks(jsonb,integer) is 'The usual list: tasks that are alike but for their payload, as runs, a hundred tasks to a page. Returns their ids,
+or null, having written nothing, when they are not alike.';
+
 CREATE OR REPLACE FUNCTION dibs.put_in_pool(p_work_type text, p_ids uuid[], p_piece integer DEFAULT 100)
  RETURNS void
  LANGUAGE plpgsql
@@ -1439,33 +1483,7 @@ begin
 end $function$;
 comment on function dibs.put_in_pool(text,uuid[],integer) is 'Add thoughts to the pool of a work type that has one, so many a row.';
 
-CREATE OR REPLACE FUNCTION dibs.put_task(p_type text, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_unique_key text, OUT id uuid, OUT deduplicated boolean)
- RETURNS record
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  -- Never before now, so that nothing new lies behind a hint.
-  v_run_at timestamptz := greatest(p_run_at, dibs.clock());
-  v_task bigint := nextval('dibs.task_number');
-begin
-  -- Lanes before keys, as put_tasks does: who waits for both must wait in the same order.
-  insert into dibs.lane values ('', p_priority), (p_type, p_priority) on conflict do nothing;
-  if p_unique_key is not null then
-    id := dibs.take_key(p_type, p_unique_key, v_task);
-    deduplicated := id is not null;
-    if deduplicated then return; end if;
-  end if;
-  id := dibs.id_of(v_task, hashint8extended(v_task, (select seed from dibs.id_seed)));
-  deduplicated := false;
-  insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
-    values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
-  insert into dibs.ready (type, priority, run_at, run, plain)
-    values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1), p_unique_key is null);
-end $function$;
-comment on function dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text) is 'Write one task that was checked.';
-
-CREATE OR REPLACE FUNCTION dibs.put_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[])
+CREATE OR REPLACE FUNCTION dibs.put_mixed_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[])
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -1475,11 +1493,6 @@ declare
   v_seed bigint := (select seed from dibs.id_seed);
   v_soonest timestamptz;
 begin
-  if p_tasks is null or jsonb_typeof(p_tasks) <> 'array' then
-    perform dibs.refuse('PT400', 'p_tasks must be an array of tasks');
-  end if;
-  perform dibs.check_between('the number of p_tasks', jsonb_array_length(p_tasks), 1, 1000);
-
   -- What many tasks have in common is read, checked and placed once for all of them.
   with kind as materialized (
     select k.places, k.payloads, o.type, o.priority, greatest(o.run_at, v_now) as run_at, o.max_attempts, o.unique_key
@@ -1537,9 +1550,58 @@ begin
   ) w;
   perform dibs.wake(v_soonest);
 end $function$;
-comment on function dibs.put_tasks(jsonb) is 'Check and write many tasks: those that are alike but for their payload as runs, a hundred tasks to a page.
-Returns the id of each, in the order given, and whether that is the id of an unfinished task that has its unique
-key.';
+comment on function dibs.put_mixed_tasks(jsonb) is 'Any list: those tasks that are alike but for their payload go together as runs.';
+
+CREATE OR REPLACE FUNCTION dibs.put_task(p_type text, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_unique_key text, OUT id uuid, OUT deduplicated boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  -- Never before now, so that nothing new lies behind a hint.
+  v_run_at timestamptz := greatest(p_run_at, dibs.clock());
+  v_task bigint := nextval('dibs.task_number');
+begin
+  -- Lanes before keys, as put_tasks does: who waits for both must wait in the same order.
+  insert into dibs.lane values ('', p_priority), (p_type, p_priority) on conflict do nothing;
+  if p_unique_key is not null then
+    id := dibs.take_key(p_type, p_unique_key, v_task);
+    deduplicated := id is not null;
+    if deduplicated then return; end if;
+  end if;
+  id := dibs.id_of(v_task, hashint8extended(v_task, (select seed from dibs.id_seed)));
+  deduplicated := false;
+  insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
+    values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
+  insert into dibs.ready (type, priority, run_at, run, plain)
+    values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1), p_unique_key is null);
+end $function$;
+comment on function dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text) is 'Write one task that was checked.';
+
+CREATE OR REPLACE FUNCTION dibs.put_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_size int;
+begin
+  if p_tasks is null or jsonb_typeof(p_tasks) <> 'array' then
+    perform dibs.refuse('PT400', 'p_tasks must be an array of tasks');
+  end if;
+  v_size := jsonb_array_length(p_tasks);
+  perform dibs.check_between('the number of p_tasks', v_size, 1, 1000);
+  if v_size > 1 and jsonb_typeof(p_tasks -> 0) = 'object' and not p_tasks -> 0 ? 'unique_key' then
+    ids := dibs.put_alike_tasks(p_tasks, v_size);
+  end if;
+  if ids is null then
+    select * into ids, deduplicated from dibs.put_mixed_tasks(p_tasks);
+  else
+    deduplicated := array_fill(false, array[v_size]);
+  end if;
+end $function$;
+comment on function dibs.put_tasks(jsonb) is 'Check and write many tasks. Returns the id of each, in the order given, and whether that is the id of an unfinished
+task that has its unique key.';
 
 CREATE OR REPLACE FUNCTION dibs.quarantine_lost(p_work_type text, p_ids uuid[], p_now timestamp with time zone)
  RETURNS void
@@ -3702,7 +3764,9 @@ grant execute on function
   dibs.parse_fence(text),
   dibs.pass_rests(dibs.thought_pass),
   dibs.pool_freed_thoughts(),
+  dibs.put_alike_tasks(jsonb,integer),
   dibs.put_in_pool(text,uuid[],integer),
+  dibs.put_mixed_tasks(jsonb),
   dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text),
   dibs.put_tasks(jsonb),
   dibs.quarantine_lost(text,uuid[],timestamp with time zone),

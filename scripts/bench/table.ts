@@ -28,6 +28,18 @@ const COLUMNS: Column[] = [
   { title: "call, first\n÷ last", figure: "last_tenth_call_against_first", show: range },
   { title: "bulk ÷\none by one", figure: "bulk_against_one_by_one", show: range },
   { title: "until done\nms", figure: "until_done_ms", show: range },
+  { title: "rows\n/task", figure: "rows_written_per_task", show: middle },
+  { title: "index entries\n/task", figure: "index_entries_per_task", show: middle },
+  {
+    title: "WAL B/task\nto enqueue",
+    figure: "wal_to_enqueue_per_task",
+    show: ({ median }) => whole(median),
+  },
+  {
+    title: "WAL B/task\nto work",
+    figure: "wal_to_work_per_task",
+    show: ({ median }) => whole(median),
+  },
   { title: "latency ms\np50", figure: "latency_p50_ms", show: range },
   { title: "p99", figure: "latency_p99_ms", show: range },
   ...[1, 10, 100].flatMap((batch) => [

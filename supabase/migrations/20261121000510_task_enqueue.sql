@@ -160,15 +160,75 @@ comment on function dibs.take_key(text, text, bigint) is
 create or replace function dibs.put_tasks(p_tasks jsonb, out ids uuid[], out deduplicated boolean[])
   language plpgsql set search_path = '' as $$
 declare
-  v_now timestamptz := dibs.clock();
-  v_seed bigint := (select seed from dibs.id_seed);
-  v_soonest timestamptz;
+  v_size int;
 begin
   if p_tasks is null or jsonb_typeof(p_tasks) <> 'array' then
     perform dibs.refuse('PT400', 'p_tasks must be an array of tasks');
   end if;
-  perform dibs.check_between('the number of p_tasks', jsonb_array_length(p_tasks), 1, 1000);
+  v_size := jsonb_array_length(p_tasks);
+  perform dibs.check_between('the number of p_tasks', v_size, 1, 1000);
+  if v_size > 1 and jsonb_typeof(p_tasks -> 0) = 'object' and not p_tasks -> 0 ? 'unique_key' then
+    ids := dibs.put_alike_tasks(p_tasks, v_size);
+  end if;
+  if ids is null then
+    select * into ids, deduplicated from dibs.put_mixed_tasks(p_tasks);
+  else
+    deduplicated := array_fill(false, array[v_size]);
+  end if;
+end $$;
+comment on function dibs.put_tasks(jsonb) is
+  'Check and write many tasks. Returns the id of each, in the order given, and whether that is the id of an unfinished
+task that has its unique key.';
 
+create or replace function dibs.put_alike_tasks(p_tasks jsonb, p_size int) returns uuid[]
+  language plpgsql set search_path = '' as $$
+declare
+  v_options jsonb := (p_tasks -> 0) - 'payload';
+  v_kind record := dibs.options_of(0, v_options);
+  v_now timestamptz := dibs.clock();
+  v_run_at timestamptz := greatest(v_kind.run_at, v_now);
+  v_seed bigint := (select seed from dibs.id_seed);
+  v_first bigint[] := array(select nextval('dibs.task_page') from generate_series(1, p_size, 100));
+  -- Some ten runs at least, so that as many workers find one each.
+  v_run_length int := greatest(8, least(100, p_size / 10));
+  v_ids uuid[];
+begin
+  with item as materialized (
+    select place - 1 as at, t -> 'payload' as payload,
+      jsonb_typeof(t) = 'object' and t - 'payload' = v_options as alike
+    from jsonb_array_elements(p_tasks) with ordinality u(t, place)
+  ), logged as (
+    insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
+    select encode(int8send(task << 16 | 32768)
+        || int8send(hashint8extended(task, v_seed) & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid,
+      v_kind.type, coalesce(payload, '{}'), v_kind.priority, v_run_at, v_kind.max_attempts
+    from item, lateral (select v_first[at / 100 + 1] + at % 100 as task) n
+    where (select bool_and(alike) from item)
+    order by at
+    returning id
+  )
+  select array_agg(id) into v_ids from logged;
+  if v_ids is null then return null; end if;
+  insert into dibs.lane values ('', v_kind.priority), (v_kind.type, v_kind.priority) on conflict do nothing;
+  insert into dibs.ready (type, priority, run_at, run, plain)
+    select v_kind.type, v_kind.priority, v_run_at,
+      int8range(first + at, first + least(at + v_run_length, 100, p_size - (nth - 1) * 100)), true
+    from unnest(v_first) with ordinality page(first, nth),
+      generate_series(0, least(100, p_size - (nth - 1) * 100) - 1, v_run_length) at;
+  perform dibs.wake(v_run_at);
+  return v_ids;
+end $$;
+comment on function dibs.put_alike_tasks(jsonb, int) is
+  'The usual list: tasks that are alike but for their payload, as runs, a hundred tasks to a page. Returns their ids,
+or null, having written nothing, when they are not alike.';
+
+create or replace function dibs.put_mixed_tasks(p_tasks jsonb, out ids uuid[], out deduplicated boolean[])
+  language plpgsql set search_path = '' as $$
+declare
+  v_now timestamptz := dibs.clock();
+  v_seed bigint := (select seed from dibs.id_seed);
+  v_soonest timestamptz;
+begin
   -- What many tasks have in common is read, checked and placed once for all of them.
   with kind as materialized (
     select k.places, k.payloads, o.type, o.priority, greatest(o.run_at, v_now) as run_at, o.max_attempts, o.unique_key
@@ -226,9 +286,7 @@ begin
   ) w;
   perform dibs.wake(v_soonest);
 end $$;
-comment on function dibs.put_tasks(jsonb) is
-  'Check and write many tasks: those that are alike but for their payload as runs, a hundred tasks to a page.
-Returns the id of each, in the order given, and whether that is the id of an unfinished task that has its unique
-key.';
+comment on function dibs.put_mixed_tasks(jsonb) is
+  'Any list: those tasks that are alike but for their payload go together as runs.';
 
 select dibs.seal();

@@ -1,5 +1,6 @@
 import type { Cell, Scale } from "../workload.ts";
 import { backlogCells } from "./backlog.ts";
+import { costsCells } from "./costs.ts";
 import { drainCells } from "./drain.ts";
 import { enqueueCells } from "./enqueue.ts";
 import { fewCells } from "./few.ts";
@@ -19,6 +20,7 @@ import { typesCells } from "./task_types.ts";
 export const workloads: Record<string, (scale: Scale) => Cell[]> = {
   enqueue: enqueueCells,
   drain: drainCells,
+  costs: costsCells,
   payloads: payloadsCells,
   types: typesCells,
   few: fewCells,
