@@ -144,7 +144,7 @@ alter table dibs.log enable row level security;
 comment on table dibs.log is 'Every task as it was enqueued; written once.';
 
 create table dibs.outcome (
-  run int8range not null,
+  run int8multirange not null,
   started_at timestamp with time zone,
   completed_at timestamp with time zone not null,
   fence bigint,
@@ -168,7 +168,7 @@ comment on table dibs.progress is 'How far running tasks have come, as their wor
 
 create table dibs.ready (
   run_at timestamp with time zone not null,
-  run int8range not null,
+  run int8multirange not null,
   priority smallint not null,
   plain boolean default false not null,
   type text not null
@@ -547,18 +547,20 @@ AS $function$
 declare
   v_now timestamptz := dibs.clock();
   v_lease dibs.lease;
-  v_run int8range;
 begin
   if p_fence !~ '^[0-9]{1,18}$' then return null; end if;
   delete from dibs.lease where fence = p_fence::bigint returning * into v_lease;
   if not found then return null; end if;
-  v_run := range_merge(v_lease.held);
-  if v_lease.plain and v_lease.held = v_run::int8multirange and lower(v_run) >> 7 = (upper(v_run) - 1) >> 7 then
+  if v_lease.plain and lower(v_lease.held) >> 7 = (upper(v_lease.held) - 1) >> 7 then
     insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-      values (v_run, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id);
-    return upper(v_run) - lower(v_run);
+      values (v_lease.held, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id);
+  else
+    perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);
   end if;
-  perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);
+  -- Neighbours, mostly: their count is at hand.
+  if v_lease.held = int8multirange(range_merge(v_lease.held)) then
+    return upper(v_lease.held) - lower(v_lease.held);
+  end if;
   return dibs.count_of(v_lease.held);
 end $function$;
 comment on function dibs.complete_lease(text) is 'The usual end of a lease: everything it held succeeded. Returns how many tasks that were, null when there is no
@@ -729,9 +731,7 @@ CREATE OR REPLACE FUNCTION dibs.end_tasks(p_tasks int8multirange, p_status text,
 AS $function$
 begin
   insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-    select r * int8range(page << 7, (page + 1) << 7), p_lease.started_at, p_now, p_lease.fence, p_status,
-      p_lease.worker_id
-    from unnest(p_tasks) r, generate_series(lower(r) >> 7, (upper(r) - 1) >> 7) page;
+    select run, p_lease.started_at, p_now, p_lease.fence, p_status, p_lease.worker_id from dibs.runs_of(p_tasks) run;
   if p_lease.plain is not true then perform dibs.free_keys(p_tasks); end if;
 end $function$;
 comment on function dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone) is 'Give tasks that are in no other place their outcome, and free their unique keys.';
@@ -1461,7 +1461,7 @@ begin
   insert into dibs.lane values ('', v_kind.priority), (v_kind.type, v_kind.priority) on conflict do nothing;
   insert into dibs.ready (type, priority, run_at, run, plain)
     select v_kind.type, v_kind.priority, v_run_at,
-      int8range(first + at, first + least(at + v_run_length, 100, p_size - (nth - 1) * 100)), true
+      int8multirange(int8range(first + at, first + least(at + v_run_length, 100, p_size - (nth - 1) * 100))), true
     from unnest(v_first) with ordinality page(first, nth),
       generate_series(0, least(100, p_size - (nth - 1) * 100) - 1, v_run_length) at;
   perform dibs.wake(v_run_at);
@@ -1534,7 +1534,7 @@ begin
   ), waiting as (
     insert into dibs.ready (type, priority, run_at, run, plain)
     -- Some ten runs at least, so that as many workers find one each.
-    select type, priority, run_at, int8range(first + at, first + least(at + run_length, length)), true
+    select type, priority, run_at, int8multirange(int8range(first + at, first + least(at + run_length, length))), true
     from page, generate_series(0, length - 1, run_length) at
   ), logged as (
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
@@ -1574,7 +1574,7 @@ begin
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
   insert into dibs.ready (type, priority, run_at, run, plain)
-    values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1), p_unique_key is null);
+    values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
 end $function$;
 comment on function dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text) is 'Write one task that was checked.';
 
@@ -1877,15 +1877,17 @@ anew, and their unique keys where these are free. Returns those it could be done
 ready.';
 
 CREATE OR REPLACE FUNCTION dibs.runs_of(p_tasks int8multirange)
- RETURNS SETOF int8range
+ RETURNS SETOF int8multirange
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE
  SET search_path TO ''
 AS $function$
 begin
   return query
-    select r * int8range(page * 128, (page + 1) * 128)
-    from unnest(p_tasks) r, generate_series(lower(r) / 128, (upper(r) - 1) / 128) page;
+    select p_tasks * int8range(page << 7, (page + 1) << 7)::int8multirange
+    from (
+      select distinct generate_series(lower(r) >> 7, (upper(r) - 1) >> 7) as page from unnest(p_tasks) r order by page
+    ) p;
 end $function$;
 comment on function dibs.runs_of(int8multirange) is 'The runs that make up a set of tasks, cut where a page ends.';
 
@@ -2253,8 +2255,9 @@ CREATE OR REPLACE FUNCTION dibs.take_runs(p_type text, p_priority smallint, p_be
 AS $function$
 declare
   v_at tid[];
-  v_run int8range[];
-  v_last int8range;
+  v_run int8multirange[];
+  v_last int8multirange;
+  v_length int;
 begin
   -- Rows of ready are never updated: a row locked here is the very row the delete by ctid removes.
   if p_type = '' then
@@ -2284,30 +2287,40 @@ begin
     end if;
     return;
   end if;
-  if cardinality(v_run) = 1 then
-    tasks := v_run[1]::int8multirange;
-    count := upper(v_run[1]) - lower(v_run[1]);
+  if cardinality(v_run) = 1 and v_run[1] = int8multirange(range_merge(v_run[1])) then
+    tasks := v_run[1];
+    count := upper(tasks) - lower(tasks);
   else
-    select range_agg(r), sum(upper(r) - lower(r)) into tasks, count from unnest(v_run) r;
+    select range_agg(r), sum(upper(r) - lower(r)) into tasks, count from unnest(v_run) m, unnest(m) r;
   end if;
   run_length := count / cardinality(v_run)::real;
 
   -- Too many: the last runs stay, and what is then the last one gets cut.
   while count > p_wanted loop
     v_last := v_run[cardinality(v_run)];
-    v_last := v_last * int8range(upper(v_last) - (count - p_wanted), null);
-    tasks := tasks - v_last::int8multirange;
-    count := count - (upper(v_last) - lower(v_last));
-    if v_last = v_run[cardinality(v_run)] then
+    v_length := dibs.count_of(v_last);
+    if v_length <= count - p_wanted then
       v_run := trim_array(v_run, 1);
       v_at := trim_array(v_at, 1);
+      count := count - v_length;
     else
       -- The rest goes back in pieces of the size in demand: whoever comes next need not cut, and finds one.
-      insert into dibs.ready (type, priority, run_at, run, plain)
-        select r.type, r.priority, r.run_at, int8range(first, least(first + p_piece, upper(v_last))), r.plain
-        from dibs.ready r, generate_series(lower(v_last), upper(v_last) - 1, p_piece) first
-        where r.ctid = v_at[cardinality(v_at)];
+      v_length := v_length - (count - p_wanted);
+      with task as materialized (
+        select task, row_number() over (order by task) - 1 - v_length as place
+        from unnest(v_last) r, generate_series(lower(r), upper(r) - 1) task
+      ), put_back as (
+        insert into dibs.ready (type, priority, run_at, run, plain)
+        select r.type, r.priority, r.run_at, piece, r.plain
+        from (
+            select range_agg(int8range(task, task + 1)) as piece from task where place >= 0 group by place / p_piece
+          ) p, dibs.ready r
+        where r.ctid = v_at[cardinality(v_at)]
+      )
+      select range_agg(int8range(task, task + 1)) into v_last from task where place >= 0;
+      count := p_wanted;
     end if;
+    tasks := tasks - v_last;
   end loop;
   delete from dibs.ready where ctid = any (v_at);
 end $function$;
@@ -2401,27 +2414,17 @@ begin
 end $function$;
 comment on function dibs.task_of(uuid) is 'The number in a task''s id.';
 
-CREATE OR REPLACE FUNCTION dibs.tasks_in(p_held int8multirange)
+CREATE OR REPLACE FUNCTION dibs.tasks_in(p_tasks int8multirange)
  RETURNS SETOF bigint
  LANGUAGE plpgsql
  IMMUTABLE PARALLEL SAFE ROWS 10
  SET search_path TO ''
 AS $function$
 begin
-  return query select generate_series(lower(run), upper(run) - 1) from unnest(p_held) run;
+  return query select generate_series(lower(run), upper(run) - 1) from unnest(p_tasks) run;
 end $function$;
-comment on function dibs.tasks_in(int8multirange) is 'The numbers of the tasks that a lease holds.';
-
-CREATE OR REPLACE FUNCTION dibs.tasks_in(p_run int8range)
- RETURNS SETOF bigint
- LANGUAGE plpgsql
- IMMUTABLE PARALLEL SAFE ROWS 10
- SET search_path TO ''
-AS $function$
-begin
-  return query select generate_series(lower(p_run), upper(p_run) - 1);
-end $function$;
-comment on function dibs.tasks_in(int8range) is 'The numbers of the tasks in a run. The planner takes it for ten, which is between a single and a full run.';
+comment on function dibs.tasks_in(int8multirange) is 'The numbers of the tasks in a run or a lease. The planner takes it for ten, which is between a single and a full
+run.';
 
 CREATE OR REPLACE FUNCTION dibs.tasks_of(p_ids uuid[])
  RETURNS int8multirange
@@ -2505,7 +2508,7 @@ begin
     returning *
   ), put_back as (
     insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-    select unnest(int8multirange(run) - p_tasks), started_at, completed_at, fence, status, worker_id from deleted
+    select run - p_tasks, started_at, completed_at, fence, status, worker_id from deleted where not run <@ p_tasks
   )
   select coalesce(range_agg(run), '{}') * p_tasks into v_found from deleted;
   return v_found;
@@ -2642,8 +2645,8 @@ begin
     ), deleted as (
       delete from dibs.ready where ctid = any (array(select at from found))
     ), put_back as (
-      insert into dibs.ready (type, priority, run_at, run)
-      select f.type, f.priority, f.run_at, unnest(int8multirange(f.run) - p_tasks) from found f
+      insert into dibs.ready (type, priority, run_at, run, plain)
+      select f.type, f.priority, f.run_at, f.run - p_tasks, f.plain from found f where not f.run <@ p_tasks
     )
     select coalesce(range_agg(run), '{}') * p_tasks into v_found from found;
 
@@ -3205,7 +3208,7 @@ begin
 
   -- Counted only as far as it matters: past the cap more backlog means no more drains.
   select coalesce(sum(length), 0) into v_due from (
-    select upper(r.run) - lower(r.run) as length
+    select dibs.count_of(r.run) as length
     from dibs.due_lanes(coalesce(p_types, array[''])) l,
       lateral (
         select run from dibs.ready where l.type = '' and priority = l.priority and run_at <= v_now
@@ -3613,9 +3616,9 @@ AS $function$
   select s.status, coalesce(sum(n.tasks), 0)::bigint
   from unnest(array['pending', 'processing', 'completed', 'failed', 'cancelled']) with ordinality s(status, place)
   left join (
-    select 'pending' as status, upper(run) - lower(run) as tasks from dibs.ready
+    select 'pending' as status, upper(r) - lower(r) as tasks from dibs.ready, unnest(run) r
     union all select 'processing', upper(r) - lower(r) from dibs.lease, unnest(held) r
-    union all select o.status, upper(run) - lower(run) from dibs.outcome o
+    union all select o.status, upper(r) - lower(r) from dibs.outcome o, unnest(run) r
   ) n on n.status = s.status
   group by s.status, s.place
   order by s.place
@@ -3794,7 +3797,6 @@ grant execute on function
   dibs.take_tasks(text[],integer,boolean),
   dibs.task_of(uuid),
   dibs.tasks_in(int8multirange),
-  dibs.tasks_in(int8range),
   dibs.tasks_of(uuid[]),
   dibs.thoughts_wait(text),
   dibs.tick(),

@@ -67,10 +67,10 @@ begin
   if tg_op = 'INSERT' then
     insert into chaos.task_history (event, tasks, fence)
       values (case new.status when 'failed' then 'failed_for_good' else new.status end,
-        int8multirange(new.run), new.fence);
+        new.run, new.fence);
   else
     insert into chaos.task_history (event, tasks, fence)
-      values ('undone', int8multirange(old.run), old.fence);
+      values ('undone', old.run, old.fence);
   end if;
   return null;
 end $$;

@@ -11,9 +11,9 @@ export async function findUnsound(sql: Sql): Promise<string[]> {
 /** Each column is null, or an example of what is wrong. */
 const VIOLATIONS = `
 with place as (
-  select 'ready' as name, run from dibs.ready
-  union all select 'lease', run from dibs.lease, unnest(held) run
-  union all select 'outcome', run from dibs.outcome
+  select 'ready' as name, part as run from dibs.ready, unnest(run) part
+  union all select 'lease', part from dibs.lease, unnest(held) part
+  union all select 'outcome', part from dibs.outcome, unnest(run) part
 ), logged as (
   select *, dibs.task_of(id) as task from dibs.log
 ), following as (
@@ -32,14 +32,19 @@ select
     select (select coalesce(range_agg(run), '{}') from place)
       - (select coalesce(range_agg(int8range(task, task + 1)), '{}') from logged) as unknown) u where not isempty(unknown))
     as "a place holds tasks that do not exist",
-  (select format('%s %s', name, run) from place
-    where name <> 'lease' and (isempty(run) or lower(run) >> 7 <> (upper(run) - 1) >> 7) limit 1)
+  (select format('%s', run) from (select run from dibs.ready union all select run from dibs.outcome) r
+    where isempty(run) or lower(run) >> 7 <> (upper(run) - 1) >> 7 limit 1)
     as "a run is empty or crosses a page",
   (select format('%s', fence) from dibs.lease where isempty(held) limit 1)
     as "a lease holds nothing",
   (select format('%s', r) from dibs.ready r join logged l on r.run @> l.task
     where (r.type, r.priority) <> (l.type, l.priority) limit 1)
     as "a task waits in a wrong lane",
+  (select format('%s', p) from (
+      select run, plain from dibs.ready union all select held, plain from dibs.lease) p
+    where plain and (exists (select from dibs.attempt a where p.run @> a.task)
+      or exists (select from dibs.unique_key k where p.run @> k.task)) limit 1)
+    as "what is called plain has a history or a unique key",
   (select format('%s', r) from dibs.ready r where not exists (
     select from dibs.lane l where (l.type, l.priority) = (r.type, r.priority)) limit 1)
     as "a run waits in a lane nobody looks at",

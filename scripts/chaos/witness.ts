@@ -56,7 +56,7 @@ async function inTime<T>(query: Promise<T>, ms: number): Promise<T> {
 
 async function countEnded(sql: Sql): Promise<number> {
   const [{ ended }] = await sql`
-    select (select coalesce(sum(upper(run) - lower(run)), 0) from dibs.outcome)::int
+    select (select coalesce(sum(upper(part) - lower(part)), 0) from dibs.outcome, unnest(run) part)::int
       + (select count(*) from public.thought_work_claims
         where work_type = ${WORK_TYPE} and (status = 'succeeded' or status = 'failed' and retry_at is null))::int as ended`;
   return ended;

@@ -1,8 +1,9 @@
 -- Where tasks are kept.
 --
--- Every task has a number. Tasks enqueued together have neighbouring numbers, and a range of them is
--- a run: what waits, what a lease holds and what came of it are runs, so that moving a hundred tasks
--- writes a row or two. A task is in exactly one place: in `ready`, held by a `lease`, or in `outcome`.
+-- Every task has a number. Tasks enqueued together have neighbouring numbers, on pages of 128. Tasks of
+-- a page that share their fate are a run, mostly neighbours: what waits and what came of it are runs, so
+-- that moving a hundred tasks writes a row or two. A task is in exactly one place: in `ready`, held by
+-- a `lease`, or in `outcome`.
 --
 --   log ── written once ───────────────── what each task is
 --   ready ── claim ──▶ lease ── settle ──▶ outcome ── where each task is
@@ -49,12 +50,14 @@ one, and from a number its id can be told. Drawn once; a change would hide every
 alter table dibs.id_seed enable row level security;
 insert into dibs.id_seed default values on conflict do nothing;
 
-create or replace function dibs.runs_of(p_tasks int8multirange) returns setof int8range
+create or replace function dibs.runs_of(p_tasks int8multirange) returns setof int8multirange
   language plpgsql immutable parallel safe set search_path = '' as $$
 begin
   return query
-    select r * int8range(page * 128, (page + 1) * 128)
-    from unnest(p_tasks) r, generate_series(lower(r) / 128, (upper(r) - 1) / 128) page;
+    select p_tasks * int8range(page << 7, (page + 1) << 7)::int8multirange
+    from (
+      select distinct generate_series(lower(r) >> 7, (upper(r) - 1) >> 7) as page from unnest(p_tasks) r order by page
+    ) p;
 end $$;
 comment on function dibs.runs_of(int8multirange) is 'The runs that make up a set of tasks, cut where a page ends.';
 
@@ -96,7 +99,7 @@ comment on function dibs.log_of(int8multirange) is 'What tasks are, by their num
 
 create table if not exists dibs.ready (
   run_at timestamptz not null,
-  run int8range not null,
+  run int8multirange not null,
   priority smallint not null,
   plain boolean not null default false,
   type text not null
@@ -122,7 +125,7 @@ comment on table dibs.lease is
 alter table dibs.lease enable row level security;
 
 create table if not exists dibs.outcome (
-  run int8range not null,
+  run int8multirange not null,
   started_at timestamptz,
   completed_at timestamptz not null,
   fence bigint,

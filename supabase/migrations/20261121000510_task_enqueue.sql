@@ -135,7 +135,7 @@ begin
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
   insert into dibs.ready (type, priority, run_at, run, plain)
-    values (p_type, p_priority, v_run_at, int8range(v_task, v_task + 1), p_unique_key is null);
+    values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
 end $$;
 comment on function dibs.put_task(text, jsonb, int, timestamptz, int, text) is 'Write one task that was checked.';
 
@@ -212,7 +212,7 @@ begin
   insert into dibs.lane values ('', v_kind.priority), (v_kind.type, v_kind.priority) on conflict do nothing;
   insert into dibs.ready (type, priority, run_at, run, plain)
     select v_kind.type, v_kind.priority, v_run_at,
-      int8range(first + at, first + least(at + v_run_length, 100, p_size - (nth - 1) * 100)), true
+      int8multirange(int8range(first + at, first + least(at + v_run_length, 100, p_size - (nth - 1) * 100))), true
     from unnest(v_first) with ordinality page(first, nth),
       generate_series(0, least(100, p_size - (nth - 1) * 100) - 1, v_run_length) at;
   perform dibs.wake(v_run_at);
@@ -270,7 +270,7 @@ begin
   ), waiting as (
     insert into dibs.ready (type, priority, run_at, run, plain)
     -- Some ten runs at least, so that as many workers find one each.
-    select type, priority, run_at, int8range(first + at, first + least(at + run_length, length)), true
+    select type, priority, run_at, int8multirange(int8range(first + at, first + least(at + run_length, length))), true
     from page, generate_series(0, length - 1, run_length) at
   ), logged as (
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)

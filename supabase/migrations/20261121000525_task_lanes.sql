@@ -108,8 +108,9 @@ create or replace function dibs.take_runs(
   language plpgsql set search_path = '' as $$
 declare
   v_at tid[];
-  v_run int8range[];
-  v_last int8range;
+  v_run int8multirange[];
+  v_last int8multirange;
+  v_length int;
 begin
   -- Rows of ready are never updated: a row locked here is the very row the delete by ctid removes.
   if p_type = '' then
@@ -139,30 +140,40 @@ begin
     end if;
     return;
   end if;
-  if cardinality(v_run) = 1 then
-    tasks := v_run[1]::int8multirange;
-    count := upper(v_run[1]) - lower(v_run[1]);
+  if cardinality(v_run) = 1 and v_run[1] = int8multirange(range_merge(v_run[1])) then
+    tasks := v_run[1];
+    count := upper(tasks) - lower(tasks);
   else
-    select range_agg(r), sum(upper(r) - lower(r)) into tasks, count from unnest(v_run) r;
+    select range_agg(r), sum(upper(r) - lower(r)) into tasks, count from unnest(v_run) m, unnest(m) r;
   end if;
   run_length := count / cardinality(v_run)::real;
 
   -- Too many: the last runs stay, and what is then the last one gets cut.
   while count > p_wanted loop
     v_last := v_run[cardinality(v_run)];
-    v_last := v_last * int8range(upper(v_last) - (count - p_wanted), null);
-    tasks := tasks - v_last::int8multirange;
-    count := count - (upper(v_last) - lower(v_last));
-    if v_last = v_run[cardinality(v_run)] then
+    v_length := dibs.count_of(v_last);
+    if v_length <= count - p_wanted then
       v_run := trim_array(v_run, 1);
       v_at := trim_array(v_at, 1);
+      count := count - v_length;
     else
       -- The rest goes back in pieces of the size in demand: whoever comes next need not cut, and finds one.
-      insert into dibs.ready (type, priority, run_at, run, plain)
-        select r.type, r.priority, r.run_at, int8range(first, least(first + p_piece, upper(v_last))), r.plain
-        from dibs.ready r, generate_series(lower(v_last), upper(v_last) - 1, p_piece) first
-        where r.ctid = v_at[cardinality(v_at)];
+      v_length := v_length - (count - p_wanted);
+      with task as materialized (
+        select task, row_number() over (order by task) - 1 - v_length as place
+        from unnest(v_last) r, generate_series(lower(r), upper(r) - 1) task
+      ), put_back as (
+        insert into dibs.ready (type, priority, run_at, run, plain)
+        select r.type, r.priority, r.run_at, piece, r.plain
+        from (
+            select range_agg(int8range(task, task + 1)) as piece from task where place >= 0 group by place / p_piece
+          ) p, dibs.ready r
+        where r.ctid = v_at[cardinality(v_at)]
+      )
+      select range_agg(int8range(task, task + 1)) into v_last from task where place >= 0;
+      count := p_wanted;
     end if;
+    tasks := tasks - v_last;
   end loop;
   delete from dibs.ready where ctid = any (v_at);
 end $$;

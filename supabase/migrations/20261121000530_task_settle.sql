@@ -5,18 +5,20 @@ create or replace function dibs.complete_lease(p_fence text) returns int
 declare
   v_now timestamptz := dibs.clock();
   v_lease dibs.lease;
-  v_run int8range;
 begin
   if p_fence !~ '^[0-9]{1,18}$' then return null; end if;
   delete from dibs.lease where fence = p_fence::bigint returning * into v_lease;
   if not found then return null; end if;
-  v_run := range_merge(v_lease.held);
-  if v_lease.plain and v_lease.held = v_run::int8multirange and lower(v_run) >> 7 = (upper(v_run) - 1) >> 7 then
+  if v_lease.plain and lower(v_lease.held) >> 7 = (upper(v_lease.held) - 1) >> 7 then
     insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-      values (v_run, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id);
-    return upper(v_run) - lower(v_run);
+      values (v_lease.held, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id);
+  else
+    perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);
   end if;
-  perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);
+  -- Neighbours, mostly: their count is at hand.
+  if v_lease.held = int8multirange(range_merge(v_lease.held)) then
+    return upper(v_lease.held) - lower(v_lease.held);
+  end if;
   return dibs.count_of(v_lease.held);
 end $$;
 comment on function dibs.complete_lease(text) is
@@ -113,9 +115,7 @@ create or replace function dibs.end_tasks(
   language plpgsql set search_path = '' as $$
 begin
   insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-    select r * int8range(page << 7, (page + 1) << 7), p_lease.started_at, p_now, p_lease.fence, p_status,
-      p_lease.worker_id
-    from unnest(p_tasks) r, generate_series(lower(r) >> 7, (upper(r) - 1) >> 7) page;
+    select run, p_lease.started_at, p_now, p_lease.fence, p_status, p_lease.worker_id from dibs.runs_of(p_tasks) run;
   if p_lease.plain is not true then perform dibs.free_keys(p_tasks); end if;
 end $$;
 comment on function dibs.end_tasks(int8multirange, text, dibs.lease, timestamptz) is

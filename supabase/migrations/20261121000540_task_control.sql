@@ -81,9 +81,9 @@ create or replace function public.task_counts() returns table (status text, task
   select s.status, coalesce(sum(n.tasks), 0)::bigint
   from unnest(array['pending', 'processing', 'completed', 'failed', 'cancelled']) with ordinality s(status, place)
   left join (
-    select 'pending' as status, upper(run) - lower(run) as tasks from dibs.ready
+    select 'pending' as status, upper(r) - lower(r) as tasks from dibs.ready, unnest(run) r
     union all select 'processing', upper(r) - lower(r) from dibs.lease, unnest(held) r
-    union all select o.status, upper(run) - lower(run) from dibs.outcome o
+    union all select o.status, upper(r) - lower(r) from dibs.outcome o, unnest(run) r
   ) n on n.status = s.status
   group by s.status, s.place
   order by s.place
@@ -136,8 +136,8 @@ begin
     ), deleted as (
       delete from dibs.ready where ctid = any (array(select at from found))
     ), put_back as (
-      insert into dibs.ready (type, priority, run_at, run)
-      select f.type, f.priority, f.run_at, unnest(int8multirange(f.run) - p_tasks) from found f
+      insert into dibs.ready (type, priority, run_at, run, plain)
+      select f.type, f.priority, f.run_at, f.run - p_tasks, f.plain from found f where not f.run <@ p_tasks
     )
     select coalesce(range_agg(run), '{}') * p_tasks into v_found from found;
 
@@ -203,7 +203,7 @@ begin
     returning *
   ), put_back as (
     insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-    select unnest(int8multirange(run) - p_tasks), started_at, completed_at, fence, status, worker_id from deleted
+    select run - p_tasks, started_at, completed_at, fence, status, worker_id from deleted where not run <@ p_tasks
   )
   select coalesce(range_agg(run), '{}') * p_tasks into v_found from deleted;
   return v_found;

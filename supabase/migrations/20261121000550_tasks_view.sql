@@ -1,19 +1,13 @@
 -- public.tasks: one row per task, to read and to write as if it were a table.
 
-create or replace function dibs.tasks_in(p_run int8range) returns setof bigint
+create or replace function dibs.tasks_in(p_tasks int8multirange) returns setof bigint
   language plpgsql immutable parallel safe rows 10 set search_path = '' as $$
 begin
-  return query select generate_series(lower(p_run), upper(p_run) - 1);
+  return query select generate_series(lower(run), upper(run) - 1) from unnest(p_tasks) run;
 end $$;
-comment on function dibs.tasks_in(int8range) is
-  'The numbers of the tasks in a run. The planner takes it for ten, which is between a single and a full run.';
-
-create or replace function dibs.tasks_in(p_held int8multirange) returns setof bigint
-  language plpgsql immutable parallel safe rows 10 set search_path = '' as $$
-begin
-  return query select generate_series(lower(run), upper(run) - 1) from unnest(p_held) run;
-end $$;
-comment on function dibs.tasks_in(int8multirange) is 'The numbers of the tasks that a lease holds.';
+comment on function dibs.tasks_in(int8multirange) is
+  'The numbers of the tasks in a run or a lease. The planner takes it for ten, which is between a single and a full
+run.';
 
 create or replace view public.tasks with (security_invoker = true) as
 select t.id, t.type, t.payload, t.status, t.created_at, t.started_at, t.completed_at,

@@ -126,7 +126,7 @@ begin
 
   -- Counted only as far as it matters: past the cap more backlog means no more drains.
   select coalesce(sum(length), 0) into v_due from (
-    select upper(r.run) - lower(r.run) as length
+    select dibs.count_of(r.run) as length
     from dibs.due_lanes(coalesce(p_types, array[''])) l,
       lateral (
         select run from dibs.ready where l.type = '' and priority = l.priority and run_at <= v_now

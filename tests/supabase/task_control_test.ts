@@ -70,11 +70,11 @@ testTasks("a cancel finds a task however often claims cut its run meanwhile", as
   // Each look of the cancel stops after its snapshot, until a claim has put the rest of the run
   // elsewhere.
   await db.sql`
-    create or replace function dibs.runs_of(p_tasks int8multirange) returns setof int8range
+    create or replace function dibs.runs_of(p_tasks int8multirange) returns setof int8multirange
       language plpgsql as $$
     begin
       perform pg_advisory_lock(n), pg_advisory_unlock(n) from generate_series(1, 2) n;
-      return query select unnest(p_tasks);
+      return next p_tasks;
     end $$`;
   const target = (await enqueue(db.sql, "a", 1000))[99];
   await gate`select pg_advisory_lock(1)`;

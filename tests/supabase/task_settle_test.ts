@@ -204,6 +204,7 @@ testTasks("the wait after a failure is clamped, however many there were", async 
   await sql`insert into dibs.attempt (task, n, outcome, ended_at)
     select dibs.task_of(${id}), n, case when n = 2000 then 'retried' else 'failed' end, now()
     from generate_series(1, 2000) n`;
+  await sql`update dibs.ready set plain = false where true`;
   const [{ fence }] = await claim(sql);
   assert.deepEqual(await settle(sql, fence, [{ id, status: "failed" }]), { settled: 1, lost: [] });
   assert.deepEqual(await statuses(sql, [id]), ["pending"]);

@@ -14,10 +14,10 @@ async function longHistory(sql: Sql) {
       insert into dibs.lane values ('a', 0)
     ), ended as (
       insert into dibs.outcome (run, completed_at, status)
-      select int8range(task, task + 1), now(), 'completed' from n where task % 7 < 5
+      select int8multirange(int8range(task, task + 1)), now(), 'completed' from n where task % 7 < 5
     )
     insert into dibs.ready (type, priority, run_at, run)
-    select 'a', 0, now(), int8range(task, task + 1) from n where task % 7 >= 5`;
+    select 'a', 0, now(), int8multirange(int8range(task, task + 1)) from n where task % 7 >= 5`;
 }
 
 interface Node {

@@ -28,11 +28,11 @@ export async function addTasks(sql: Sql, count: number): Promise<void> {
       insert into dibs.unique_key select type, key, first from run where key <> '' and waits
     ), ended as (
       insert into dibs.outcome (run, completed_at, status)
-      select int8range(first, first + length), now(), case type when 'many' then 'completed' else 'failed' end
+      select int8multirange(int8range(first, first + length)), now(), case type when 'many' then 'completed' else 'failed' end
       from run where not waits
     )
     insert into dibs.ready (type, priority, run_at, run, plain)
-    select type, 0, now() - interval '1 h', int8range(first, first + length), type = 'many' from run where waits`;
+    select type, 0, now() - interval '1 h', int8multirange(int8range(first, first + length)), type = 'many' from run where waits`;
 }
 
 /**
