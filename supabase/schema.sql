@@ -437,6 +437,7 @@ AS $function$
 declare
   v_ord bigint;
   v_problem text;
+  v_ids_are_good boolean;
 begin
   if jsonb_typeof(p_outcomes) <> 'array' then
     perform dibs.refuse('PT400', 'p_outcomes must be a list of outcomes',
@@ -447,6 +448,14 @@ begin
       'Settle the rest in a second call.');
   end if;
 
+  -- The pattern that says which id is none takes longer than all the rest; this says that there is no such id.
+  begin
+    v_ids_are_good := not exists (
+      select from jsonb_array_elements(p_outcomes)
+      where ((value ->> 'id')::uuid::text = lower(value ->> 'id')) is not true);
+  exception when data_exception then
+    v_ids_are_good := false;
+  end;
   -- One plain query: a function call for each outcome would cost more than the settlement itself.
   select ord, problem into v_ord, v_problem
   from (
@@ -454,7 +463,7 @@ begin
       when jsonb_typeof(value) <> 'object' then ' must be an object'
       when value - '{id,status,error,result,metadata,permanent}'::text[] <> '{}'
         then ' must have no other fields than id, status, error, result, metadata, permanent'
-      when coalesce(value ->> 'id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+      when not v_ids_are_good and coalesce(value ->> 'id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
         then '.id must be a uuid'
       when coalesce(value ->> 'status', '') not in ('succeeded', 'failed', 'released')
         then '.status must be succeeded, failed or released'
