@@ -649,7 +649,7 @@ declare
 begin
   with judged as materialized (
     select t.task, l.type, l.priority, l.run_at, coalesce(h.last, 0) + 1 as n,
-      coalesce(h.failures, 0) + 1 as failures, left(t.error, 4000) as error, case p_outcome
+      coalesce(h.failures, 0) + 1 as failures, t.error, case p_outcome
         when 'failed' then t.permanent or coalesce(h.failures, 0) + 1 >= l.max_attempts
         else coalesce(h.losses, 0) + 1 >= (select max_losses from dibs.settings) end as over
     from unnest(p_tasks, p_errors, p_permanent) t(task, error, permanent)
@@ -962,6 +962,7 @@ declare
   v_run int8range := range_merge(p_lease.held);
   v_tasks text;
 begin
+  if p_lease.held is null then return '[]'; end if;
   -- Put together as text: a hundred objects built as json cost as much as claiming them.
   if p_lease.plain and p_lease.held = v_run::int8multirange then
     -- The usual lease, a run of tasks never tried: a range of the log's key.
@@ -1456,6 +1457,7 @@ begin
       jsonb_typeof(t) = 'object' and t - 'payload' = v_options as alike
     from jsonb_array_elements(p_tasks) with ordinality u(t, place)
   ), logged as (
+    -- dibs.id_of written out: a thousand calls of it would take as long as the writing.
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select encode(int8send(task << 16 | 32768)
         || int8send(hashint8extended(task, v_seed) & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid,
@@ -1534,9 +1536,8 @@ begin
     from kind k, cardinality(places) size, generate_series(0, size - 1, 100) nth
     where unique_key is null
   ), numbered as materialized (
-    select place, type, payload, priority, run_at, max_attempts, encode(
-        int8send(task << 16 | 32768)
-          || int8send(hashint8extended(task, v_seed) & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid as id
+    select place, type, payload, priority, run_at, max_attempts,
+      dibs.id_of(task, hashint8extended(task, v_seed)) as id
     from page,
       unnest(places[nth + 1:nth + 100], payloads[nth + 1:nth + 100]) with ordinality item(place, payload, at),
       lateral (select first + at - 1 as task) n
@@ -2039,7 +2040,8 @@ declare
   v_released int8multirange;
   v_settled int8multirange;
 begin
-  -- Read once, as arrays: whoever needs them more than once need not match rows by their ids.
+  -- Read once, as arrays: whoever needs them more than once need not match rows by their ids. The numbers are
+  -- dibs.task_of written out, as in end_attempts, which spares a call for each.
   select array_agg(id) as ids, array_agg(task) as tasks, array_agg(status) as statuses, array_agg(error) as errors,
       array_agg(permanent) as permanent, array_agg(result) as results, bool_or(result is not null) as any_result,
       coalesce(range_agg(int8range(task, task + 1)), '{}') as named,

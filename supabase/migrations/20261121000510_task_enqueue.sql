@@ -198,6 +198,7 @@ begin
       jsonb_typeof(t) = 'object' and t - 'payload' = v_options as alike
     from jsonb_array_elements(p_tasks) with ordinality u(t, place)
   ), logged as (
+    -- dibs.id_of written out: a thousand calls of it would take as long as the writing.
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select encode(int8send(task << 16 | 32768)
         || int8send(hashint8extended(task, v_seed) & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid,
@@ -261,9 +262,8 @@ begin
     from kind k, cardinality(places) size, generate_series(0, size - 1, 100) nth
     where unique_key is null
   ), numbered as materialized (
-    select place, type, payload, priority, run_at, max_attempts, encode(
-        int8send(task << 16 | 32768)
-          || int8send(hashint8extended(task, v_seed) & 4611686018427387903 | (-9223372036854775808)), 'hex')::uuid as id
+    select place, type, payload, priority, run_at, max_attempts,
+      dibs.id_of(task, hashint8extended(task, v_seed)) as id
     from page,
       unnest(places[nth + 1:nth + 100], payloads[nth + 1:nth + 100]) with ordinality item(place, payload, at),
       lateral (select first + at - 1 as task) n

@@ -109,6 +109,7 @@ declare
   v_run int8range := range_merge(p_lease.held);
   v_tasks text;
 begin
+  if p_lease.held is null then return '[]'; end if;
   -- Put together as text: a hundred objects built as json cost as much as claiming them.
   if p_lease.plain and p_lease.held = v_run::int8multirange then
     -- The usual lease, a run of tasks never tried: a range of the log's key.

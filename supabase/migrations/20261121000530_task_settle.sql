@@ -37,7 +37,8 @@ declare
   v_released int8multirange;
   v_settled int8multirange;
 begin
-  -- Read once, as arrays: whoever needs them more than once need not match rows by their ids.
+  -- Read once, as arrays: whoever needs them more than once need not match rows by their ids. The numbers are
+  -- dibs.task_of written out, as in end_attempts, which spares a call for each.
   select array_agg(id) as ids, array_agg(task) as tasks, array_agg(status) as statuses, array_agg(error) as errors,
       array_agg(permanent) as permanent, array_agg(result) as results, bool_or(result is not null) as any_result,
       coalesce(range_agg(int8range(task, task + 1)), '{}') as named,
@@ -155,7 +156,7 @@ declare
 begin
   with judged as materialized (
     select t.task, l.type, l.priority, l.run_at, coalesce(h.last, 0) + 1 as n,
-      coalesce(h.failures, 0) + 1 as failures, left(t.error, 4000) as error, case p_outcome
+      coalesce(h.failures, 0) + 1 as failures, t.error, case p_outcome
         when 'failed' then t.permanent or coalesce(h.failures, 0) + 1 >= l.max_attempts
         else coalesce(h.losses, 0) + 1 >= (select max_losses from dibs.settings) end as over
     from unnest(p_tasks, p_errors, p_permanent) t(task, error, permanent)
