@@ -21,8 +21,8 @@ export const MUTATIONS: Record<string, Mutation> = {
   },
   claim_without_deleting: {
     says: "what is claimed is locked, and stays among what waits",
-    in: "dibs.take_runs(text, smallint, timestamptz, bigint, timestamptz, int, int)",
-    replace: [["ctid = any (array(select at from cut))", "false"]],
+    in: "dibs.take_runs(text, smallint, timestamptz, bigint, timestamptz, int, int, int)",
+    replace: [["ctid = any (v_at);", "false;"]],
   },
 };
 
