@@ -23,6 +23,7 @@ declare
   v_ord bigint;
   v_problem text;
   v_ids_are_good boolean;
+  v_ids_are_distinct boolean;
 begin
   if jsonb_typeof(p_outcomes) <> 'array' then
     perform dibs.refuse('PT400', 'p_outcomes must be a list of outcomes',
@@ -35,9 +36,10 @@ begin
 
   -- The pattern that says which id is none takes longer than all the rest; this says that there is no such id.
   begin
-    v_ids_are_good := not exists (
-      select from jsonb_array_elements(p_outcomes)
-      where ((value ->> 'id')::uuid::text = lower(value ->> 'id')) is not true);
+    select bool_and(((value ->> 'id')::uuid::text = lower(value ->> 'id')) is true),
+        count(distinct (value ->> 'id')::uuid) = count(*)
+      into v_ids_are_good, v_ids_are_distinct
+      from jsonb_array_elements(p_outcomes);
   exception when data_exception then
     v_ids_are_good := false;
   end;
@@ -48,7 +50,7 @@ begin
       when jsonb_typeof(value) <> 'object' then ' must be an object'
       when value - '{id,status,error,result,metadata,permanent}'::text[] <> '{}'
         then ' must have no other fields than id, status, error, result, metadata, permanent'
-      when not v_ids_are_good and coalesce(value ->> 'id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+      when v_ids_are_good is not true and coalesce(value ->> 'id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
         then '.id must be a uuid'
       when coalesce(value ->> 'status', '') not in ('succeeded', 'failed', 'released')
         then '.status must be succeeded, failed or released'
@@ -71,6 +73,7 @@ begin
     perform dibs.refuse('PT400', 'p_outcomes[' || v_ord || ']' || v_problem);
   end if;
 
+  if v_ids_are_good and v_ids_are_distinct then return; end if;
   select max(ordinality) - 1 into v_ord
   from jsonb_array_elements(p_outcomes) with ordinality
   group by lower(value ->> 'id')

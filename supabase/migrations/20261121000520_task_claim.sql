@@ -43,6 +43,7 @@ create or replace function dibs.lease_tasks(p_worker_id text, p_types text[], p_
 declare
   v_types text[] := coalesce(array_remove(p_types, ''), array['']);
   v_taken record;
+  v_more record;
   v_lease dibs.lease;
 begin
   if (p_limit between 1 and 1000 and p_lease_seconds between 1 and 86400 and p_worker_id ~ '^[\w.:@/-]{1,200}$')
@@ -51,14 +52,16 @@ begin
       dibs.check_between('p_limit', p_limit, 1, 1000),
       dibs.check_between('p_lease_seconds', p_lease_seconds, 1, 86400);
   end if;
-  v_taken := dibs.take_tasks(v_types, p_limit, false);
-  for v_look in 1..4 loop
-    exit when v_taken.tasks is not null or v_taken.thorough and not v_taken.due;
-    -- What is due but not to be had is for a moment in the hands of other claims, which may leave a rest of it.
-    if v_taken.due then perform pg_sleep(0.001); end if;
-    -- Empty is only said after a look at everything: what leases lost, and what lies behind the hints.
-    v_taken := dibs.take_tasks(v_types, p_limit, true);
-  end loop;
+  v_taken := dibs.take_first_run(case when cardinality(v_types) = 1 then v_types[1] end, p_limit);
+  if v_taken.count is distinct from p_limit then
+    v_more := dibs.take_tasks(v_types, p_limit - coalesce(v_taken.count, 0));
+    if v_taken.tasks is null then
+      v_taken := v_more;
+    elsif v_more.tasks is not null then
+      v_taken.tasks := v_taken.tasks + v_more.tasks;
+      v_taken.plain := v_taken.plain and v_more.plain;
+    end if;
+  end if;
   if v_taken.tasks is null then return null; end if;
   insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
     values (v_taken.at, v_taken.at + p_lease_seconds * interval '1 s',
@@ -73,8 +76,19 @@ comment on function dibs.lease_tasks(text, text[], int, int) is
 create or replace function dibs.single_out_suspect(p_held int8multirange) returns int8multirange
   language plpgsql set search_path = '' as $$
 declare
-  v_suspect bigint := (select min(task) from dibs.histories_of(p_held) where losses > 1);
+  v_suspect bigint;
 begin
+  -- Mostly nothing of this was ever lost, and that is told sooner than all there is to tell of it.
+  if exists (
+    select from (
+        select min(lower(r)) as first, max(upper(r)) as past from unnest(p_held) r group by lower(r) >> 7
+      ) page,
+      lateral (
+        select task from dibs.attempt
+        where task >= page.first and task < page.past and outcome = 'lost' and task <@ p_held offset 0
+      ) lost) then
+    v_suspect := (select min(task) from dibs.histories_of(p_held) where losses > 1);
+  end if;
   if v_suspect is null then return p_held; end if;
   perform dibs.make_ready(p_held - int8range(v_suspect, v_suspect + 1)::int8multirange);
   return int8range(v_suspect, v_suspect + 1)::int8multirange;
@@ -97,7 +111,10 @@ begin
   else
     return query
       select t.id, t.type, t.payload, 1 + coalesce(h.failures + h.losses, 0), t.max_attempts::int
-      from dibs.log_of(p_lease.held) t left join dibs.histories_of(p_lease.held) h on h.task = dibs.task_of(t.id)
+      from dibs.log_of(p_lease.held) t
+      -- dibs.task_of written out, here and wherever many are asked for: the call costs five times the answer.
+      left join dibs.histories_of(p_lease.held) h
+        on h.task = ('x' || encode(substr(uuid_send(t.id), 1, 6), 'hex'))::bit(48)::bigint
       order by t.priority, t.run_at, t.id;
   end if;
 end $$;
@@ -107,23 +124,20 @@ create or replace function dibs.held_tasks_json(p_lease dibs.lease) returns json
   language plpgsql stable set search_path = '' as $$
 declare
   v_run int8range := range_merge(p_lease.held);
-  v_tasks text;
 begin
-  if p_lease.held is null then return '[]'; end if;
-  -- Put together as text: a hundred objects built as json cost as much as claiming them.
-  if p_lease.plain and p_lease.held = v_run::int8multirange then
-    -- The usual lease, a run of tasks never tried: a range of the log's key.
-    select string_agg(format('{"id":"%s","type":%s,"payload":%s,"attempt":1,"max_attempts":%s}',
-        id, to_json(type), payload, max_attempts), ',' order by priority, run_at, id)
-      into v_tasks from dibs.log
-      where id >= encode(int8send(lower(v_run) << 16) || int8send(0), 'hex')::uuid
-        and id < encode(int8send(upper(v_run) << 16) || int8send(0), 'hex')::uuid;
-  else
-    select string_agg(format('{"id":"%s","type":%s,"payload":%s,"attempt":%s,"max_attempts":%s}',
-        id, to_json(type), payload, attempt, max_attempts), ',')
-      into v_tasks from dibs.held_tasks(p_lease);
+  if p_lease.plain and p_lease.held = int8multirange(v_run) then
+    -- The usual lease, neighbours never tried: a range of the log's key.
+    return (
+      select json_agg(t) from (
+        select l.id, l.type, l.payload, 1 as attempt, l.max_attempts from dibs.log l
+        where l.id >= encode(int8send(lower(v_run) << 16) || int8send(0), 'hex')::uuid
+          and l.id < encode(int8send(upper(v_run) << 16) || int8send(0), 'hex')::uuid
+        order by l.priority, l.run_at, l.id
+      ) t);
+  elsif p_lease.fence is null then
+    return '[]';
   end if;
-  return '[' || coalesce(v_tasks, '') || ']';
+  return coalesce((select json_agg(t) from dibs.held_tasks(p_lease) t), '[]');
 end $$;
 comment on function dibs.held_tasks_json(dibs.lease) is
   'The tasks of a lease as its worker gets them: [{id, type, payload, attempt, max_attempts}].';
@@ -139,9 +153,13 @@ begin
       count(*) filter (where a.outcome = 'lost' and a.n > a.counted_from)::int
     from (
       select a.*, coalesce(max(a.n) filter (where a.outcome = 'retried') over (partition by a.task), 0) as counted_from
-      from unnest(p_tasks) r,
+      -- A page at a time: of tasks that lie scattered on it, more than a look for each would cost is seldom read.
+      from (
+          select min(lower(r)) as first, max(upper(r)) as past from unnest(p_tasks) r group by lower(r) >> 7
+        ) page,
         lateral (
-          select a.task, a.n, a.outcome from dibs.attempt a where a.task >= lower(r) and a.task < upper(r) offset 0
+          select a.task, a.n, a.outcome from dibs.attempt a
+          where a.task >= page.first and a.task < page.past and a.task <@ p_tasks offset 0
         ) a
     ) a
     group by a.task;

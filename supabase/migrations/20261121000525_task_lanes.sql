@@ -1,101 +1,169 @@
 -- Taking tasks out of ready, lane by lane.
 
+create or replace function dibs.take_first_run(
+    p_type text, p_limit int, out tasks int8multirange, out plain boolean, out at timestamptz, out count int)
+  -- No bitmap, which would have to be sorted by priority: the index of lanes is in that order.
+  language plpgsql set search_path = '' set enable_bitmapscan = off as $$
+declare
+  v_run dibs.ready;
+  -- Not all at once take the long way when a hint gets old.
+  v_fresh interval := (1 + random()) * interval '100 ms';
+begin
+  if p_type is null then return; end if;
+  at := dibs.clock();
+  -- Rows of ready are never updated: a row locked here is the very row the delete by ctid removes.
+  if p_type = '' then
+    delete from dibs.ready where ctid = (
+      select case when l.made_at > at - v_fresh and l.run_length >= p_limit then r.place end
+      from (select * from dibs.hinted_lane where type = '' order by priority offset 0) l,
+        lateral (
+          select r.ctid as place from dibs.ready r
+          where r.priority = l.priority and r.run_at <= at
+            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
+          order by r.run_at, lower(r.run) limit 1 for update skip locked
+        ) r
+      limit 1)
+    returning * into v_run;
+  else
+    delete from dibs.ready where ctid = (
+      select case when l.made_at > at - v_fresh and l.run_length >= p_limit then r.place end
+      from (select * from dibs.hinted_lane where type = p_type order by priority offset 0) l,
+        lateral (
+          select r.ctid as place from dibs.ready r
+          where r.type = p_type and r.priority = l.priority and r.run_at <= at
+            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
+          order by r.run_at, lower(r.run) limit 1 for update skip locked
+        ) r
+      limit 1)
+    returning * into v_run;
+  end if;
+  if not found then return; end if;
+  tasks := v_run.run;
+  plain := v_run.plain;
+  count := case when tasks = int8multirange(range_merge(tasks)) then upper(tasks) - lower(tasks)
+    else dibs.count_of(tasks) end;
+  if count > p_limit then
+    tasks := tasks - dibs.put_back(v_run, p_limit, p_limit);
+    count := p_limit;
+  end if;
+end $$;
+comment on function dibs.take_first_run(text, int) is
+  'Take the first run that nobody else has locked, or as much of it as is wanted, where that will do: by a new hint,
+which says that runs are long enough. All else is left to the long way, hints and sweeps among it.
+p_type: '''' stands for all, null for several. Returns what was taken, null when nothing was, and the moment.';
+
+create or replace function dibs.put_back(p_run dibs.ready, p_keep int, p_piece int) returns int8multirange
+  language plpgsql set search_path = '' as $$
+declare
+  v_first bigint := (
+    select task from unnest(p_run.run) r, generate_series(lower(r), upper(r) - 1) task offset p_keep limit 1);
+  v_rest int8multirange := p_run.run * int8multirange(int8range(v_first, null));
+begin
+  insert into dibs.ready (type, priority, run_at, run, plain)
+    select p_run.type, p_run.priority, p_run.run_at, piece, p_run.plain
+    from generate_series(v_first, upper(v_rest) - 1, p_piece) first,
+      lateral (select v_rest * int8multirange(int8range(first, first + p_piece)) as piece offset 0) p
+    where not isempty(piece);
+  return v_rest;
+end $$;
+comment on function dibs.put_back(dibs.ready, int, int) is
+  'Let all but the first p_keep tasks of a run wait again, in pieces of the size in demand: whoever comes next need not
+cut, and finds one. Returns them.';
+
+-- The long way -------------------------------------------------------------------------------------
+
 create or replace function dibs.take_tasks(
-    p_types text[], p_limit int, p_from_start boolean, out tasks int8multirange, out plain boolean,
-    out at timestamptz, out due boolean, out thorough boolean)
+    p_types text[], p_limit int, out tasks int8multirange, out plain boolean, out at timestamptz)
   language plpgsql set search_path = '' as $$
 declare
   v_wanted int := p_limit;
-  v_lanes refcursor;
+  v_lanes dibs.hint[];
   v_lane dibs.hint;
-  v_began timestamptz;
   v_sweep boolean;
-  v_first record;
+  v_found boolean;
   v_round record;
 begin
-  -- While an old snapshot is held, this reads every lease there has been since; then it is left to the sweeps.
-  if p_from_start and pg_stat_get_dead_tuples('dibs.lease'::regclass) < 10000 then perform dibs.reap_leases(); end if;
   at := dibs.clock();
-  due := false;
-  thorough := true;
-  if cardinality(p_types) > 1 then
-    open v_lanes for select * from dibs.due_lanes(p_types);
-    thorough := p_from_start;
-  else
-    open v_lanes for select * from dibs.hinted_lane l where l.type = p_types[1] order by l.priority;
-  end if;
-  loop
-    fetch v_lanes into v_lane;
-    exit when not found;
-    v_sweep := false;
-    if p_from_start then
-      if v_lane.sweep_if_empty_at <= at then
-        v_sweep := true;
-        v_began := at;
-      end if;
-    elsif v_lane.sweep_at <= at
-      -- One claim sweeps; the others meanwhile go by the hint.
-      and pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority) then
-      v_sweep := true;
-      v_began := at;
-      if exists (select from dibs.lease l where l.expires_at < at) then
-        perform dibs.reap_leases();
-        at := dibs.clock();  -- what came back is due now
-      end if;
-    else
-      thorough := false;
+  for v_look in 1..5 loop
+    -- While an old snapshot is held, this reads every lease there has been since: then now and then will do.
+    if (pg_stat_get_dead_tuples('dibs.lease'::regclass) < 10000 or random() < 0.05)
+      and exists (select from dibs.lease l where l.expires_at < at) then
+      perform dibs.reap_leases();
+      at := dibs.clock();  -- what came back is due now
     end if;
-    if v_sweep then v_lane.begin_run_at := '-infinity'; end if;
-    v_first := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
-      v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
-    v_round := v_first;
-    -- Once mostly; more often when the runs turn out shorter than the hint said.
-    while v_round.tasks is not null loop
-      tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
-      plain := v_round.plain and plain is not false;
-      v_wanted := v_wanted - v_round.count;
+    v_lanes := dibs.due_lanes(p_types);
+    foreach v_lane in array v_lanes loop
+      -- First by the hints, but for the one claim that sweeps; then from the start.
+      v_sweep := case v_look when 1 then v_lane.sweep_at <= at
+          and pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority)
+        else v_lane.sweep_if_empty_at <= at end;
+      if v_sweep then v_lane.begin_run_at := '-infinity'; end if;
+      -- Once mostly; more often when the runs turn out shorter than the hint said.
+      v_found := false;
+      loop
+        v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
+          v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
+        exit when v_round.tasks is null;
+        v_found := true;
+        tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
+        plain := v_round.plain and plain is not false;
+        v_lane.run_length := v_round.run_length;
+        v_wanted := v_wanted - v_round.count;
+        exit when v_wanted = 0;
+      end loop;
+      -- Ten hints a second are enough, the first one from a sweep.
+      if v_found and (v_sweep or v_lane.made_at < at - interval '100 ms') then
+        perform dibs.make_hint(v_lane, case when v_sweep then at end);
+      end if;
       exit when v_wanted = 0;
-      v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
-        v_wanted, ceil(v_wanted / v_round.run_length)::int, p_limit);
     end loop;
-    due := due or coalesce(v_round.due, false);
-    -- Ten hints a second are enough, the first one from a sweep.
-    if v_first.tasks is not null and (v_sweep or v_lane.made_at < at - interval '100 ms')
-      -- An idle poll writes nothing, unless to say that it took long.
-      or v_sweep and v_first.tasks is null and dibs.clock() > v_began + interval '10 ms' then
-      perform dibs.make_hint(v_lane, case when v_sweep then v_began end, v_first.run_length);
-    end if;
-    exit when v_wanted = 0;
+    exit when tasks is not null or v_lanes = '{}';
+    -- What is due but not to be had is for a moment in the hands of other claims, which may leave a rest of it.
+    if v_look > 1 then perform pg_sleep(0.001); end if;
+    at := dibs.clock();
   end loop;
-  close v_lanes;
 end $$;
-comment on function dibs.take_tasks(text[], int, boolean) is
+comment on function dibs.take_tasks(text[], int) is
   'Take up to p_limit due tasks out of ready, lane by lane: by priority, and for several types by the age of what
-is first. p_types: {''''} stands for all. p_from_start: trust no hint.
-Returns them, null when there are none to be had; the moment; whether something is due that others have locked; and
-whether everything was looked at.';
+is first. p_types: {''''} stands for all.
+Returns them, null when there are none to be had, and the moment.';
 
-create or replace function dibs.due_lanes(p_types text[]) returns setof dibs.hint
-  language plpgsql stable set search_path = '' as $$
+create or replace function dibs.due_lanes(p_types text[]) returns dibs.hint[]
+  language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
+  v_lanes dibs.hint[];
 begin
-  return query
-  select l.* from dibs.hinted_lane l,
-  lateral (select case when l.sweep_if_empty_at <= v_now then '-infinity' else l.begin_run_at end as run_at) begin,
-  lateral (
-    (select r.run_at from dibs.ready r
-      where l.type = '' and r.priority = l.priority and r.run_at <= v_now
-        and (r.run_at, lower(r.run)) >= (begin.run_at, l.begin_task)
-      order by r.run_at, lower(r.run) limit 1)
-    union all
-    (select r.run_at from dibs.ready r
-      where l.type <> '' and r.type = l.type and r.priority = l.priority and r.run_at <= v_now
-        and (r.run_at, lower(r.run)) >= (begin.run_at, l.begin_task)
-      order by r.run_at, lower(r.run) limit 1)
-  ) head
-  where l.type = any (p_types)
-  order by l.priority, head.run_at, l.type;
+  v_lanes := array(
+    select row(l.*)::dibs.hint from dibs.hinted_lane l,
+      lateral (
+        select r.run_at from
+          -- That there is nothing is only said after a look from the start: what was committed late lies before the hint.
+          (values
+            (l.begin_run_at, l.begin_task), (case when l.sweep_if_empty_at <= v_now then timestamptz '-infinity' end, 0)
+          ) begin(run_at, task),
+          lateral (
+            (select r.run_at from dibs.ready r
+              where l.type = '' and r.priority = l.priority and r.run_at <= v_now
+                and (r.run_at, lower(r.run)) >= (begin.run_at, begin.task)
+              order by r.run_at, lower(r.run) limit 1)
+            union all
+            (select r.run_at from dibs.ready r
+              where l.type <> '' and r.type = l.type and r.priority = l.priority and r.run_at <= v_now
+                and (r.run_at, lower(r.run)) >= (begin.run_at, begin.task)
+              order by r.run_at, lower(r.run) limit 1)
+          ) r
+        limit 1
+      ) head
+    where l.type = any (p_types)
+    order by l.priority, head.run_at, l.type);
+  -- An idle poll writes nothing, unless to say that it took long.
+  if dibs.clock() > v_now + interval '10 ms' then
+    perform dibs.make_hint(row(l.*)::dibs.hint, v_now) from dibs.hinted_lane l
+      where l.type = any (p_types) and l.sweep_if_empty_at <= v_now
+        and (l.type, l.priority) not in (select type, priority from unnest(v_lanes));
+  end if;
+  return v_lanes;
 end $$;
 comment on function dibs.due_lanes(text[]) is
   'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
@@ -104,86 +172,57 @@ p_types: {''''} stands for the lanes of all types together, as many as there are
 create or replace function dibs.take_runs(
     p_type text, p_priority smallint, p_begin_run_at timestamptz, p_begin_task bigint, p_until timestamptz,
     p_wanted int, p_runs int, p_piece int,
-    out tasks int8multirange, out plain boolean, out count int, out run_length real, out due boolean)
+    out tasks int8multirange, out plain boolean, out count int, out run_length real)
   language plpgsql set search_path = '' as $$
 declare
   v_at tid[];
   v_run int8multirange[];
-  v_last int8multirange;
+  v_last dibs.ready;
   v_length int;
 begin
-  -- Rows of ready are never updated: a row locked here is the very row the delete by ctid removes.
   if p_type = '' then
-    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain) into v_at, v_run, plain from (
+    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain), range_agg(l.run) into v_at, v_run, plain, tasks
+    from (
       select r.ctid, r.run, r.plain from dibs.ready r
       where r.priority = p_priority and r.run_at <= p_until
         and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
       order by r.run_at, lower(r.run) limit p_runs for update skip locked
     ) l;
   else
-    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain) into v_at, v_run, plain from (
+    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain), range_agg(l.run) into v_at, v_run, plain, tasks
+    from (
       select r.ctid, r.run, r.plain from dibs.ready r
       where r.type = p_type and r.priority = p_priority and r.run_at <= p_until
         and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
       order by r.run_at, lower(r.run) limit p_runs for update skip locked
     ) l;
   end if;
-  if v_at is null then
-    if p_type = '' then
-      due := exists (
-        select from dibs.ready r where r.priority = p_priority and r.run_at <= p_until
-          and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task));
-    else
-      due := exists (
-        select from dibs.ready r where r.type = p_type and r.priority = p_priority and r.run_at <= p_until
-          and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task));
-    end if;
-    return;
-  end if;
-  if cardinality(v_run) = 1 and v_run[1] = int8multirange(range_merge(v_run[1])) then
-    tasks := v_run[1];
-    count := upper(tasks) - lower(tasks);
-  else
-    select range_agg(r), sum(upper(r) - lower(r)) into tasks, count from unnest(v_run) m, unnest(m) r;
-  end if;
+  if tasks is null then return; end if;
+  count := dibs.count_of(tasks);
   run_length := count / cardinality(v_run)::real;
 
   -- Too many: the last runs stay, and what is then the last one gets cut.
   while count > p_wanted loop
-    v_last := v_run[cardinality(v_run)];
-    v_length := dibs.count_of(v_last);
+    v_length := dibs.count_of(v_run[cardinality(v_run)]);
     if v_length <= count - p_wanted then
+      tasks := tasks - v_run[cardinality(v_run)];
       v_run := trim_array(v_run, 1);
       v_at := trim_array(v_at, 1);
       count := count - v_length;
     else
-      -- The rest goes back in pieces of the size in demand: whoever comes next need not cut, and finds one.
-      v_length := v_length - (count - p_wanted);
-      with task as materialized (
-        select task, row_number() over (order by task) - 1 - v_length as place
-        from unnest(v_last) r, generate_series(lower(r), upper(r) - 1) task
-      ), put_back as (
-        insert into dibs.ready (type, priority, run_at, run, plain)
-        select r.type, r.priority, r.run_at, piece, r.plain
-        from (
-            select range_agg(int8range(task, task + 1)) as piece from task where place >= 0 group by place / p_piece
-          ) p, dibs.ready r
-        where r.ctid = v_at[cardinality(v_at)]
-      )
-      select range_agg(int8range(task, task + 1)) into v_last from task where place >= 0;
+      select * into v_last from dibs.ready where ctid = v_at[cardinality(v_at)];
+      tasks := tasks - dibs.put_back(v_last, v_length - (count - p_wanted), p_piece);
       count := p_wanted;
     end if;
-    tasks := tasks - v_last;
   end loop;
   delete from dibs.ready where ctid = any (v_at);
 end $$;
 comment on function dibs.take_runs(text, smallint, timestamptz, bigint, timestamptz, int, int, int) is
   'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted. p_piece: in
 what pieces the rest of a run goes back.
-Returns what was taken, and how long the runs were; when nothing was, whether there is any that others have locked.';
+Returns what was taken, null when nothing was, and how long the runs were.';
 
-create or replace function dibs.make_hint(p_lane dibs.hint, p_swept_from timestamptz, p_run_length real)
-  returns void
+create or replace function dibs.make_hint(p_lane dibs.hint, p_swept_from timestamptz) returns void
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
@@ -206,7 +245,7 @@ begin
   insert into dibs.hint values (p_lane.type, p_lane.priority, v_now,
     case when v_proven then p_lane.seen_run_at else p_lane.begin_run_at end,
     case when v_proven then p_lane.seen_task else p_lane.begin_task end,
-    coalesce(v_head.run_at, v_now), coalesce(v_head.task, 0), coalesce(p_run_length, p_lane.run_length),
+    coalesce(v_head.run_at, v_now), coalesce(v_head.task, 0), p_lane.run_length,
     -- While an old snapshot is held a sweep gets slow; it then comes so seldom that it takes a twentieth of the time.
     coalesce(v_now + greatest(v_took * 20, interval '1 s'), p_lane.sweep_at),
     coalesce(v_now + greatest(v_took - interval '100 ms', interval '0') * 20, p_lane.sweep_if_empty_at));
@@ -218,7 +257,7 @@ begin
       for update skip locked));
   end if;
 end $$;
-comment on function dibs.make_hint(dibs.hint, timestamptz, real) is
+comment on function dibs.make_hint(dibs.hint, timestamptz) is
   'Note where the work of a lane begins, for the claims to come. Claims that run at once may each make one; that is
 harmless.';
 

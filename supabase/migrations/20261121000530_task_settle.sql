@@ -16,10 +16,8 @@ begin
     perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);
   end if;
   -- Neighbours, mostly: their count is at hand.
-  if v_lease.held = int8multirange(range_merge(v_lease.held)) then
-    return upper(v_lease.held) - lower(v_lease.held);
-  end if;
-  return dibs.count_of(v_lease.held);
+  return case when v_lease.held = int8multirange(range_merge(v_lease.held))
+    then upper(v_lease.held) - lower(v_lease.held) else dibs.count_of(v_lease.held) end;
 end $$;
 comment on function dibs.complete_lease(text) is
   'The usual end of a lease: everything it held succeeded. Returns how many tasks that were, null when there is no
@@ -46,7 +44,7 @@ begin
       coalesce(range_agg(int8range(task, task + 1)) filter (where status = 'released'), '{}') as released
     into v_outcomes
     from (
-      select ('x' || substr(id::text, 1, 8) || substr(id::text, 10, 4))::bit(48)::bigint as task, *
+      select ('x' || encode(substr(uuid_send(id), 1, 6), 'hex'))::bit(48)::bigint as task, *
       from dibs.read_outcomes(p_outcomes)
     ) o;
   v_named := v_outcomes.named;
@@ -126,8 +124,14 @@ create or replace function dibs.free_keys(p_tasks int8multirange) returns void
   language plpgsql set search_path = '' as $$
 begin
   delete from dibs.unique_key where ctid = any (array(
-    select k.at from unnest(p_tasks) r,
-      lateral (select k.ctid as at from dibs.unique_key k where k.task >= lower(r) and k.task < upper(r) offset 0) k));
+    -- A page at a time, as in dibs.histories_of.
+    select k.at from (
+        select min(lower(r)) as first, max(upper(r)) as past from unnest(p_tasks) r group by lower(r) >> 7
+      ) page,
+      lateral (
+        select k.ctid as at from dibs.unique_key k
+        where k.task >= page.first and k.task < page.past and k.task <@ p_tasks offset 0
+      ) k));
 end $$;
 comment on function dibs.free_keys(int8multirange) is 'Let others have the unique keys of tasks that ended.';
 
@@ -138,7 +142,10 @@ begin
   insert into dibs.ready (type, priority, run_at, run)
   select type, priority, coalesce(p_run_at, least(min(run_at), dibs.clock())),
     dibs.runs_of(range_agg(int8range(task, task + 1)))
-  from (select l.type, l.priority, l.run_at, dibs.task_of(l.id) as task from dibs.log_of(p_tasks) l) t
+  from (
+    select type, priority, run_at, ('x' || encode(substr(uuid_send(id), 1, 6), 'hex'))::bit(48)::bigint as task
+    from dibs.log_of(p_tasks)
+  ) t
   group by type, priority;
 end $$;
 comment on function dibs.make_ready(int8multirange, timestamptz) is
@@ -161,10 +168,11 @@ begin
         else coalesce(h.losses, 0) + 1 >= (select max_losses from dibs.settings) end as over
     from unnest(p_tasks, p_errors, p_permanent) t(task, error, permanent)
     join (
-        select ('x' || substr(id::text, 1, 8) || substr(id::text, 10, 4))::bit(48)::bigint as task, *
+        select ('x' || encode(substr(uuid_send(id), 1, 6), 'hex'))::bit(48)::bigint as task,
+          type, priority, run_at, max_attempts
         from dibs.log_of(v_held)
       ) l on l.task = t.task
-    left join dibs.histories_of(v_held) h on h.task = t.task
+    left join dibs.histories_of(case when p_lease.plain then '{}' else v_held end) h on h.task = t.task
   ), noted as (
     insert into dibs.attempt (task, n, outcome, started_at, ended_at, fence, worker_id, error)
     select task, n, p_outcome, p_lease.started_at, v_now, p_lease.fence, p_lease.worker_id, error from judged

@@ -79,7 +79,9 @@ begin
   end if;
   return json_build_object(
     'settled', v_settled, 'lost', v_lost, 'fence', coalesce(v_before ->> 'fence', v_lease.fence::text),
-    'lease_expires_at', v_lease.expires_at, 'lease_ms', dibs.ms_until(v_lease.expires_at),
+    'lease_expires_at', v_lease.expires_at,
+    'lease_ms', case when v_before is null and v_lease.fence is not null then p_lease_seconds * 1000
+      else dibs.ms_until(v_lease.expires_at) end,
     'tasks', dibs.held_tasks_json(v_lease));
 end $$;
 comment on function public.settle_and_claim_tasks(text, jsonb, text, text, text[], int, int, text) is
@@ -134,7 +136,8 @@ comment on function dibs.renew_tasks(bigint, int, jsonb) is
 create or replace function dibs.ms_until(p_moment timestamptz) returns int
   language plpgsql volatile set search_path = '' as $$
 begin
-  return greatest(0, floor(extract(epoch from p_moment - dibs.clock()) * 1000));
+  -- In float: extract would count in numeric, which takes longer than all the rest here.
+  return greatest(0, floor(date_part('epoch', p_moment - dibs.clock()) * 1000));
 end $$;
 comment on function dibs.ms_until(timestamptz) is
   'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no

@@ -58,7 +58,7 @@ declare
   -- Types without a handler here are other workers' business; the last plan said which there are.
   v_types text[] := (select types from dibs.dispatch where types is not null order by id desc limit 1);
 begin
-  return exists (select from dibs.due_lanes(coalesce(v_types, array[''])))
+  return dibs.due_lanes(coalesce(v_types, array[''])) <> '{}'
     or exists (select from dibs.settings, unnest(dispatch_work_types) work_type where dibs.thoughts_wait(work_type));
 end $$;
 comment on function dibs.work_waits() is 'Whether a drain would find something to do.';
@@ -127,7 +127,7 @@ begin
   -- Counted only as far as it matters: past the cap more backlog means no more drains.
   select coalesce(sum(length), 0) into v_due from (
     select dibs.count_of(r.run) as length
-    from dibs.due_lanes(coalesce(p_types, array[''])) l,
+    from unnest(dibs.due_lanes(coalesce(p_types, array['']))) l,
       lateral (
         select run from dibs.ready where l.type = '' and priority = l.priority and run_at <= v_now
         union all

@@ -16,7 +16,7 @@ interface Bound {
 }
 
 const A_FEW: Bound = { rows: 20, pages: 100 };
-const A_HUNDRED: Bound = { rows: 600, pages: 5_000 };
+const A_HUNDRED: Bound = { rows: 650, pages: 5_000 };
 const TEN_THOUSAND: Bound = { rows: 100_000, pages: 20_000 };
 
 type Watch = <T>(call: () => PromiseLike<T>) => Promise<T>;

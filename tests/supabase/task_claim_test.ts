@@ -182,7 +182,7 @@ testTasks("an empty answer says that nothing was due, also right after a slow lo
   await claim(b);
   // As if the last look from the start had taken 40 ms: it is not put off because of that.
   const [lane] = await b`select l::text from dibs.hinted_lane l where type = ''`;
-  await b`select dibs.make_hint(${lane.l}::dibs.hint, dibs.clock() - interval '40 ms', 1)`;
+  await b`select dibs.make_hint(${lane.l}::dibs.hint, dibs.clock() - interval '40 ms')`;
   await a`commit`;
   assert.deepEqual(ids(await claim(b)), late);
 });

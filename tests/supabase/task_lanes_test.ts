@@ -54,6 +54,30 @@ testTasks("a run that was cut is left in pieces that the next claims need not cu
   assert.deepEqual(pieces.slice(0, 4).map(({ tasks }) => tasks), [30, 30, 10, 100]);
 });
 
+testTasks(
+  "a claim gets what it asked for, also where a run is shorter than the hint says",
+  async (db) => {
+    // The clock stands still, so that hints stay new.
+    await testClock(db.sql);
+    await enqueue(db.sql, "a", 1000);
+    const granted = [];
+    for (let n = 0; n < 5; n++) granted.push(await claim(db.sql, { limit: 30 }));
+    assert.deepEqual(granted.map(({ length }) => length), [30, 30, 30, 30, 30]);
+    assert.equal(new Set(granted.flat().map(({ id }) => id)).size, 150);
+  },
+);
+
+testTasks("what is more urgent goes first, also where a hint is new", async (db) => {
+  await testClock(db.sql);
+  await enqueue(db.sql, "a", 20, { priority: 5 });
+  for (const types of [null, ["a"]]) {
+    await claim(db.sql, { types });
+    await claim(db.sql, { types });
+    const [urgent] = await enqueue(db.sql, "a", 1, { priority: types ? 1 : 2 });
+    assert.deepEqual((await claim(db.sql, { types })).map(({ id }) => id), [urgent]);
+  }
+});
+
 testTasks("an idle poll writes nothing", async (db) => {
   await enqueue(db.sql, "a", 1);
   const [task] = await claim(db.sql);
