@@ -92,7 +92,7 @@ create table dibs.hint (
   run_length real not null,
   sweep_at timestamp with time zone not null,
   sweep_if_empty_at timestamp with time zone not null
-) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000);
+);
 alter table dibs.hint enable row level security;
 CREATE INDEX hint_newest ON dibs.hint USING btree (type, priority, made_at DESC);
 comment on table dibs.hint is 'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it; how
@@ -125,7 +125,7 @@ create table dibs.lease (
   held int8multirange not null,
   worker_id text not null,
   constraint lease_pkey PRIMARY KEY (fence)
-) with (fillfactor=90, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000);
+);
 alter table dibs.lease enable row level security;
 comment on table dibs.lease is 'One row per claim call that was granted something: the tasks it still holds, until when.';
 
@@ -162,7 +162,7 @@ create table dibs.progress (
   progress jsonb not null,
   reported_at timestamp with time zone not null,
   constraint progress_pkey PRIMARY KEY (task)
-) with (fillfactor=90);
+);
 alter table dibs.progress enable row level security;
 comment on table dibs.progress is 'How far running tasks have come, as their worker last said.';
 
@@ -437,8 +437,7 @@ AS $function$
 declare
   v_ord bigint;
   v_problem text;
-  v_ids_are_good boolean;
-  v_ids_are_distinct boolean;
+  v_usual boolean;
 begin
   if jsonb_typeof(p_outcomes) <> 'array' then
     perform dibs.refuse('PT400', 'p_outcomes must be a list of outcomes',
@@ -449,14 +448,21 @@ begin
       'Settle the rest in a second call.');
   end if;
 
-  -- The pattern that says which id is none takes longer than all the rest; this says that there is no such id.
+  -- The usual list is told to be good in one go; what is amiss with any other is found below.
   begin
-    select bool_and(((value ->> 'id')::uuid::text = lower(value ->> 'id')) is true),
-        count(distinct (value ->> 'id')::uuid) = count(*)
-      into v_ids_are_good, v_ids_are_distinct
-      from jsonb_array_elements(p_outcomes);
+    select coalesce(bool_and((
+        value - '{id,status,error,result,metadata,permanent}'::text[] = '{}'
+          and (value ->> 'id')::uuid::text = value ->> 'id'
+          and value ->> 'status' in ('succeeded', 'failed', 'released')
+          and coalesce(jsonb_typeof(value -> 'error'), 'null') in ('string', 'null')
+          and coalesce(jsonb_typeof(value -> 'permanent'), 'null') in ('boolean', 'null')
+          and coalesce(jsonb_typeof(value -> 'metadata'), 'null') in ('object', 'null')
+          and (value ->> 'status' = 'succeeded' or coalesce(value ->> 'metadata', value ->> 'result') is null)
+        ) is true), false) and count(distinct value ->> 'id') = count(*)
+      into v_usual from jsonb_array_elements(p_outcomes);
+    if v_usual then return; end if;
   exception when data_exception then
-    v_ids_are_good := false;
+    null;
   end;
   -- One plain query: a function call for each outcome would cost more than the settlement itself.
   select ord, problem into v_ord, v_problem
@@ -465,7 +471,7 @@ begin
       when jsonb_typeof(value) <> 'object' then ' must be an object'
       when value - '{id,status,error,result,metadata,permanent}'::text[] <> '{}'
         then ' must have no other fields than id, status, error, result, metadata, permanent'
-      when v_ids_are_good is not true and coalesce(value ->> 'id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+      when coalesce(value ->> 'id', '') !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
         then '.id must be a uuid'
       when coalesce(value ->> 'status', '') not in ('succeeded', 'failed', 'released')
         then '.status must be succeeded, failed or released'
@@ -488,7 +494,6 @@ begin
     perform dibs.refuse('PT400', 'p_outcomes[' || v_ord || ']' || v_problem);
   end if;
 
-  if v_ids_are_good and v_ids_are_distinct then return; end if;
   select max(ordinality) - 1 into v_ord
   from jsonb_array_elements(p_outcomes) with ordinality
   group by lower(value ->> 'id')
@@ -608,7 +613,7 @@ begin
 end $function$;
 comment on function dibs.delete_task() is 'A delete from public.tasks forgets a task, its history included.';
 
-CREATE OR REPLACE FUNCTION dibs.due_lanes(p_types text[])
+CREATE OR REPLACE FUNCTION dibs.due_lanes(p_types text[], p_presume boolean DEFAULT false)
  RETURNS dibs.hint[]
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -620,8 +625,10 @@ begin
   v_lanes := array(
     select row(l.*)::dibs.hint from dibs.hinted_lane l,
       lateral (
+        select l.seen_run_at as run_at where p_presume and l.made_at > v_now - interval '200 ms'
+        union all
         select r.run_at from
-          -- That there is nothing is only said after a look from the start: what was committed late lies before the hint.
+          -- Empty is only said after a look from the start: what was committed late lies before the hint.
           (values
             (l.begin_run_at, l.begin_task), (case when l.sweep_if_empty_at <= v_now then timestamptz '-infinity' end, 0)
           ) begin(run_at, task),
@@ -648,8 +655,9 @@ begin
   end if;
   return v_lanes;
 end $function$;
-comment on function dibs.due_lanes(text[]) is 'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
-p_types: {''''} stands for the lanes of all types together, as many as there are priorities.';
+comment on function dibs.due_lanes(text[],boolean) is 'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
+p_types: {''''} stands for the lanes of all types together, as many as there are priorities. p_presume: of a lane whose
+hint is new it need not be seen that there is still work.';
 
 CREATE OR REPLACE FUNCTION dibs.end_attempts(p_outcome text, p_lease dibs.lease, p_tasks bigint[], p_errors text[], p_permanent boolean[])
  RETURNS void
@@ -2275,28 +2283,35 @@ begin
   if p_type is null then return; end if;
   at := dibs.clock();
   -- Rows of ready are never updated: a row locked here is the very row the delete by ctid removes.
+  -- A lane of shorter runs is not even looked into: the long way has to walk through what was taken from it anyway.
   if p_type = '' then
     delete from dibs.ready where ctid = (
-      select case when l.made_at > at - v_fresh and l.run_length >= p_limit then r.place end
+      select case when l.made_at > at - v_fresh then r.place end
       from (select * from dibs.hinted_lane where type = '' order by priority offset 0) l,
         lateral (
-          select r.ctid as place from dibs.ready r
-          where r.priority = l.priority and r.run_at <= at
-            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
-          order by r.run_at, lower(r.run) limit 1 for update skip locked
+          select case when l.run_length >= p_limit then (
+            select r.ctid from dibs.ready r
+            where r.priority = l.priority and r.run_at <= at
+              and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
+            order by r.run_at, lower(r.run) limit 1 for update skip locked
+          ) end as place offset 0
         ) r
+      where r.place is not null or l.run_length < p_limit
       limit 1)
     returning * into v_run;
   else
     delete from dibs.ready where ctid = (
-      select case when l.made_at > at - v_fresh and l.run_length >= p_limit then r.place end
+      select case when l.made_at > at - v_fresh then r.place end
       from (select * from dibs.hinted_lane where type = p_type order by priority offset 0) l,
         lateral (
-          select r.ctid as place from dibs.ready r
-          where r.type = p_type and r.priority = l.priority and r.run_at <= at
-            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
-          order by r.run_at, lower(r.run) limit 1 for update skip locked
+          select case when l.run_length >= p_limit then (
+            select r.ctid from dibs.ready r
+            where r.type = p_type and r.priority = l.priority and r.run_at <= at
+              and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
+            order by r.run_at, lower(r.run) limit 1 for update skip locked
+          ) end as place offset 0
         ) r
+      where r.place is not null or l.run_length < p_limit
       limit 1)
     returning * into v_run;
   end if;
@@ -2453,7 +2468,7 @@ begin
       perform dibs.reap_leases();
       at := dibs.clock();  -- what came back is due now
     end if;
-    v_lanes := dibs.due_lanes(p_types);
+    v_lanes := dibs.due_lanes(p_types, v_look = 1 and cardinality(p_types) = 1);
     foreach v_lane in array v_lanes loop
       -- First by the hints, but for the one claim that sweeps; then from the start.
       v_sweep := case v_look when 1 then v_lane.sweep_at <= at
@@ -3818,7 +3833,7 @@ grant execute on function
   dibs.complete_lease(text),
   dibs.count_of(int8multirange),
   dibs.delete_task(),
-  dibs.due_lanes(text[]),
+  dibs.due_lanes(text[],boolean),
   dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]),
   dibs.end_claims(bigint,uuid[],text[],text[],boolean[]),
   dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone),

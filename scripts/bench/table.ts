@@ -40,6 +40,10 @@ const COLUMNS: Column[] = [
     figure: "wal_to_work_per_task",
     show: ({ median }) => whole(median),
   },
+  { title: "ready\npages", figure: "ready_pages", show: ({ median }) => whole(median) },
+  { title: "its index\npages", figure: "ready_index_pages", show: ({ median }) => whole(median) },
+  { title: "lease\npages", figure: "lease_pages", show: ({ median }) => whole(median) },
+  { title: "heap-only\nrenewals", figure: "heap_only_renewals", show: middle },
   { title: "latency ms\np50", figure: "latency_p50_ms", show: range },
   { title: "p99", figure: "latency_p99_ms", show: range },
   ...[1, 10, 100].flatMap((batch) => [

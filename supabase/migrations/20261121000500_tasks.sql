@@ -96,10 +96,10 @@ end $$;
 comment on function dibs.log_of(int8multirange) is 'What tasks are, by their numbers.';
 
 -- Where each task is -------------------------------------------------------------------------------
--- What comes and goes is vacuumed by what went, not by what is there: after 28,000 leases of one task that kept the
--- table of leases at 15 pages instead of 45, and a backlog of a million would put it off for 200,000 runs. What is
--- updated at all, a lease by its renewal and progress by its worker, has room on its page for that: 5,000 of 5,000
--- updates were heap-only instead of 4,939. The rest is written once, for which the defaults are right.
+-- `ready` is vacuumed by what went, not by what is there: a long backlog would put that off until a fifth as much had
+-- gone. All other tables keep PostgreSQL's settings. Room on the page for what is updated at all, a lease by its
+-- renewal and progress by its worker, makes no difference: without it too, all renewals are heap-only. All this is
+-- measured by `npm run bench -- tables`; docs/performance.md has the figures.
 
 create table if not exists dibs.ready (
   run_at timestamptz not null,
@@ -123,7 +123,7 @@ create table if not exists dibs.lease (
   plain boolean not null default false,
   held int8multirange not null,
   worker_id text not null
-) with (fillfactor = 90, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+);
 comment on table dibs.lease is
   'One row per claim call that was granted something: the tasks it still holds, until when.';
 alter table dibs.lease enable row level security;
@@ -172,7 +172,7 @@ create table if not exists dibs.progress (
   task bigint primary key,
   progress jsonb not null,
   reported_at timestamptz not null
-) with (fillfactor = 90);
+);
 comment on table dibs.progress is 'How far running tasks have come, as their worker last said.';
 alter table dibs.progress enable row level security;
 
@@ -210,7 +210,7 @@ create table if not exists dibs.hint (
   run_length real not null,
   sweep_at timestamptz not null,
   sweep_if_empty_at timestamptz not null
-) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+);
 comment on table dibs.hint is
   'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it; how
 long its runs are; and when to look from its start again, since what was committed late lies before.

@@ -12,28 +12,35 @@ begin
   if p_type is null then return; end if;
   at := dibs.clock();
   -- Rows of ready are never updated: a row locked here is the very row the delete by ctid removes.
+  -- A lane of shorter runs is not even looked into: the long way has to walk through what was taken from it anyway.
   if p_type = '' then
     delete from dibs.ready where ctid = (
-      select case when l.made_at > at - v_fresh and l.run_length >= p_limit then r.place end
+      select case when l.made_at > at - v_fresh then r.place end
       from (select * from dibs.hinted_lane where type = '' order by priority offset 0) l,
         lateral (
-          select r.ctid as place from dibs.ready r
-          where r.priority = l.priority and r.run_at <= at
-            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
-          order by r.run_at, lower(r.run) limit 1 for update skip locked
+          select case when l.run_length >= p_limit then (
+            select r.ctid from dibs.ready r
+            where r.priority = l.priority and r.run_at <= at
+              and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
+            order by r.run_at, lower(r.run) limit 1 for update skip locked
+          ) end as place offset 0
         ) r
+      where r.place is not null or l.run_length < p_limit
       limit 1)
     returning * into v_run;
   else
     delete from dibs.ready where ctid = (
-      select case when l.made_at > at - v_fresh and l.run_length >= p_limit then r.place end
+      select case when l.made_at > at - v_fresh then r.place end
       from (select * from dibs.hinted_lane where type = p_type order by priority offset 0) l,
         lateral (
-          select r.ctid as place from dibs.ready r
-          where r.type = p_type and r.priority = l.priority and r.run_at <= at
-            and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
-          order by r.run_at, lower(r.run) limit 1 for update skip locked
+          select case when l.run_length >= p_limit then (
+            select r.ctid from dibs.ready r
+            where r.type = p_type and r.priority = l.priority and r.run_at <= at
+              and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
+            order by r.run_at, lower(r.run) limit 1 for update skip locked
+          ) end as place offset 0
         ) r
+      where r.place is not null or l.run_length < p_limit
       limit 1)
     returning * into v_run;
   end if;
@@ -91,7 +98,7 @@ begin
       perform dibs.reap_leases();
       at := dibs.clock();  -- what came back is due now
     end if;
-    v_lanes := dibs.due_lanes(p_types);
+    v_lanes := dibs.due_lanes(p_types, v_look = 1 and cardinality(p_types) = 1);
     foreach v_lane in array v_lanes loop
       -- First by the hints, but for the one claim that sweeps; then from the start.
       v_sweep := case v_look when 1 then v_lane.sweep_at <= at
@@ -128,7 +135,7 @@ comment on function dibs.take_tasks(text[], int) is
 is first. p_types: {''''} stands for all.
 Returns them, null when there are none to be had, and the moment.';
 
-create or replace function dibs.due_lanes(p_types text[]) returns dibs.hint[]
+create or replace function dibs.due_lanes(p_types text[], p_presume boolean default false) returns dibs.hint[]
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
@@ -137,8 +144,10 @@ begin
   v_lanes := array(
     select row(l.*)::dibs.hint from dibs.hinted_lane l,
       lateral (
+        select l.seen_run_at as run_at where p_presume and l.made_at > v_now - interval '200 ms'
+        union all
         select r.run_at from
-          -- That there is nothing is only said after a look from the start: what was committed late lies before the hint.
+          -- Empty is only said after a look from the start: what was committed late lies before the hint.
           (values
             (l.begin_run_at, l.begin_task), (case when l.sweep_if_empty_at <= v_now then timestamptz '-infinity' end, 0)
           ) begin(run_at, task),
@@ -165,9 +174,10 @@ begin
   end if;
   return v_lanes;
 end $$;
-comment on function dibs.due_lanes(text[]) is
+comment on function dibs.due_lanes(text[], boolean) is
   'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
-p_types: {''''} stands for the lanes of all types together, as many as there are priorities.';
+p_types: {''''} stands for the lanes of all types together, as many as there are priorities. p_presume: of a lane whose
+hint is new it need not be seen that there is still work.';
 
 create or replace function dibs.take_runs(
     p_type text, p_priority smallint, p_begin_run_at timestamptz, p_begin_task bigint, p_until timestamptz,

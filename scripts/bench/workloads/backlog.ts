@@ -11,14 +11,25 @@ const LOADERS = 3;
 const BATCHES = [1, 10, 100];
 const WARM_UP = 20;
 
-/** Claim calls on a long backlog of 5 priorities, of which a fifth is in the future. */
+/** Of the first so many, what is due is worked off before the others come. */
+const WORKED_OFF = 0.05;
+
+/**
+ * Claim calls on a long backlog of 5 priorities, of which a fifth is in the future. In a queue that
+ * is in service what is due goes, and what is in the future gathers at the head.
+ */
 export function backlogCells({ quick, tasks = quick ? 30_000 : 1_000_000 }: Scale): Cell[] {
-  return [withBacklog(quick, (contender, database) => load(contender, database, tasks), {
-    workload: "backlog",
-    name: `${tasks.toLocaleString("en")} pending`,
-    contenders: contenders.filter(({ name }) => (quick ? QUICK : MEASURED).includes(name)),
-    measure: (contender, database) => measureClaims(contender, database, quick ? 40 : 300),
-  })];
+  const pending = `${tasks.toLocaleString("en")} pending`;
+  return Object.entries({ [pending]: WORKED_OFF, [`${pending}, untouched`]: 0 }).map((
+    [name, workedOff],
+  ) =>
+    withBacklog(quick, (contender, database) => load(contender, database, tasks, workedOff), {
+      workload: "backlog",
+      name,
+      contenders: contenders.filter(({ name }) => (quick ? QUICK : MEASURED).includes(name)),
+      measure: (contender, database) => measureClaims(contender, database, quick ? 40 : 300),
+    })
+  );
 }
 
 /** How long claims take of one worker that keeps what it gets. */
@@ -53,13 +64,25 @@ async function timeClaims(queue: Queue, batch: number, calls: number): Promise<n
   return took;
 }
 
-/** Over several connections, because nobody measures it. */
-async function load(contender: Contender, database: BenchDatabase, tasks: number): Promise<void> {
-  const share = Math.ceil(tasks / LOADERS);
+async function load(
+  contender: Contender,
+  database: BenchDatabase,
+  tasks: number,
+  workedOff: number,
+): Promise<void> {
+  const first = workedOff * tasks;
+  const queue = await contender.open(database);
+  await enqueueAll(queue, first, newMixedTask);
+  const { signal } = new AbortController();
+  await queue.drain({ workers: LOADERS, batch: 100, execute() {}, signal });
+  const left = await queue.left();
+  await queue[Symbol.asyncDispose]();
   await Promise.all(Array.from({ length: LOADERS }, async (_, loader) => {
     const queue = await contender.open(database);
-    const first = loader * share;
-    await enqueueAll(queue, Math.min(share, tasks - first), (n) => newMixedTask(first + n));
+    const share = Math.ceil((tasks - left) / LOADERS);
+    const begin = first + loader * share;
+    const length = Math.min(share, first + tasks - left - begin);
+    await enqueueAll(queue, length, (n) => newMixedTask(begin + n));
     await queue[Symbol.asyncDispose]();
   }));
 }

@@ -14,6 +14,7 @@ import { retriesCells } from "./retries.ts";
 import { scaleCells } from "./scale.ts";
 import { settlingCells } from "./settling.ts";
 import { steadyCells } from "./steady.ts";
+import { tablesCells } from "./tables.ts";
 import { typesCells } from "./task_types.ts";
 
 /** All workloads, in the order of the table. */
@@ -21,6 +22,7 @@ export const workloads: Record<string, (scale: Scale) => Cell[]> = {
   enqueue: enqueueCells,
   drain: drainCells,
   costs: costsCells,
+  tables: tablesCells,
   payloads: payloadsCells,
   types: typesCells,
   few: fewCells,
