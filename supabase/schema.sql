@@ -667,21 +667,25 @@ CREATE OR REPLACE FUNCTION dibs.end_attempts(p_outcome text, p_lease dibs.lease,
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
-  v_held int8multirange := (select range_agg(int8range(task, task + 1)) from unnest(p_tasks) task);
+  v_tried int8multirange := '{}';
   v_over int8multirange;
 begin
+  if p_lease.plain is not true then
+    v_tried := (select range_agg(int8range(task, task + 1)) from unnest(p_tasks) task);
+  end if;
   with judged as materialized (
     select t.task, l.type, l.priority, l.run_at, coalesce(h.last, 0) + 1 as n,
       coalesce(h.failures, 0) + 1 as failures, t.error, case p_outcome
         when 'failed' then t.permanent or coalesce(h.failures, 0) + 1 >= l.max_attempts
         else coalesce(h.losses, 0) + 1 >= (select max_losses from dibs.settings) end as over
     from unnest(p_tasks, p_errors, p_permanent) t(task, error, permanent)
-    join (
-        select ('x' || encode(substr(uuid_send(id), 1, 6), 'hex'))::bit(48)::bigint as task,
-          type, priority, run_at, max_attempts
-        from dibs.log_of(v_held)
-      ) l on l.task = t.task
-    left join dibs.histories_of(case when p_lease.plain then '{}' else v_held end) h on h.task = t.task
+    cross join lateral (
+        select type, priority, run_at, max_attempts from dibs.log
+        where id >= encode(int8send(t.task << 16) || int8send(0), 'hex')::uuid
+          and id < encode(int8send((t.task + 1) << 16) || int8send(0), 'hex')::uuid
+        offset 0
+      ) l
+    left join dibs.histories_of(v_tried) h on h.task = t.task
   ), noted as (
     insert into dibs.attempt (task, n, outcome, started_at, ended_at, fence, worker_id, error)
     select task, n, p_outcome, p_lease.started_at, v_now, p_lease.fence, p_lease.worker_id, error from judged
@@ -2142,7 +2146,10 @@ begin
   if not v_settled <@ (v_failed + v_released) then
     perform dibs.end_tasks(v_settled - v_failed - v_released, 'completed', v_lease, v_now);
   end if;
-  if not isempty(v_failed) then
+  if v_failed = v_named and not isempty(v_failed) then
+    -- Mostly: those that failed are named, and no others.
+    perform dibs.end_attempts('failed', v_lease, v_outcomes.tasks, v_outcomes.errors, v_outcomes.permanent);
+  elsif not isempty(v_failed) then
     perform dibs.end_attempts('failed', v_lease, array_agg(task), array_agg(error), array_agg(permanent))
       from (
         select task, error, permanent from unnest(v_outcomes.tasks, v_outcomes.errors, v_outcomes.permanent)

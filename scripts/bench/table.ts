@@ -59,33 +59,51 @@ export function renderTable(lines: Line[]): string {
 }
 
 function renderWorkload(lines: Line[]): string {
-  const columns = COLUMNS.filter(({ figure }) => lines.some(({ figures }) => figure in figures));
-  const table = newTable([lines[0].workload, "", ...columns.map(({ title }) => title)], 2);
+  return render(lineRows(lines), 2);
+}
+
+/** The rows of a workload's table, its head first; of all figures there are, or of these. */
+export function lineRows(lines: Line[], wanted?: string[]): string[][] {
+  const columns = COLUMNS.filter(({ figure }) =>
+    lines.some(({ figures }) => figure in figures) && (wanted?.includes(figure) ?? true)
+  );
   let above = "";
-  for (const { cell, contender, figures } of lines) {
-    table.push([
-      cell === above ? "" : cell,
-      contender,
-      ...columns.map(({ figure, show }) => figures[figure] ? show(figures[figure]) : ""),
-    ]);
-    above = cell;
-  }
-  return table.toString();
+  return [
+    [lines[0]?.workload ?? "", "", ...columns.map(({ title }) => title)],
+    ...lines.map(({ cell, contender, figures }) => {
+      const name = cell === above ? "" : cell;
+      above = cell;
+      const shown = columns.map(({ figure, show }) => figures[figure] ? show(figures[figure]) : "");
+      return [name, contender, ...shown];
+    }),
+  ];
 }
 
 /** What Dibs wants to be good at, and how good it is. */
 export function renderGoals(goals: Goal[]): string {
-  const table = newTable(["goal", "measured", "reach", "beyond", ""], 1);
-  for (const goal of goals) {
-    const sign = goal.beyond > goal.reach ? "≥" : "≤";
-    table.push([
-      goal.measure,
-      range({ median: goal.value, min: goal.min, max: goal.max }),
-      `${sign} ${goal.reach}`,
-      `${sign} ${goal.beyond}`,
-      verdict(goal),
-    ]);
-  }
+  return render(goalRows(goals), 1);
+}
+
+/** The rows of that table, its head first. */
+export function goalRows(goals: Goal[]): string[][] {
+  return [
+    ["goal", "measured", "reach", "beyond", ""],
+    ...goals.map((goal) => {
+      const sign = goal.beyond > goal.reach ? "≥" : "≤";
+      return [
+        goal.measure,
+        range({ median: goal.value, min: goal.min, max: goal.max }),
+        `${sign} ${goal.reach}`,
+        `${sign} ${goal.beyond}`,
+        verdict(goal),
+      ];
+    }),
+  ];
+}
+
+function render([head, ...rows]: string[][], texts: number): string {
+  const table = newTable(head, texts);
+  table.push(...rows);
   return table.toString();
 }
 

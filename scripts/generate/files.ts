@@ -2,11 +2,12 @@ import { join } from "node:path";
 import type { Sql } from "postgres";
 import { PROJECT_DIR } from "../stack/migrate.ts";
 import { databaseTypes } from "./database_types.ts";
+import { withFigures } from "./figures_md.ts";
 import { withMigratedDatabase } from "./migrated_database.ts";
 import { openApiJson } from "./openapi_json.ts";
 import { schemaSql } from "./schema_sql.ts";
 
-/** A file that is made from the migrations or the schemas, never by hand. */
+/** A file that is made from others: the whole of it, or the tables of figures in it. */
 export interface GeneratedFile {
   /** From the root of the repository. */
   path: string;
@@ -20,6 +21,8 @@ const GENERATORS: Record<string, (sql: Sql) => string | Promise<string>> = {
   "supabase/schema.sql": schemaSql,
   "functions/_shared/database.types.ts": databaseTypes,
   "functions/openapi.json": openApiJson,
+  "README.md": () => withFigures("README.md"),
+  "docs/performance.md": () => withFigures("docs/performance.md"),
 };
 
 /** Generates every file, without writing any. */

@@ -69,6 +69,21 @@ Deno.test("generate writes what is stale, and with --check only names it and the
   assert.equal(await Deno.readTextFile(schema), edited);
 });
 
+Deno.test("the figures in the documents are those of the raw results", async () => {
+  await using copy = await copyOfProject();
+  const path = join(copy.dir, "docs/evidence/bench-drain.json");
+  const evidence = JSON.parse(await Deno.readTextFile(path));
+  evidence.goals[0].value = 123;
+  await Deno.writeTextFile(path, JSON.stringify(evidence));
+  assert.deepEqual(await generate(copy.dir, "--check"), {
+    code: 1,
+    said: "docs/performance.md is stale: run npm run generate\n",
+  });
+  await generate(copy.dir);
+  const document = await Deno.readTextFile(join(copy.dir, "docs/performance.md"));
+  assert.match(document, new RegExp(`${evidence.goals[0].measure} +\\| +123 `));
+});
+
 Deno.test("openapi.json is valid by the OpenAPI 3.1 meta-schema", async () => {
   const document = openApiDocument();
   assert.deepEqual(await validate(document), { valid: true, version: "3.1", errors: "" });

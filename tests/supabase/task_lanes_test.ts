@@ -67,8 +67,23 @@ testTasks(
   },
 );
 
+testTasks("claims by a new hint wait for nobody, and get what others give up", async (db) => {
+  await testClock(db.sql, { stopped: true });
+  const order = await enqueue(db.sql, "a", 200);
+  await claim(db.sql);
+  // What follows is the usual claim alone.
+  await db.sql`drop function dibs.take_tasks(text[], int)`;
+  const [a, b] = [db.connect(), db.connect()];
+  await b`set lock_timeout = '1s'`;
+  await a`begin`;
+  assert.deepEqual((await claim(a)).map(({ id }) => id), [order[1]]);
+  assert.deepEqual((await claim(b)).map(({ id }) => id), [order[2]]);
+  await a`rollback`;
+  assert.deepEqual((await claim(b)).map(({ id }) => id), [order[1]]);
+});
+
 testTasks("what is more urgent goes first, also where a hint is new", async (db) => {
-  await testClock(db.sql);
+  await testClock(db.sql, { stopped: true });
   await enqueue(db.sql, "a", 20, { priority: 5 });
   for (const types of [null, ["a"]]) {
     await claim(db.sql, { types });

@@ -6,8 +6,12 @@ export interface TestClock {
   advance(interval: string): Promise<void>;
 }
 
-/** Puts a clock that can jump in the place of `dibs.clock()`, so that no test waits for a lease to end. */
-export async function testClock(sql: Sql): Promise<TestClock> {
+/**
+ * Puts a clock that can jump in the place of `dibs.clock()`, so that no test waits for a lease to end.
+ * A stopped one does nothing but jump: what is new stays new.
+ */
+export async function testClock(sql: Sql, { stopped = false } = {}): Promise<TestClock> {
+  const now = stopped ? `timestamptz '${new Date().toISOString()}'` : "clock_timestamp()";
   await sql.unsafe(`
     create schema test_clock;
     create table test_clock.passed (passed interval not null);
@@ -17,7 +21,7 @@ export async function testClock(sql: Sql): Promise<TestClock> {
     create or replace function dibs.clock() returns timestamptz
       language plpgsql volatile set search_path = '' as $$
     begin
-      return clock_timestamp() + (select passed from test_clock.passed);
+      return ${now} + (select passed from test_clock.passed);
     end $$`);
   return {
     async advance(interval) {

@@ -3,10 +3,13 @@ import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
 
 /** What `npm run generate` and `npm run check` run on and look at, and little more. */
 const COPIED = [
+  "README.md",
   "deno.json",
+  "docs",
   "functions/_shared",
   "functions/openapi.json",
   "package.json",
+  "scripts/bench",
   "scripts/check",
   "scripts/check.ts",
   "scripts/generate",

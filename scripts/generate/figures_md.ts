@@ -1,0 +1,98 @@
+import { dirname, join, relative } from "node:path";
+import type { Goal } from "../bench/goals.ts";
+import type { Line } from "../bench/summary.ts";
+import { goalRows, lineRows } from "../bench/table.ts";
+import { PROJECT_DIR } from "../stack/migrate.ts";
+
+/** What is kept of a run of the bench. */
+interface Evidence {
+  command: string;
+  made_at: string;
+  commit: string;
+  repeats: number;
+  machine: { cores: number; cpu: string };
+  versions: { postgres: string };
+  goals: Goal[];
+  summary: Line[];
+}
+
+/**
+ * A place for figures in a document:
+ *
+ *     <!-- figures: goals in docs/evidence/bench.json -->
+ *     <!-- figures: costs in docs/evidence/bench.json: rows_written_per_task, … -->
+ *     <!-- figures: drain in docs/evidence/bench.json: against_pgmq by W4 b1, W4 b10 -->
+ *
+ * up to `<!-- end of figures -->`. The last form has a row per contender and a column per cell.
+ */
+const PLACE =
+  /(<!-- figures: (\w+) in (\S+?\.json)(?:: ([^>]+?))? -->\n)[^]*?(<!-- end of figures -->)/g;
+
+/** The text of a document, with the tables of its figures made from the raw results. */
+export async function withFigures(path: string): Promise<string> {
+  const text = await Deno.readTextFile(join(PROJECT_DIR, path));
+  const files = new Set(Array.from(text.matchAll(PLACE), ([, , , file]) => file));
+  const evidence = new Map<string, Evidence>();
+  for (const file of files) {
+    evidence.set(file, JSON.parse(await Deno.readTextFile(join(PROJECT_DIR, file))));
+  }
+  return await format(text.replaceAll(PLACE, (_, begin, what, file, which, end) => {
+    const { rows, texts } = rowsOf(evidence.get(file)!, what, which);
+    const link = relative(dirname(path), file);
+    return [begin, markdownTable(rows, texts), caption(evidence.get(file)!, link), end].join("\n");
+  }));
+}
+
+/** The rows of a table, its head first, of which so many columns are text. */
+interface Rows {
+  rows: string[][];
+  texts: number;
+}
+
+function rowsOf(evidence: Evidence, what: string, which = ""): Rows {
+  if (what === "goals") return { rows: goalRows(evidence.goals), texts: 1 };
+  const lines = evidence.summary.filter(({ workload }) => workload === what);
+  const [figures, cells] = which.split(" by ");
+  if (!cells) return { rows: lineRows(lines, figures.split(", ")), texts: 2 };
+  return { rows: pivot(lines, figures, cells.split(", ")), texts: 1 };
+}
+
+function pivot(lines: Line[], figure: string, cells: string[]): string[][] {
+  const contenders = new Set(lines.map(({ contender }) => contender));
+  const rows = Array.from(contenders, (name) => [
+    name,
+    ...cells.map((cell) => {
+      const own = lines.filter((line) => line.contender === name && line.cell === cell);
+      return lineRows(own, [figure])[1]?.at(-1) ?? "";
+    }),
+  ]);
+  return [["", ...cells], ...rows.filter((row) => row.slice(1).some(Boolean))];
+}
+
+function markdownTable([head, ...rows]: string[][], texts: number): string {
+  const rule = head.map((_, place) => place < texts ? "---" : "---:");
+  return [head, rule, ...rows].map((cells) =>
+    `| ${cells.map((cell) => cell.replaceAll("\n", " ")).join(" | ")} |\n`
+  ).join("");
+}
+
+function caption({ command, made_at, commit, repeats, machine, versions }: Evidence, link: string) {
+  return `\`${command.replaceAll(/\/\S*\//g, "…/")}\`: medians of ${repeats} (least–most), ` +
+    `${made_at.slice(0, 10)}, at ${commit.slice(0, 7)}, PostgreSQL ${versions.postgres}, ` +
+    `${machine.cores} × ${machine.cpu}. [Raw results](${link}).\n`;
+}
+
+/** As `npm run check` wants it. */
+async function format(text: string): Promise<string> {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--quiet", "--ext=md", "-"],
+    cwd: PROJECT_DIR,
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = command.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(text));
+  await writer.close();
+  const { stdout } = await command.output();
+  return new TextDecoder().decode(stdout);
+}
