@@ -1,4 +1,4 @@
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import type { Goal } from "../bench/goals.ts";
 import type { Line } from "../bench/summary.ts";
 import { goalRows, lineRows } from "../bench/table.ts";
@@ -10,7 +10,7 @@ interface Evidence {
   made_at: string;
   commit: string;
   repeats: number;
-  machine: { cores: number; cpu: string };
+  machine: { cores: number; cpu: string; memory_gib: number; fsync_microseconds: number };
   versions: { postgres: string };
   goals: Goal[];
   summary: Line[];
@@ -19,11 +19,13 @@ interface Evidence {
 /**
  * A place for figures in a document:
  *
+ *     <!-- figures: run in docs/evidence/bench.json -->
  *     <!-- figures: goals in docs/evidence/bench.json -->
  *     <!-- figures: costs in docs/evidence/bench.json: rows_written_per_task, … -->
  *     <!-- figures: drain in docs/evidence/bench.json: against_pgmq by W4 b1, W4 b10 -->
  *
- * up to `<!-- end of figures -->`. The last form has a row per contender and a column per cell.
+ * up to `<!-- end of figures -->`: when and where, how far goals were reached, a row per contender and
+ * cell with these figures, or a row per contender and a column per cell.
  */
 const PLACE =
   /(<!-- figures: (\w+) in (\S+?\.json)(?:: ([^>]+?))? -->\n)[^]*?(<!-- end of figures -->)/g;
@@ -39,7 +41,8 @@ export async function withFigures(path: string): Promise<string> {
   return await format(text.replaceAll(PLACE, (_, begin, what, file, which, end) => {
     const { rows, texts } = rowsOf(evidence.get(file)!, what, which);
     const link = relative(dirname(path), file);
-    return [begin, markdownTable(rows, texts), caption(evidence.get(file)!, link), end].join("\n");
+    const below = what === "run" ? `[Raw results](${link}).\n` : caption(evidence.get(file)!, link);
+    return [begin, markdownTable(rows, texts), below, end].join("\n");
   }));
 }
 
@@ -51,6 +54,7 @@ interface Rows {
 
 function rowsOf(evidence: Evidence, what: string, which = ""): Rows {
   if (what === "goals") return { rows: goalRows(evidence.goals), texts: 1 };
+  if (what === "run") return { rows: runRows(evidence), texts: 2 };
   const lines = evidence.summary.filter(({ workload }) => workload === what);
   const [figures, cells] = which.split(" by ");
   if (!cells) return { rows: lineRows(lines, figures.split(", ")), texts: 2 };
@@ -76,10 +80,26 @@ function markdownTable([head, ...rows]: string[][], texts: number): string {
   ).join("");
 }
 
-function caption({ command, made_at, commit, repeats, machine, versions }: Evidence, link: string) {
-  return `\`${command.replaceAll(/\/\S*\//g, "…/")}\`: medians of ${repeats} (least–most), ` +
-    `${made_at.slice(0, 10)}, at ${commit.slice(0, 7)}, PostgreSQL ${versions.postgres}, ` +
-    `${machine.cores} × ${machine.cpu}. [Raw results](${link}).\n`;
+/** How to get such figures, and where these come from. */
+function caption({ command }: Evidence, link: string): string {
+  const repeated = command.replaceAll(/ --(postgres|out) \S+/g, "");
+  return `By \`${repeated}\`: [raw results](${link}).\n`;
+}
+
+function runRows(evidence: Evidence): string[][] {
+  const { machine, versions } = evidence;
+  return [
+    ["what", ""],
+    [
+      "command",
+      `\`${evidence.command.replaceAll(/(?<= )\/\S+/g, (path) => `…/${basename(path)}`)}\``,
+    ],
+    ["made", `${evidence.made_at.slice(0, 10)}, at commit ${evidence.commit.slice(0, 7)}`],
+    ["repeats", `${evidence.repeats}; medians are shown, with the least and the most`],
+    ["machine", `${machine.cores} × ${machine.cpu}, ${machine.memory_gib} GiB`],
+    ["a flush to disk", `${machine.fsync_microseconds} µs`],
+    ["PostgreSQL", versions.postgres],
+  ];
 }
 
 /** As `npm run check` wants it. */
