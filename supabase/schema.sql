@@ -155,7 +155,7 @@ alter table dibs.outcome enable row level security;
 CREATE INDEX outcome_by_page ON dibs.outcome USING btree (((lower(run) >> 7)));
 CREATE INDEX outcome_that_went_wrong ON dibs.outcome USING btree (status, completed_at) WHERE (status <> 'completed'::text);
 comment on table dibs.outcome is 'Runs that ended alike: completed, failed or cancelled. No check holds it to these, since every insert would compile
-the check anew, which took 5 of its 17 us. No fence: ended by a person or an update of public.tasks.';
+the check anew. No fence: ended by a person or an update of public.tasks.';
 
 create table dibs.progress (
   task bigint not null,
@@ -981,7 +981,7 @@ begin
     return query
       select t.id, t.type, t.payload, 1 + coalesce(h.failures + h.losses, 0), t.max_attempts::int
       from dibs.log_of(p_lease.held) t
-      -- dibs.task_of written out, here and wherever many are asked for: the call costs five times the answer.
+      -- dibs.task_of written out, here and wherever many are asked for: a call for each would cost more than the answers.
       left join dibs.histories_of(p_lease.held) h
         on h.task = ('x' || encode(substr(uuid_send(t.id), 1, 6), 'hex'))::bit(48)::bigint
       order by t.priority, t.run_at, t.id;

@@ -40,6 +40,7 @@ export async function withFigures(path: string): Promise<string> {
   }
   return await format(text.replaceAll(PLACE, (_, begin, what, file, which, end) => {
     const { rows, texts } = rowsOf(evidence.get(file)!, what, which);
+    if (rows.length < 2) throw new Error(`${path} asks for ${what}, of which ${file} has nothing`);
     const link = relative(dirname(path), file);
     const below = what === "run" ? `[Raw results](${link}).\n` : caption(evidence.get(file)!, link);
     return [begin, markdownTable(rows, texts), below, end].join("\n");

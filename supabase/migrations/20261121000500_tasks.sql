@@ -138,7 +138,7 @@ create table if not exists dibs.outcome (
 );
 comment on table dibs.outcome is
   'Runs that ended alike: completed, failed or cancelled. No check holds it to these, since every insert would compile
-the check anew, which took 5 of its 17 us. No fence: ended by a person or an update of public.tasks.';
+the check anew. No fence: ended by a person or an update of public.tasks.';
 alter table dibs.outcome enable row level security;
 create index if not exists outcome_by_page on dibs.outcome ((lower(run) >> 7));
 create index if not exists outcome_that_went_wrong on dibs.outcome (status, completed_at) where status <> 'completed';

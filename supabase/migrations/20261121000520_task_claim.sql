@@ -112,7 +112,7 @@ begin
     return query
       select t.id, t.type, t.payload, 1 + coalesce(h.failures + h.losses, 0), t.max_attempts::int
       from dibs.log_of(p_lease.held) t
-      -- dibs.task_of written out, here and wherever many are asked for: the call costs five times the answer.
+      -- dibs.task_of written out, here and wherever many are asked for: a call for each would cost more than the answers.
       left join dibs.histories_of(p_lease.held) h
         on h.task = ('x' || encode(substr(uuid_send(t.id), 1, 6), 'hex'))::bit(48)::bigint
       order by t.priority, t.run_at, t.id;

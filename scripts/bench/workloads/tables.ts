@@ -1,6 +1,5 @@
-import { delay } from "@std/async/delay";
 import type { Sql } from "postgres";
-import type { BenchDatabase } from "../cluster.ts";
+import { type BenchDatabase, untilUnused } from "../cluster.ts";
 import { dibs } from "../contenders/dibs.ts";
 import { type Cell, enqueueAll, type Figures, newTask, type Scale } from "../workload.ts";
 
@@ -76,7 +75,8 @@ async function measureRenewals(database: BenchDatabase, renewals: number): Promi
     await sql`select count(*) from public.renew_lease(${fence}, 60, ${sql.json({ [id]: { n } })})`;
   }
   await sql.end();
-  await delay(1_000);
+  // A connection hands in its statistics when it ends.
+  await untilUnused(database.superuser, database.name);
   const [{ share }] = await database.superuser`
     select sum(n_tup_hot_upd) / nullif(sum(n_tup_upd), 0)::float as share from pg_stat_user_tables
     where relname in ('lease', 'progress')`;
