@@ -981,7 +981,7 @@ begin
     return query
       select t.id, t.type, t.payload, 1 + coalesce(h.failures + h.losses, 0), t.max_attempts::int
       from dibs.log_of(p_lease.held) t
-      -- dibs.task_of written out, here and wherever many are asked for: a call for each would cost more than the answers.
+      -- dibs.task_of written out, as wherever many are asked for: a call for each would cost more.
       left join dibs.histories_of(p_lease.held) h
         on h.task = ('x' || encode(substr(uuid_send(t.id), 1, 6), 'hex'))::bit(48)::bigint
       order by t.priority, t.run_at, t.id;
@@ -1139,7 +1139,7 @@ begin
   end if;
   v_taken := dibs.take_first_run(case when cardinality(v_types) = 1 then v_types[1] end, p_limit);
   if v_taken.count is distinct from p_limit then
-    v_more := dibs.take_tasks(v_types, p_limit - coalesce(v_taken.count, 0));
+    v_more := dibs.take_tasks(v_types, p_limit - coalesce(v_taken.count, 0), p_limit);
     if v_taken.tasks is null then
       v_taken := v_more;
     elsif v_more.tasks is not null then
@@ -2454,13 +2454,13 @@ comment on function dibs.take_runs(text,smallint,timestamp with time zone,bigint
 what pieces the rest of a run goes back.
 Returns what was taken, null when nothing was, and how long the runs were.';
 
-CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_limit integer, OUT tasks int8multirange, OUT plain boolean, OUT at timestamp with time zone)
+CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_wanted integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT at timestamp with time zone)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_wanted int := p_limit;
+  v_wanted int := p_wanted;
   v_lanes dibs.hint[];
   v_lane dibs.hint;
   v_sweep boolean;
@@ -2486,7 +2486,7 @@ begin
       v_found := false;
       loop
         v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
-          v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
+          v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_piece);
         exit when v_round.tasks is null;
         v_found := true;
         tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
@@ -2507,8 +2507,8 @@ begin
     at := dibs.clock();
   end loop;
 end $function$;
-comment on function dibs.take_tasks(text[],integer) is 'Take up to p_limit due tasks out of ready, lane by lane: by priority, and for several types by the age of what
-is first. p_types: {''''} stands for all.
+comment on function dibs.take_tasks(text[],integer,integer) is 'Take up to p_wanted due tasks out of ready, lane by lane: by priority, and for several types by the age of what
+is first. p_types: {''''} stands for all. p_piece: in what pieces the rest of a run goes back.
 Returns them, null when there are none to be had, and the moment.';
 
 CREATE OR REPLACE FUNCTION dibs.task_of(p_id uuid)
@@ -3906,7 +3906,7 @@ grant execute on function
   dibs.take_from_pool(text,integer,integer),
   dibs.take_key(text,text,bigint),
   dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer),
-  dibs.take_tasks(text[],integer),
+  dibs.take_tasks(text[],integer,integer),
   dibs.task_of(uuid),
   dibs.tasks_in(int8multirange),
   dibs.tasks_of(uuid[]),

@@ -54,7 +54,7 @@ begin
   end if;
   v_taken := dibs.take_first_run(case when cardinality(v_types) = 1 then v_types[1] end, p_limit);
   if v_taken.count is distinct from p_limit then
-    v_more := dibs.take_tasks(v_types, p_limit - coalesce(v_taken.count, 0));
+    v_more := dibs.take_tasks(v_types, p_limit - coalesce(v_taken.count, 0), p_limit);
     if v_taken.tasks is null then
       v_taken := v_more;
     elsif v_more.tasks is not null then
@@ -112,7 +112,7 @@ begin
     return query
       select t.id, t.type, t.payload, 1 + coalesce(h.failures + h.losses, 0), t.max_attempts::int
       from dibs.log_of(p_lease.held) t
-      -- dibs.task_of written out, here and wherever many are asked for: a call for each would cost more than the answers.
+      -- dibs.task_of written out, as wherever many are asked for: a call for each would cost more.
       left join dibs.histories_of(p_lease.held) h
         on h.task = ('x' || encode(substr(uuid_send(t.id), 1, 6), 'hex'))::bit(48)::bigint
       order by t.priority, t.run_at, t.id;

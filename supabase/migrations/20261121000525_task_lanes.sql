@@ -80,10 +80,10 @@ cut, and finds one. Returns them.';
 -- The long way -------------------------------------------------------------------------------------
 
 create or replace function dibs.take_tasks(
-    p_types text[], p_limit int, out tasks int8multirange, out plain boolean, out at timestamptz)
+    p_types text[], p_wanted int, p_piece int, out tasks int8multirange, out plain boolean, out at timestamptz)
   language plpgsql set search_path = '' as $$
 declare
-  v_wanted int := p_limit;
+  v_wanted int := p_wanted;
   v_lanes dibs.hint[];
   v_lane dibs.hint;
   v_sweep boolean;
@@ -109,7 +109,7 @@ begin
       v_found := false;
       loop
         v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
-          v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_limit);
+          v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_piece);
         exit when v_round.tasks is null;
         v_found := true;
         tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
@@ -130,9 +130,9 @@ begin
     at := dibs.clock();
   end loop;
 end $$;
-comment on function dibs.take_tasks(text[], int) is
-  'Take up to p_limit due tasks out of ready, lane by lane: by priority, and for several types by the age of what
-is first. p_types: {''''} stands for all.
+comment on function dibs.take_tasks(text[], int, int) is
+  'Take up to p_wanted due tasks out of ready, lane by lane: by priority, and for several types by the age of what
+is first. p_types: {''''} stands for all. p_piece: in what pieces the rest of a run goes back.
 Returns them, null when there are none to be had, and the moment.';
 
 create or replace function dibs.due_lanes(p_types text[], p_presume boolean default false) returns dibs.hint[]

@@ -64,6 +64,10 @@ testTasks(
     for (let n = 0; n < 5; n++) granted.push(await claim(db.sql, { limit: 30 }));
     assert.deepEqual(granted.map(({ length }) => length), [30, 30, 30, 30, 30]);
     assert.equal(new Set(granted.flat().map(({ id }) => id)).size, 150);
+    // The claim that took the short one and a part of the next cut that for whole claims to come.
+    const pieces = await db.sql`
+    select (upper(run) - lower(run))::int as tasks from dibs.ready order by run_at, lower(run)`;
+    assert.deepEqual(pieces.slice(0, 3).map(({ tasks }) => tasks), [30, 20, 100]);
   },
 );
 
@@ -72,7 +76,7 @@ testTasks("claims by a new hint wait for nobody, and get what others give up", a
   const order = await enqueue(db.sql, "a", 200);
   await claim(db.sql);
   // What follows is the usual claim alone.
-  await db.sql`drop function dibs.take_tasks(text[], int)`;
+  await db.sql`drop function dibs.take_tasks(text[], int, int)`;
   const [a, b] = [db.connect(), db.connect()];
   await b`set lock_timeout = '1s'`;
   await a`begin`;
