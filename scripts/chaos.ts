@@ -1,10 +1,10 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import process from "node:process";
 import { experiment, type Findings, type Narrator, type Plan } from "./chaos/experiment.ts";
-import { INVARIANTS } from "./chaos/invariants.ts";
-import { MUTATIONS } from "./chaos/mutation.ts";
-import { timelineOf } from "./chaos/timeline.ts";
-import { judge } from "./chaos/verdict.ts";
+import { mutatedProject } from "./chaos/mutated_project.ts";
+import { checkMutations, planFor } from "./chaos/mutation_check.ts";
+import { MUTATIONS } from "./chaos/mutations.ts";
+import { INVARIANTS, verdictOf } from "./chaos/verdict.ts";
 import { count, number } from "./numbers.ts";
 import { Screen } from "./screen.ts";
 import { surviveLostConnections } from "./stack/lost_connections.ts";
@@ -15,12 +15,13 @@ interface Options {
   workers?: number;
   faults?: number;
   seed: number;
+  mutations?: boolean;
   mutation?: string;
   json?: boolean;
 }
 
-const FULL = { tasks: 20_000, workers: 10, faults: 100 };
-const QUICK = { tasks: 3_000, workers: 8, faults: 26 };
+const FULL = { tasks: 1_000_000, workers: 64, faults: 1_140 };
+const QUICK = { tasks: 20_000, workers: 16, faults: 52 };
 /** For so many tasks there is one thought. */
 const TASKS_PER_THOUGHT = 5;
 const TIMELINES = 2;
@@ -36,26 +37,31 @@ const program = new Command("npm run chaos --")
   .option("--workers <n>", "how many worker processes at a time", wholeNumber)
   .option("--faults <n>", "how many faults", wholeNumber)
   .option("--seed <n>", "repeat the faults of an earlier run", wholeNumber, newSeed())
+  .option(
+    "--mutations",
+    "plant each known bug in turn, in a small run of its own: each must be found",
+  )
   .addOption(
-    new Option("--mutation <name>", "plant a bug first, which must be found").choices(
-      Object.keys(MUTATIONS),
-    ),
+    new Option("--mutation <name>", "plant one of them").choices(Object.keys(MUTATIONS)),
   )
   .option("--json", "end standard output with the result as one line of JSON, all else on stderr")
   .addHelpText(
     "after",
     `
-Exit code 1: an invariant is broken; it is named, with the items that break it.
+Exit code 1: an invariant is broken; it is named, with the items that break it. With --mutations: a bug
+was planted and not found.
 
 Examples:
   npm run chaos -- --quick
   npm run chaos -- --quick --json | tail -1
   npm run chaos -- --tasks 100000 --workers 16 --faults 500
   npm run chaos -- --quick --seed 42
-  npm run chaos -- --tasks 800 --faults 8 --mutation settle_without_fence
+  npm run chaos -- --mutations
+  npm run chaos -- --mutation reap_the_living
 
-Mutations:
-${Object.entries(MUTATIONS).map(([name, { says }]) => `  ${name}: ${says}`).join("\n")}`,
+Bugs to plant:
+${Object.entries(MUTATIONS).map(([name, { says }]) => `  ${name}: ${says}`).join("\n")}
+`,
   )
   .parse(Deno.args, { from: "user" });
 const options = program.opts<Options>();
@@ -65,30 +71,53 @@ surviveLostConnections();
 Deno.exit(await main());
 
 async function main(): Promise<number> {
-  const { tasks, workers, faults } = { ...options.quick ? QUICK : FULL, ...options };
-  const plan = {
-    tasks,
-    thoughts: Math.ceil(tasks / TASKS_PER_THOUGHT),
-    workers,
-    faults,
-    seed: options.seed,
-    mutation: options.mutation ? MUTATIONS[options.mutation] : undefined,
-  };
-  const began = Date.now();
-  screen.title(
-    `Chaos with ${count(plan.tasks, "task")} and ${count(plan.thoughts, "thought")}, ` +
-      `seed ${plan.seed}`,
-  );
   try {
-    const findings = await experiment(plan, narrator(), interrupt);
-    screen.stepsDone();
-    return show(findings, plan, (Date.now() - began) / 1000);
+    return options.mutations ? await checkAll() : await runOnce();
   } catch (error) {
     screen.stepFailed();
     if (interrupt.aborted) return SIGNALS[interrupt.reason as keyof typeof SIGNALS];
     console.error(error);
     return 1;
   }
+}
+
+async function runOnce(): Promise<number> {
+  const { seed, mutation } = options;
+  await using project = mutation ? await mutatedProject(MUTATIONS[mutation]) : null;
+  const given = {
+    ...options.quick ? QUICK : FULL,
+    ...mutation && planFor(MUTATIONS[mutation], seed),
+    ...options,
+  };
+  const { tasks, workers, faults } = given;
+  const thoughts = Math.ceil(tasks / TASKS_PER_THOUGHT);
+  const plan: Plan = { ...given, thoughts, projectDir: project?.dir };
+  const began = Date.now();
+  screen.title(
+    `Chaos with ${count(tasks, "task")} and ${count(thoughts, "thought")}, ` +
+      `${count(workers, "worker")}, ${count(faults, "fault")}, seed ${seed}`,
+  );
+  const findings = await experiment(plan, narrator(), interrupt);
+  screen.stepsDone();
+  return show(findings, plan, (Date.now() - began) / 1000);
+}
+
+async function checkAll(): Promise<number> {
+  const { seed } = options;
+  screen.title(`${count(Object.keys(MUTATIONS).length, "bug")} to be found, seed ${seed}`);
+  const report = await checkMutations(MUTATIONS, {
+    seed,
+    narrator: { step: (message) => screen.step(message), fault: () => {}, progress: () => {} },
+    heard(name, broken) {
+      screen.stepsDone();
+      const found = broken.length > 0 ? broken.join(", ") : "NOT FOUND";
+      screen.checks([{ what: name, passed: broken.length > 0, found }]);
+    },
+    signal: interrupt,
+  });
+  screen.title(`${report.detected} of ${count(report.planted, "planted bug")} found`);
+  if (options.json) console.log(JSON.stringify(report));
+  return report.ok ? 0 : 1;
 }
 
 function narrator(): Narrator {
@@ -105,22 +134,22 @@ function narrator(): Narrator {
   };
 }
 
-function show(findings: Findings, plan: Plan, seconds: number): number {
-  const { verdict, broken } = judge(findings, plan, seconds);
+function show({ judge, faults, timelines }: Findings, plan: Plan, seconds: number): number {
+  const verdict = verdictOf(judge, plan, faults, seconds);
   screen.title(verdict.ok ? "Every invariant holds" : "BROKEN");
   screen.checks(INVARIANTS.map(({ key, says }) => {
     const by = verdict.broken[key];
     return { what: key, passed: !by, found: by ? `${verdict[key]} times: ${says}` : says };
   }));
-  for (const { invariant: { key, says }, by } of broken) {
-    screen.line(`\n${key}: ${says}\nBroken by ${by.slice(0, 20).join("\n          ")}`);
-    for (const name of by.slice(0, TIMELINES)) {
-      const item = findings.evidence.items.get(name);
-      if (item) screen.line(`\n  ${name}\n    ${timelineOf(item, findings.record).join("\n    ")}`);
+  for (const { key, says, by, items } of judge.broken) {
+    screen.line(`\n${key}: ${says}\nBroken by ${by.join("\n          ")}`);
+    for (const item of items) {
+      const timeline = timelines.get(item);
+      if (timeline) screen.line(`\n  ${item.name}\n    ${timeline.join("\n    ")}`);
     }
   }
-  const { total, ...kinds } = verdict.faults;
-  screen.line(`\n${count(total, "fault")}: ${entriesOf(kinds)}`);
+  const { mails_with_key, mails_without_key } = verdict.emails;
+  screen.line(`\n${count(verdict.faults, "fault")}: ${entriesOf(faults)}`);
   screen.line(
     `${count(verdict.executions, "execution")}; ${
       count(verdict.leases_lost, "item")
@@ -128,6 +157,8 @@ function show(findings: Findings, plan: Plan, seconds: number): number {
       `lease, back after ${verdict.recovery_p99_seconds ?? "–"} s (p99); ` +
       `${count(verdict.stale_refused, "late report")} refused`,
   );
+  screen.line(`Emails with an idempotency key: ${entriesOf({ ...mails_with_key })}`);
+  screen.line(`Emails without: ${entriesOf({ ...mails_without_key })}`);
   screen.line(`Again with the same faults: npm run chaos -- --seed ${plan.seed}`);
   if (options.json) console.log(JSON.stringify(verdict));
   return verdict.ok ? 0 : 1;

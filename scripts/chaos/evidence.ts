@@ -1,10 +1,10 @@
-import type { Ending, Line, Surface } from "../record/record.ts";
+import { createHash } from "node:crypto";
+import { DRAINS, type Ending, type Line, type Surface } from "../record/record.ts";
 import type { Behaviour } from "./workload.ts";
 
-/** A line of the history that triggers wrote in the database. */
+/** A line of the history that triggers wrote in the database. Moments are in milliseconds. */
 export interface HistoryEvent {
   n: number;
-  /** In milliseconds. */
   at: number;
   event:
     | "granted"
@@ -20,6 +20,9 @@ export interface HistoryEvent {
   /** Null: it ended without a lease. */
   fence: string | null;
   expiresAt: number | null;
+  writtenAt: number;
+  /** By a client that asked nobody. */
+  byHand: boolean;
 }
 
 /** What Dibs's own tables say of an item in the end. */
@@ -28,6 +31,12 @@ export interface Entry {
   status: string;
   maxAttempts: number;
   behaviour: Behaviour;
+}
+
+/** An email, as the provider that took it wrote it down. */
+export interface Mail {
+  kind: "delivered" | "absorbed";
+  email: { to: string };
 }
 
 /** One execution of a handler, as its worker wrote it down. */
@@ -53,15 +62,19 @@ export interface Lease {
   from: number;
   /** When it ran out, or would have. */
   until: number;
-  /** How it ended, and at which place of the history. */
+  /** How long it still was when it was written. */
+  leftMs: number;
+  byHand: boolean;
+  /** At which place of the history it was granted, how it ended, and where. */
+  grantedN: number;
   ending: HistoryEvent["event"] | null;
   endingN: number;
 }
 
-/** Everything that is known of one item that was enqueued. */
+/** Everything that is known of one item that was enqueued, or that rivals contended for. */
 export interface Item {
   name: string;
-  surface: Surface;
+  surface: Surface | "contested";
   history: HistoryEvent[];
   leases: Lease[];
   beliefs: Belief[];
@@ -70,43 +83,75 @@ export interface Item {
   executions: Execution[];
   /** What a worker was told was accepted. */
   accepted: { fence: string; ending: Ending }[];
+  /** How often a worker was told that it comes too late. */
+  refused: number;
+  /** It was granted among more items than were asked for. */
+  wasUnasked: boolean;
+  /** Emails about it that were delivered, and repeats that were dropped. */
+  delivered: number;
+  absorbed: number;
+  /** Its email may have been sent, and nobody knows. */
+  isParked: boolean;
   /** More than one when it was enqueued twice. */
   entries: Entry[];
 }
 
-/** Everything a verdict is made of. */
-export interface Evidence {
-  items: Map<string, Item>;
-  leaseSeconds: number;
-  maxLosses: number;
-  /** What is wrong with the tables of tasks. */
-  unsound: string[];
-  /** SQLSTATEs of the errors in PostgreSQL's log, each as often as it is there. */
-  sqlstates: string[];
-  /** Workers that ended though nobody had told them to, with their last words. */
-  endedByThemselves: string[];
+/** Who saw something, each to be heard item by item or in passing. */
+export interface Sources {
+  contested: string[];
+  record(): AsyncIterable<Line>;
+  history(share: Share): AsyncIterable<HistoryEvent[]>;
+  entries(share: Share): AsyncIterable<Entry[]>;
+  parked(): Promise<string[]>;
+  mails(): Promise<Mail[]>;
 }
 
-/** Puts together, item by item, what the workers and the database wrote down. */
-export function gatherItems(
-  record: Line[],
-  history: HistoryEvent[],
-  entries: Entry[],
-): Map<string, Item> {
+/** Of all items those that are looked at together: there may be more than fit into memory. */
+export interface Share {
+  number: number;
+  of: number;
+}
+
+/** Puts together, item by item, what everybody wrote down. */
+export async function gatherItems(sources: Sources, share: Share): Promise<Map<string, Item>> {
   const items = new Map<string, Item>();
+  const add = (surface: Item["surface"], names: string[]) => {
+    for (const name of names) if (isIn(share, name)) items.set(name, newItem(name, surface));
+  };
+  add("contested", sources.contested);
   const executions = new Map<string, Execution>();
-  for (const line of record) readLine(line, items, executions);
-  for (const event of history) items.get(event.item)?.history.push(event);
-  for (const entry of entries) items.get(entry.item)?.entries.push(entry);
-  for (const item of items.values()) item.leases = leasesOf(item.history);
+  for await (const line of sources.record()) {
+    if (line.kind === "enqueued") add(line.surface, line.items);
+    else readLine(line, items, executions);
+  }
+  for await (const events of sources.history(share)) {
+    for (const event of events) items.get(event.item)?.history.push(event);
+  }
+  for await (const entries of sources.entries(share)) {
+    for (const entry of entries) items.get(entry.item)?.entries.push(entry);
+  }
+  for (const { kind, email } of await sources.mails()) {
+    const item = items.get(email.to);
+    if (item) item[kind]++;
+  }
+  for (const name of await sources.parked()) {
+    const item = items.get(name);
+    if (item) item.isParked = true;
+  }
+  for (const item of items.values()) {
+    item.leases = leasesOf(item.history);
+    nameFences(item);
+  }
   return items;
+}
+
+/** As chaos.share_of in history.sql. */
+function isIn({ number, of }: Share, name: string): boolean {
+  return of === 1 || createHash("md5").update(name).digest().readUInt16BE() % of === number;
 }
 
 function readLine(line: Line, items: Map<string, Item>, executions: Map<string, Execution>): void {
   switch (line.kind) {
-    case "enqueued":
-      for (const name of line.items) items.set(name, newItem(name, line.surface));
-      break;
     case "granted":
     case "renewed":
       for (const name of line.items) {
@@ -116,6 +161,7 @@ function readLine(line: Line, items: Map<string, Item>, executions: Map<string, 
         if (!item || item.givenAway.has(fence)) continue;
         // The lease cannot have begun before it was asked for.
         item.beliefs.push({ by, fence, from, until: asked + leaseMs });
+        item.wasUnasked ||= line.kind === "granted" && line.items.length > line.limit;
       }
       break;
     case "settling":
@@ -130,23 +176,26 @@ function readLine(line: Line, items: Map<string, Item>, executions: Map<string, 
       for (const [name, ending] of Object.entries(line.accepted)) {
         items.get(name)?.accepted.push({ fence: line.fence, ending });
       }
+      for (const item of line.refused.flatMap((name) => items.get(name) ?? [])) item.refused++;
       break;
     case "began": {
+      const item = items.get(line.item);
+      if (!item) return;
       const { by, fence = "", at: beganAt } = line;
       const execution = { by, fence, beganAt, endedAt: null, succeeded: false };
       executions.set(line.execution, execution);
-      items.get(line.item)?.executions.push(execution);
+      item.executions.push(execution);
       break;
     }
-    case "ended":
-      Object.assign(executions.get(line.execution)!, {
-        endedAt: line.at,
-        succeeded: line.succeeded,
-      });
+    case "ended": {
+      const execution = executions.get(line.execution);
+      if (execution) Object.assign(execution, { endedAt: line.at, succeeded: line.succeeded });
+      executions.delete(line.execution);
+    }
   }
 }
 
-function newItem(name: string, surface: Surface): Item {
+function newItem(name: string, surface: Item["surface"]): Item {
   return {
     name,
     surface,
@@ -156,19 +205,27 @@ function newItem(name: string, surface: Surface): Item {
     givenAway: new Set(),
     executions: [],
     accepted: [],
+    refused: 0,
+    wasUnasked: false,
+    delivered: 0,
+    absorbed: 0,
+    isParked: false,
     entries: [],
   };
 }
 
 function leasesOf(history: HistoryEvent[]): Lease[] {
   const leases: Lease[] = [];
-  for (const { event, fence, at, expiresAt, n } of history) {
+  for (const { event, fence, at: from, expiresAt, writtenAt, byHand, n } of history) {
     const lease = leases.findLast((lease) => lease.fence === fence);
     if (event === "granted") {
       leases.push({
         fence: fence!,
-        from: at,
+        from,
         until: expiresAt!,
+        leftMs: expiresAt! - writtenAt,
+        byHand,
+        grantedN: n,
         ending: null,
         endingN: Infinity,
       });
@@ -181,4 +238,12 @@ function leasesOf(history: HistoryEvent[]): Lease[] {
     }
   }
   return leases;
+}
+
+/** Handlers in a drain are not told their fence: it is that of the last grant before they began. */
+function nameFences({ executions, leases }: Item): void {
+  for (const execution of executions) {
+    if (execution.by !== DRAINS) continue;
+    execution.fence = leases.findLast(({ from }) => from <= execution.beganAt)?.fence ?? "";
+  }
 }

@@ -1,14 +1,19 @@
 import { delay } from "@std/async/delay";
 import { join } from "node:path";
-import { followRecord, type Line, openRecord } from "../record/record.ts";
+import { openRecord, readRecord } from "../record/record.ts";
+import { PROJECT_DIR } from "../stack/migrate.ts";
+import { holdPort } from "../stack/ports.ts";
+import { startProgram } from "../stack/processes.ts";
 import { startStack } from "../stack/stack.ts";
-import { type Evidence, gatherItems } from "./evidence.ts";
+import { prepareContest } from "./contest.ts";
+import { gatherItems, type Item, type Mail, type Sources } from "./evidence.ts";
 import { Feed } from "./feed.ts";
-import type { Victims } from "./fault.ts";
-import { type Mutation, plant } from "./mutation.ts";
-import { startProxy } from "./proxy.ts";
+import type { Fault, Victims } from "./fault.ts";
+import { Judge } from "./judge.ts";
+import { startProxy, Weather } from "./proxy.ts";
 import { randomFrom } from "./random.ts";
 import { planFaults } from "./schedule.ts";
+import { timelinesOf } from "./timeline.ts";
 import { callWitness } from "./witness.ts";
 import { Workers } from "./workers.ts";
 import { makeWaves } from "./workload.ts";
@@ -19,8 +24,13 @@ export interface Plan {
   thoughts: number;
   workers: number;
   faults: number;
+  /** All there are, unless given. */
+  kinds?: Fault[];
   seed: number;
-  mutation?: Mutation;
+  /** Where the migrations are; this project, unless given. */
+  projectDir?: string;
+  /** When nothing has moved for so long, what is missing stays missing. */
+  patienceMs?: number;
 }
 
 /** What an experiment tells while it runs. */
@@ -33,75 +43,97 @@ export interface Narrator {
 
 /** What was found, and how often each fault came. */
 export interface Findings {
-  evidence: Evidence;
+  judge: Judge;
   faults: Record<string, number>;
-  record: Line[];
+  /** What happened to some of the items that break an invariant. */
+  timelines: Map<Item, string[]>;
 }
 
 const LEASE_SECONDS = 4;
-/** With less than this under way, the next wave comes: what is lost shall not wait long behind others. */
-const UNDER_WAY = 500;
-/** When nothing has moved for so long, what is missing stays missing. */
+/** With less than this under way for each worker, the next wave comes: what is lost shall not wait long. */
+const UNDER_WAY_PER_WORKER = 80;
 const PATIENCE_MS = 30_000;
 /** One that needs a connection which another one broke may never end. */
 const LONGEST_FAULT_MS = 60_000;
-const LOOK_EVERY_MS = 100;
+/** Looks take a while once much has ended; they shall not take all the time. */
+const LOOK_EVERY_MS = { least: 100, most: 1_000, looks: 10 };
 const PROGRESS_EVERY_MS = 3_000;
+/** So many items are judged together. */
+const ITEMS_PER_SHARE = 200_000;
+const TIMELINES = 2;
 
-/** Lets workers share work while faults come, then hears everybody who saw it. */
+/** Lets workers share work while faults come, then hears everybody who saw it, and judges. */
 export async function experiment(
   plan: Plan,
   narrator: Narrator,
   signal: AbortSignal,
 ): Promise<Findings> {
+  const { projectDir = PROJECT_DIR, patienceMs = PATIENCE_MS, seed } = plan;
   const total = plan.tasks + plan.thoughts;
   await using parts = new AsyncDisposableStack();
   const stateDir = await Deno.makeTempDir({ prefix: "dibs-chaos-" });
   parts.defer(() => Deno.remove(stateDir, { recursive: true }));
-  const stack = await startStack({ stateDir, port: 0, onProgress: narrator.step });
+  const record = join(stateDir, "record.jsonl");
+  openRecord(record);
+  const stack = await startStack({
+    stateDir,
+    port: 0,
+    projectDir,
+    functions: {
+      preload: new URL("workers/drains.ts", import.meta.url).href,
+      env: { DIBS_RECORD: record, DIBS_LEASE_SECONDS: String(LEASE_SECONDS) },
+    },
+    onProgress: narrator.step,
+  });
   parts.defer(() => {
     narrator.step("Stopping");
     return stack.stop();
   });
   signal.throwIfAborted();
-  const witness = parts.use(await callWitness(stack));
-  if (plan.mutation) await plant(witness.sql, plan.mutation);
-  const proxy = startProxy(stack.url);
-  parts.defer(() => proxy.stop());
-  const record = join(stateDir, "record.jsonl");
-  openRecord(record);
-  const account = { url: proxy.url, secretKey: stack.secretKey, record };
+  const mailFile = join(stateDir, "chaos_mails.jsonl");
+  const sink = await startSink(mailFile, stateDir);
+  parts.defer(() => sink.stop());
+  const witness = await callWitness(stack);
+  parts.defer(() => witness.leave());
+  const contested = await prepareContest(stack.databaseUrl);
+  const weather = new Weather();
+  const through = (target: string) => {
+    const proxy = startProxy(target, weather);
+    parts.defer(() => proxy.stop());
+    return Object.assign(new URL(target), { host: new URL(proxy.url).host }).href;
+  };
+
   narrator.step(`Working, with ${plan.workers} workers and ${plan.faults} faults`);
+  const account = { url: new URL(through(stack.url)).origin, secretKey: stack.secretKey, record };
+  const { databaseUrl } = stack;
   const workers = new Workers(plan.workers, {
     ...account,
     dir: stateDir,
     leaseSeconds: LEASE_SECONDS,
+    databaseUrl,
+    badDatabaseUrl: through(databaseUrl),
+    mailUrl: through(sink.url),
   });
   parts.defer(() => workers.stop());
-
-  const victims = { stack, workers, proxy, sql: witness.sql, leaseSeconds: LEASE_SECONDS };
+  const victims = { stack, workers, weather, projectDir, leaseSeconds: LEASE_SECONDS };
   const troubles = new Troubles(plan, victims, narrator);
   const over = new AbortController();
   parts.defer(() => over.abort());
   const feed = new Feed(
-    { ...account, signal: AbortSignal.any([signal, over.signal]) },
-    makeWaves(plan, randomFrom(plan.seed)),
+    { ...account, databaseUrl, signal: AbortSignal.any([signal, over.signal]) },
+    makeWaves(plan, randomFrom(seed)),
   );
-  const lines: Line[] = [];
-  const news = followRecord(record);
-  let [enqueued, ended, movedAt, toldAt] = [0, 0, Date.now(), Date.now()];
+  let [ended, movedAt, toldAt, pause] = [0, Date.now(), Date.now(), 0];
   while (ended < total || troubles.areGoingOn) {
-    await delay(LOOK_EVERY_MS, { signal });
+    await delay(pause, { signal });
     await workers.look();
-    for (const line of await news()) {
-      lines.push(line);
-      if (line.kind === "enqueued") enqueued += line.items.length;
-    }
-    const before = ended;
+    const [before, lookedAt] = [ended, Date.now()];
     ended = await witness.ended();
+    const { least, most, looks } = LOOK_EVERY_MS;
+    pause = Math.min(Math.max(least, looks * (Date.now() - lookedAt)), most);
     if (ended > before || troubles.areGoingOn) movedAt = Date.now();
-    if (Date.now() - movedAt > PATIENCE_MS) break;
-    if (enqueued - ended < UNDER_WAY) feed.next();
+    if (Date.now() - movedAt > patienceMs) break;
+    if (feed.handedOver - ended < UNDER_WAY_PER_WORKER * plan.workers) feed.next();
     troubles.begin(ended / total);
     if (Date.now() - toldAt < PROGRESS_EVERY_MS) continue;
     toldAt = Date.now();
@@ -110,18 +142,47 @@ export async function experiment(
 
   narrator.step("Hearing the witnesses");
   await workers.stop();
-  lines.push(...await news());
-  const { history, entries, ...testimony } = await witness.testify();
-  return {
-    evidence: {
-      items: gatherItems(lines, history, entries),
-      leaseSeconds: LEASE_SECONDS,
-      endedByThemselves: workers.endedByThemselves,
-      ...testimony,
-    },
-    faults: troubles.counts,
-    record: lines,
+  const { maxLosses, ...testimony } = await witness.testify();
+  const terms = { leaseSeconds: LEASE_SECONDS, maxLosses };
+  const judge = new Judge(terms);
+  const { endedByThemselves } = workers;
+  judge.close({ ...terms, ...testimony, endedByThemselves });
+  const sources: Sources = {
+    contested,
+    record: () => readRecord(record),
+    history: (share) => witness.history(share),
+    entries: (share) => witness.entries(share),
+    parked: () => witness.parked(),
+    mails: () => readMails(mailFile),
   };
+  const shares = Math.ceil(total / ITEMS_PER_SHARE);
+  for (let number = 0; number < shares; number++) {
+    const items = await gatherItems(sources, { number, of: shares });
+    for (const item of items.values()) judge.hear(item);
+  }
+  const examples = judge.broken.flatMap(({ items }) => items.slice(0, TIMELINES));
+  return {
+    judge,
+    faults: troubles.counts,
+    timelines: await timelinesOf(examples, readRecord(record)),
+  };
+}
+
+async function startSink(mailFile: string, stateDir: string) {
+  using port = holdPort();
+  port.release();
+  const sink = await startProgram({
+    program: "../chaos/sink.ts",
+    port: port.port,
+    env: { DIBS_MAIL_FILE: mailFile },
+    log: join(stateDir, "sink.log"),
+  });
+  return { url: `http://127.0.0.1:${sink.port}/emails`, stop: sink.stop };
+}
+
+async function readMails(file: string): Promise<Mail[]> {
+  const lines = (await Deno.readTextFile(file)).split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line));
 }
 
 /** The planned faults: those to come, and those that are at work. */
@@ -131,11 +192,11 @@ class Troubles {
   #atWork = 0;
 
   constructor(
-    { faults, seed }: Plan,
+    { faults, seed, kinds }: Plan,
     private readonly victims: Victims,
     private readonly narrator: Narrator,
   ) {
-    this.#planned = planFaults(faults, seed);
+    this.#planned = planFaults(faults, seed, kinds);
   }
 
   get areGoingOn(): boolean {

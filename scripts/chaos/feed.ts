@@ -1,5 +1,7 @@
 import { delay } from "@std/async/delay";
+import type { Sql } from "postgres";
 import { write } from "../record/record.ts";
+import { connected } from "./connection.ts";
 import { nameOf, type NewTask, type NewThought, type Wave } from "./workload.ts";
 
 /** Where work is handed over: the bad connection that workers have too. */
@@ -7,32 +9,45 @@ export interface FeedTerms {
   url: string;
   secretKey: string;
   record: string;
+  /** For what commits late. */
+  databaseUrl: string;
   signal: AbortSignal;
 }
 
 const CALL_MS = 3_000;
 const PAUSE_MS = 200;
+/** How long a transaction that enqueued something may stay open. */
+const LATEST_MS = 1_500;
+const TRANSACTION_MS = 10_000;
 /** Of the tasks that were enqueued together, one in so many is cancelled at once. */
 const CANCELLED_EACH = 45;
 
 /** Hands work over as a careful client does: it repeats each call until it has an answer. */
 export class Feed {
+  /** How many items were handed over, or are being. */
+  handedOver = 0;
+  readonly #waves: Iterator<Wave>;
   #busy = false;
   #failure: unknown = null;
 
-  constructor(private readonly terms: FeedTerms, private readonly waves: Wave[]) {}
+  constructor(private readonly terms: FeedTerms, waves: Iterable<Wave>) {
+    this.#waves = waves[Symbol.iterator]();
+  }
 
   /** Begins with the next wave, when the last one is handed over. Throws what made that one fail. */
   next(): void {
     if (this.#failure) throw this.#failure;
-    if (this.#busy || this.waves.length === 0) return;
+    if (this.#busy) return;
+    const { value: wave } = this.#waves.next();
+    if (!wave) return;
     this.#busy = true;
-    this.#handOver(this.waves.shift()!)
+    this.#handOver(wave)
       .catch((error) => this.#failure = error)
       .finally(() => this.#busy = false);
   }
 
-  async #handOver({ bulk, singles, thoughts }: Wave): Promise<void> {
+  async #handOver({ bulk, singles, late, thoughts }: Wave): Promise<void> {
+    this.#enqueueLate(late).catch((error) => this.#failure = error);
     const ids = await this.#enqueue("/functions/v1/enqueue", bulk);
     for (const task of singles) await this.#enqueue("/rest/v1/rpc/enqueue_tasks", [task]);
     await this.#insert(thoughts);
@@ -51,6 +66,24 @@ export class Feed {
     return answer.map(({ id }: { id: string }) => id);
   }
 
+  /** What others enqueue and finish meanwhile is newer than this, and seen before it. */
+  async #enqueueLate(tasks: NewTask[]): Promise<void> {
+    if (tasks.length === 0) return;
+    const { databaseUrl, signal } = this.terms;
+    this.#note("tasks", tasks.map(nameOf.task));
+    const request = crypto.randomUUID();
+    const enqueue = (sql: Sql) =>
+      sql.begin(async (sql) => {
+        await sql`select enqueue_tasks(${sql.json(tasks as never)}, ${request})`;
+        await delay(Math.random() * LATEST_MS, { signal });
+        return true;
+      });
+    while (!signal.aborted) {
+      if (await connected(databaseUrl, enqueue, TRANSACTION_MS).catch(() => false)) return;
+      await delay(PAUSE_MS);
+    }
+  }
+
   async #insert(thoughts: NewThought[]): Promise<void> {
     if (thoughts.length === 0) return;
     this.#note("thoughts", thoughts.map(nameOf.thought));
@@ -60,6 +93,7 @@ export class Feed {
 
   /** Before anybody else hears of them, so that no work is done before it is known. */
   #note(surface: "tasks" | "thoughts", items: string[]): void {
+    this.handedOver += items.length;
     write(this.terms.record, { kind: "enqueued", surface, items });
   }
 

@@ -13,7 +13,9 @@ create table chaos.task_history (
   event text not null,
   tasks int8multirange not null,
   fence bigint,
-  expires_at timestamptz
+  expires_at timestamptz,
+  -- When it was really written: whoever granted it may have looked at the clock too early.
+  written_at timestamptz not null default clock_timestamp()
 );
 
 create table chaos.thought_history (
@@ -21,8 +23,13 @@ create table chaos.thought_history (
   at timestamptz not null default clock_timestamp(),
   event text not null,
   thought uuid not null,
+  work_type text not null,
   fence bigint,
-  expires_at timestamptz
+  expires_at timestamptz,
+  -- Inserted by a client that asked nobody.
+  by_hand boolean not null,
+  xact xid8 not null default pg_current_xact_id(),
+  written_at timestamptz not null default clock_timestamp()
 );
 
 -- Tasks --------------------------------------------------------------------------------------------
@@ -83,6 +90,7 @@ create function chaos.note_claim() returns trigger
   language plpgsql security definer set search_path = '' as $$
 declare
   v_row public.thought_work_claims := coalesce(new, old);
+  v_by_hand boolean := v_row.worker_id like '%/by-hand';
   v_event text := case
     when tg_op = 'INSERT' or new.fence <> old.fence then 'granted'
     when tg_op = 'UPDATE' and new.status <> old.status then case
@@ -99,19 +107,37 @@ declare
     when old.status = 'claimed' then 'left' end;
 begin
   if v_event is null then return null; end if;
-  insert into chaos.thought_history (at, event, thought, fence, expires_at)
-    values (case v_event when 'granted' then new.claimed_at else clock_timestamp() end, v_event,
-      v_row.thought_id, v_row.fence, case when v_event in ('granted', 'renewed') then new.ttl_expires_at end);
+  if v_event = 'renewed' then
+    -- A claim that had to wait gives the leases it just granted their full time.
+    update chaos.thought_history set expires_at = new.ttl_expires_at, written_at = clock_timestamp()
+      where event = 'granted' and thought = new.thought_id and fence = new.fence and xact = pg_current_xact_id();
+    if found then return null; end if;
+  end if;
+  insert into chaos.thought_history (at, event, thought, work_type, fence, expires_at, by_hand)
+    values (
+      case when v_event = 'granted' and not v_by_hand then new.claimed_at else clock_timestamp() end, v_event,
+      v_row.thought_id, v_row.work_type, v_row.fence,
+      case when v_event in ('granted', 'renewed') then new.ttl_expires_at end, v_by_hand);
   return null;
 end $$;
 create trigger note_claim after insert or update or delete on public.thought_work_claims
   for each row execute function chaos.note_claim();
 
+create index on chaos.thought_history (fence);
+
 -- Both, by the names of those who enqueued them ------------------------------------------------------
 
 create view chaos.history as
-  select h.n, h.at, h.event, l.payload ->> 'name' as item, h.fence, h.expires_at
+  select h.n, h.at, h.event, l.payload ->> 'name' as item, h.fence, h.expires_at, h.written_at, false as by_hand
   from chaos.task_history h, unnest(h.tasks) r, dibs.log l
   where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r))
   union all
-  select n, at, event, thought::text, fence, expires_at from chaos.thought_history;
+  select n, at, event, case work_type when 'chaos_contest' then 'contested ' else '' end || thought, fence,
+    expires_at, written_at, by_hand
+  from chaos.thought_history;
+
+-- Which items are judged together: there may be more than fit into memory.
+create function chaos.share_of(p_item text, p_shares int) returns int
+  language sql immutable set search_path = '' as $$
+  select ('x' || left(md5(p_item), 4))::bit(16)::int % p_shares
+$$;

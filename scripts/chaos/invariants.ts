@@ -1,83 +1,160 @@
-import type { Evidence, HistoryEvent, Item, Lease } from "./evidence.ts";
+import { CONTEST_LEASE_SECONDS } from "./contest.ts";
+import type { HistoryEvent, Item, Lease } from "./evidence.ts";
 import { THOUGHT_ATTEMPTS } from "./workload.ts";
 
 /** What must hold whatever goes wrong. */
-export interface Invariant {
+interface Invariant {
   /** What it is called in the result, where it says how often it was broken. */
   key: string;
   says: string;
-  /** The items that break it, or sentences that say what does. */
-  brokenBy(evidence: Evidence): string[];
+}
+
+/** What must hold of every item. */
+export interface ItemInvariant extends Invariant {
+  isBrokenBy(item: Item, terms: Terms): boolean;
+  /** Of those as well that rivals contend for, which never end. */
+  ofContested?: true;
+}
+
+/** What must hold of the run as a whole. */
+export interface RunInvariant extends Invariant {
+  /** Sentences that say what breaks it. */
+  brokenBy(testimony: Testimony): string[];
+}
+
+/** What items are held against. */
+export interface Terms {
+  leaseSeconds: number;
+  maxLosses: number;
+}
+
+/** What is known of the run as a whole. */
+export interface Testimony extends Terms {
+  /** What is wrong with the tables of tasks. */
+  unsound: string[];
+  errors: LoggedError[];
+  /** What other roles than the service role may do. */
+  openDoors: string[];
+  /** Logs in which a payload is to be read. */
+  leaks: string[];
+  /** Workers that ended though nobody had told them to, with their last words. */
+  endedByThemselves: string[];
+}
+
+/** An error in PostgreSQL's log, and the lines that go with it. */
+export interface LoggedError {
+  sqlstate: string;
+  said: string;
 }
 
 /** What is expired is in other hands after its lease and this. */
 const RECOVERY_SECONDS = 15;
+/** So much of a lease is there when it is granted. */
+const LEAST_LEFT = 0.9;
 const MAY_BE_FOLLOWED: Lease["ending"][] = [null, "lost", "failed", "left"];
 const FINAL = ["completed", "failed_for_good", "cancelled"];
-/** Errors of PostgreSQL's that faults bring about: connections cut, the server stopping, waits cut off. */
-const BROUGHT_ABOUT = /^(00000|08|57)/;
+/** What faults bring about: connections cut, the server stopping, waits cut off; and who comes late is told. */
+const BROUGHT_ABOUT = /^(00000|08|57|PT409)/;
+/** A deadlock, a conflict of transactions, and a full lock table. */
+const CONFLICTS = ["40P01", "40001", "53200"];
 
-export const INVARIANTS: Invariant[] = [
+export const ITEM_INVARIANTS: ItemInvariant[] = [
   {
     key: "lost",
     says: "Whatever was enqueued has completed, failed or been cancelled.",
-    brokenBy: each(({ entries }) => entries.length === 0 || !entries.every(hasEnded)),
+    isBrokenBy: ({ entries }) => entries.length === 0 || !entries.every(hasEnded),
   },
   {
     key: "lease_overlaps",
     says: "Nobody is granted an item while somebody else's lease on it lives.",
-    brokenBy: each((item) => overlapInHistory(item) || overlapInRecord(item)),
+    isBrokenBy: (item) => overlapInHistory(item) || overlapInRecord(item),
+    ofContested: true,
   },
   {
     key: "fences_not_growing",
     says: "Of two grants of an item the later has the larger fence.",
-    brokenBy: each(({ leases }) =>
-      pairs(leases).some(([one, next]) => BigInt(next.fence) <= BigInt(one.fence))
-    ),
+    isBrokenBy: ({ leases }) =>
+      pairs(leases.filter(({ byHand }) => !byHand))
+        .some(([one, next]) => BigInt(next.fence) <= BigInt(one.fence)),
+    ofContested: true,
+  },
+  {
+    key: "short_leases",
+    says: "A lease begins when it is granted, however long the claim had to wait.",
+    isBrokenBy: ({ surface, leases }, terms) => {
+      const seconds = surface === "contested" ? CONTEST_LEASE_SECONDS : terms.leaseSeconds;
+      const leastMs = LEAST_LEFT * seconds * 1000;
+      return leases.some(({ leftMs, byHand }) => leftMs < leastMs && !byHand);
+    },
+    ofContested: true,
+  },
+  {
+    key: "unasked_grants",
+    says: "Nobody is granted more than was asked for.",
+    isBrokenBy: ({ wasUnasked }) => wasUnasked,
   },
   {
     key: "stale_accepted",
     says: "Only who holds an item can settle it; whoever comes late is told so.",
-    brokenBy: each((item) => settledByAnother(item) || acceptedInVain(item)),
+    isBrokenBy: (item) => settledByAnother(item) || acceptedInVain(item),
   },
   {
     key: "completed_unexecuted",
     says: "What has completed was executed, to its end, under the very grant that completed it.",
-    brokenBy: each(({ history, executions }) =>
+    isBrokenBy: ({ history, executions }) =>
       history.some(({ event, fence }) =>
         event === "completed" && !executions.some((e) => e.succeeded && e.fence === fence)
-      )
-    ),
+      ),
   },
   {
     key: "unexplained_duplicates",
     says:
       "An item is enqueued once, and executed again only after its execution failed, was lost " +
       "or handed back.",
-    brokenBy: each((item) => item.entries.length > 1 || isRepeatedForNoReason(item)),
+    isBrokenBy: (item) => item.entries.length > 1 || isRepeatedForNoReason(item),
+  },
+  {
+    key: "doubled_emails",
+    says: "Nobody gets the same email twice.",
+    isBrokenBy: ({ delivered }) => delivered > 1,
+  },
+  {
+    key: "unsent_emails",
+    says: "What was to send an email and has completed, has sent it.",
+    isBrokenBy: ({ entries, delivered }) =>
+      entries.some((entry) =>
+        entry.behaviour.startsWith("mails") && entry.status === "completed" && delivered === 0
+      ),
+  },
+  {
+    key: "parked_in_vain",
+    says: "Where the provider drops repeats, nothing is left for a person to decide.",
+    isBrokenBy: ({ entries, isParked }) =>
+      isParked && entries.some(({ behaviour }) => behaviour !== "mails_without_key"),
   },
   {
     key: "wrong_attempts",
     says: "Items fail for good when their attempts are used up, no sooner and no later.",
-    brokenBy: (evidence) => each((item) => hasWrongAttempts(item, evidence.maxLosses))(evidence),
+    isBrokenBy: (item, { maxLosses }) => hasWrongAttempts(item, maxLosses),
   },
   {
     key: "ends_undone",
     says: "What has ended stays ended.",
-    brokenBy: each(({ history }) => {
+    isBrokenBy: ({ history }) => {
       const end = history.findIndex(({ event }) => FINAL.includes(event));
       return end >= 0 && end < history.length - 1;
-    }),
+    },
   },
   {
     key: "slow_recoveries",
     says: `What is lost is granted again within the lease and ${RECOVERY_SECONDS} s.`,
-    brokenBy: (evidence) =>
-      each((item) =>
-        recoverySeconds(item, evidence.leaseSeconds)
-          .some((seconds) => seconds > evidence.leaseSeconds + RECOVERY_SECONDS)
-      )(evidence),
+    isBrokenBy: (item, { leaseSeconds }) =>
+      recoverySeconds(item, leaseSeconds)
+        .some((seconds) => seconds > leaseSeconds + RECOVERY_SECONDS),
   },
+];
+
+export const RUN_INVARIANTS: RunInvariant[] = [
   {
     key: "unsound_tables",
     says: "Every task is in exactly one place.",
@@ -86,13 +163,26 @@ export const INVARIANTS: Invariant[] = [
   {
     key: "deadlocks",
     says: "No two calls wait for each other, and none is refused because of another.",
-    brokenBy: ({ sqlstates }) => sqlstates.filter(isConflict),
+    brokenBy: ({ errors }) =>
+      errors.filter(({ sqlstate }) => CONFLICTS.includes(sqlstate)).map(({ said }) => said),
   },
   {
     key: "unforeseen_errors",
     says: "PostgreSQL logs no error that no fault brought about.",
-    brokenBy: ({ sqlstates }) =>
-      sqlstates.filter((state) => !isConflict(state) && !BROUGHT_ABOUT.test(state)),
+    brokenBy: ({ errors }) =>
+      errors.filter(({ sqlstate }) =>
+        !CONFLICTS.includes(sqlstate) && !BROUGHT_ABOUT.test(sqlstate)
+      ).map(({ said }) => said),
+  },
+  {
+    key: "open_doors",
+    says: "Nobody but the service role can read, write or call anything.",
+    brokenBy: ({ openDoors }) => openDoors,
+  },
+  {
+    key: "leaked_payloads",
+    says: "No payload is to be read in a log.",
+    brokenBy: ({ leaks }) => leaks,
   },
   {
     key: "workers_ended",
@@ -108,22 +198,14 @@ export function recoverySeconds({ leases }: Item, leaseSeconds: number): number[
     .map(([one, next]) => (next.from - one.until) / 1000 + leaseSeconds);
 }
 
-/** The names of the items of which it is true. */
-function each(isBroken: (item: Item) => boolean): Invariant["brokenBy"] {
-  return ({ items }) => [...items.values()].filter(isBroken).map(({ name }) => name);
-}
-
 function hasEnded({ status }: Item["entries"][number]): boolean {
   return ["completed", "failed", "cancelled"].includes(status);
 }
 
 /** Handed back or settled by its holder a lease is over; taken away it lives until its time is up. */
-function overlapInHistory({ leases, history }: Item): boolean {
+function overlapInHistory({ leases }: Item): boolean {
   return pairs(leases).some(([one, next]) => {
-    const granted = history.find(({ event, fence }) =>
-      event === "granted" && fence === next.fence
-    )!;
-    const lives = one.ending === null || one.ending === "lost" || one.endingN > granted.n;
+    const lives = one.ending === null || one.ending === "lost" || one.endingN > next.grantedN;
     return lives && next.from < one.until;
   });
 }
@@ -174,7 +256,7 @@ function hasWrongAttempts(item: Item, maxLosses: number): boolean {
   const count = (event: HistoryEvent["event"]) =>
     item.history.filter((e) => e.event === event).length;
   const gaveUp = count("failed_for_good") > 0;
-  if (gaveUp && entry.behaviour === "fails_permanently") return false;
+  if (gaveUp && (entry.behaviour === "fails_permanently" || item.isParked)) return false;
   if (item.surface === "thoughts") {
     const used = count("failed") + lostOf(item.leases) + count("failed_for_good");
     return used > THOUGHT_ATTEMPTS || gaveUp !== (used === THOUGHT_ATTEMPTS);
@@ -188,10 +270,6 @@ function hasWrongAttempts(item: Item, maxLosses: number): boolean {
 /** An expired claim on a thought may be taken over at once, without being noted as lost first. */
 function lostOf(leases: Lease[]): number {
   return pairs(leases).filter(([one]) => one.ending === null || one.ending === "lost").length;
-}
-
-function isConflict(sqlstate: string): boolean {
-  return sqlstate === "40P01" || sqlstate === "40001";
 }
 
 function pairs<T>(list: T[]): [T, T][] {

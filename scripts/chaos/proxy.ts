@@ -1,32 +1,41 @@
 /** What is done to what passes through. */
 export type Disturbance = "drop" | "delay" | "swallow" | "lose_reply";
 
-/** A connection between workers and the API that can be made a bad one. */
+/** A connection between workers and a server that can be made a bad one. */
 export interface Proxy {
   url: string;
-  /** For so long, disturbs this share of what workers send. */
-  disturb(how: Disturbance, options: { share: number; ms: number }): Promise<void>;
   stop(): void;
+}
+
+/** What is going on at the moment, on every connection alike. */
+export class Weather {
+  readonly #disturbances = new Set<{ how: Disturbance; share: number }>();
+
+  /** For so long, disturbs this share of what workers send. */
+  async disturb(how: Disturbance, { share, ms }: { share: number; ms: number }): Promise<void> {
+    const disturbance = { how, share };
+    this.#disturbances.add(disturbance);
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    this.#disturbances.delete(disturbance);
+  }
+
+  get now(): Disturbance | null {
+    const met = [...this.#disturbances].filter(({ share }) => Math.random() < share);
+    return met.at(-1)?.how ?? null;
+  }
 }
 
 const LONGEST_DELAY_MS = 1_500;
 
 /** Starts one before an HTTP server. It knows nothing of HTTP: it sees bytes go and come. */
-export function startProxy(target: string): Proxy {
+export function startProxy(target: string, weather: Weather): Proxy {
   const { port, hostname } = new URL(target);
   const upstream = { hostname, port: Number(port) };
-  const disturbances = new Map<symbol, { how: Disturbance; share: number }>();
   const open = new Set<Disposable>();
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   void accept();
   return {
     url: `http://127.0.0.1:${listener.addr.port}`,
-    async disturb(how, { share, ms }) {
-      const key = Symbol(how);
-      disturbances.set(key, { how, share });
-      await new Promise((resolve) => setTimeout(resolve, ms));
-      disturbances.delete(key);
-    },
     stop() {
       listener.close();
       for (const connection of open) connection[Symbol.dispose]();
@@ -43,12 +52,7 @@ export function startProxy(target: string): Proxy {
     const pair = new Pair(client, server, () => open.delete(pair));
     open.add(pair);
     void pair.carryReplies();
-    await pair.carryRequests(disturbanceNow);
-  }
-
-  function disturbanceNow(): Disturbance | null {
-    const met = [...disturbances.values()].filter(({ share }) => Math.random() < share);
-    return met.at(-1)?.how ?? null;
+    await pair.carryRequests(weather);
   }
 }
 
@@ -63,10 +67,10 @@ class Pair implements Disposable {
     private readonly onClose: () => void,
   ) {}
 
-  async carryRequests(disturbance: () => Disturbance | null): Promise<void> {
+  async carryRequests(weather: Weather): Promise<void> {
     let swallows = false;
     await this.#carry(this.client, async (bytes) => {
-      const how = disturbance();
+      const how = weather.now;
       swallows ||= how === "swallow";
       if (swallows) return true;
       if (how === "drop") return false;

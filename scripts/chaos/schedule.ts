@@ -14,12 +14,16 @@ export interface Planned {
 /** What is left without faults at the end. */
 const LAST_AT = 0.9;
 
-/** When what goes wrong: each kind before any comes twice, in an order that the seed decides. */
-export function planFaults(count: number, seed: number): Planned[] {
+/** When what goes wrong: each kind once and beyond that by its share, in an order that the seed decides. */
+export function planFaults(count: number, seed: number, kinds: Fault[] = FAULTS): Planned[] {
   const random = randomFrom(seed);
-  const weighted = FAULTS.flatMap((fault) => Array<Fault>(fault.weight).fill(fault));
-  const more = Array.from({ length: count }, () => random.pick(weighted));
-  const faults = [...random.shuffled(FAULTS), ...more].slice(0, count);
+  const percents = kinds.reduce((sum, { percent }) => sum + percent, 0);
+  const more = Math.max(0, count - kinds.length);
+  const byShare = kinds.flatMap((fault) =>
+    Array<Fault>(Math.floor(more * fault.percent / percents)).fill(fault)
+  );
+  const filling = Array.from({ length: more - byShare.length }, () => random.pick(kinds));
+  const faults = [...random.shuffled(kinds).slice(0, count), ...byShare, ...filling];
   return random.shuffled(faults).map((fault, nth) => ({
     fault,
     at: LAST_AT * (nth + random.between(0, 1)) / count,

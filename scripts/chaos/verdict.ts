@@ -1,70 +1,70 @@
-import type { Findings, Plan } from "./experiment.ts";
-import { type Invariant, INVARIANTS, recoverySeconds } from "./invariants.ts";
+import type { Plan } from "./experiment.ts";
+import { ITEM_INVARIANTS, RUN_INVARIANTS } from "./invariants.ts";
+import type { Judge } from "./judge.ts";
 
-/** The result; the JSON that `npm run chaos -- --json` prints. */
+/** The result; the JSON that `npm run chaos -- --json` prints. Each invariant's key says how often it was broken. */
 export interface Verdict {
   ok: boolean;
   seed: number;
   seconds: number;
   tasks: number;
   thoughts: number;
+  workers: number;
   executions: number;
-  /** Each kind by its name, and all together as `total`. */
-  faults: Record<string, number>;
+  faults: number;
+  faults_by_kind: Record<string, number>;
   /** Leases that ran out, and how long it took until somebody else had what they held. */
   leases_lost: number;
   recovery_p99_seconds: number | null;
+  recovery_max_seconds: number | null;
   /** Reports that came too late and were refused. */
   stale_refused: number;
-  /** How often each invariant is broken, by its key. */
+  emails: Judge["mails"];
+  /** Tasks whose email a person must ask the provider about. */
+  parked: string[];
+  /** What breaks an invariant, by its key. */
   broken: Record<string, string[]>;
   [invariant: string]: unknown;
 }
 
-/** Holds what was found against every invariant. */
-export function judge(
-  { evidence, faults, record }: Findings,
-  { seed, tasks, thoughts }: Plan,
+export const INVARIANTS = [...ITEM_INVARIANTS, ...RUN_INVARIANTS];
+
+/** Sums up what the judge heard. */
+export function verdictOf(
+  judge: Judge,
+  { seed, tasks, thoughts, workers }: Plan,
+  faults: Record<string, number>,
   seconds: number,
-): { verdict: Verdict; broken: { invariant: Invariant; by: string[] }[] } {
-  const held = INVARIANTS.map((invariant) => ({ invariant, by: invariant.brokenBy(evidence) }));
-  const broken = held.filter(({ by }) => by.length > 0);
-  const items = [...evidence.items.values()];
-  const recoveries = items.flatMap((item) => recoverySeconds(item, evidence.leaseSeconds));
-  const total = Object.values(faults).reduce((sum, count) => sum + count, 0);
-  const verdict = {
+): Verdict {
+  const { broken, recoveries } = judge;
+  const times = new Map(broken.map(({ key, times }) => [key, times]));
+  const sorted = recoveries.toSorted((one, other) => one - other);
+  return {
     ok: broken.length === 0,
     seed,
-    seconds,
+    seconds: rounded(seconds),
     tasks,
     thoughts,
-    executions: items.reduce((sum, { executions }) => sum + executions.length, 0),
-    faults: { total, ...faults },
-    ...Object.fromEntries(held.map(({ invariant: { key }, by }) => [key, by.length])),
+    workers,
+    executions: judge.executions,
+    faults: Object.values(faults).reduce((sum, count) => sum + count, 0),
+    faults_by_kind: faults,
+    ...Object.fromEntries(INVARIANTS.map(({ key }) => [key, times.get(key) ?? 0])),
     leases_lost: recoveries.length,
-    recovery_p99_seconds: percentile(recoveries, 0.99),
-    stale_refused: countRefused(record),
-    broken: Object.fromEntries(broken.map(({ invariant: { key }, by }) => [key, by.slice(0, 20)])),
+    recovery_p99_seconds: atShare(sorted, 0.99),
+    recovery_max_seconds: atShare(sorted, 1),
+    stale_refused: judge.staleRefused,
+    emails: judge.mails,
+    parked: judge.parked,
+    broken: Object.fromEntries(broken.map(({ key, by }) => [key, by])),
   };
-  return { verdict, broken };
 }
 
-/** Items that a worker reported on and whose outcome was not accepted. */
-function countRefused(record: Findings["record"]): number {
-  const reported = new Map<string, Set<string>>();
-  let refused = 0;
-  for (const line of record) {
-    if (line.kind === "settling") reported.set(line.by + line.fence, new Set(line.items));
-    if (line.kind === "settled") {
-      const items = reported.get(line.by + line.fence) ?? new Set();
-      refused += [...items].filter((item) => !(item in line.accepted)).length;
-    }
-  }
-  return refused;
+function atShare(sorted: number[], share: number): number | null {
+  if (sorted.length === 0) return null;
+  return rounded(sorted[Math.ceil(share * sorted.length) - 1]);
 }
 
-function percentile(values: number[], share: number): number | null {
-  if (values.length === 0) return null;
-  const sorted = values.toSorted((one, other) => one - other);
-  return Number(sorted[Math.ceil(share * sorted.length) - 1].toFixed(1));
+function rounded(seconds: number): number {
+  return Number(seconds.toFixed(1));
 }

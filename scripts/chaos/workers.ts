@@ -9,20 +9,57 @@ export interface WorkerTerms {
   secretKey: string;
   record: string;
   leaseSeconds: number;
+  /** The database, over a bad connection and over a good one. */
+  badDatabaseUrl: string;
+  databaseUrl: string;
+  mailUrl: string;
   /** For what they print. */
   dir: string;
 }
 
+interface Kind {
+  name: string;
+  program: string;
+  env(terms: WorkerTerms): Record<string, string>;
+}
+
 interface Place {
   number: number;
+  kind: Kind;
   worker: WorkerProcess;
   lives: number;
   /** A fault has it in hand. */
   taken: boolean;
 }
 
-/** Every third worker is a careless one. */
-const CARELESS_EACH = 3;
+const HOUR_MS = 3_600_000;
+/** By how much clocks are wrong, from place to place. */
+const CLOCKS_OFF_MS = [0, HOUR_MS, -HOUR_MS];
+
+/** The worker loop over the data API and over SQL, and a careless client of the endpoints. */
+const LOOP: Kind = {
+  name: "loop",
+  program: "loop_worker.ts",
+  env: ({ mailUrl }) => ({ DIBS_MAIL_URL: mailUrl }),
+};
+const LOOP_OVER_SQL: Kind = {
+  ...LOOP,
+  name: "sql",
+  env: ({ mailUrl, badDatabaseUrl }) => ({
+    DIBS_MAIL_URL: mailUrl,
+    DIBS_DATABASE_URL: badDatabaseUrl,
+  }),
+};
+const CARELESS: Kind = { name: "careless", program: "careless_worker.ts", env: () => ({}) };
+const RIVALS: Kind = {
+  name: "rivals",
+  program: "rivals.ts",
+  env: ({ databaseUrl }) => ({ DIBS_DATABASE_URL: databaseUrl }),
+};
+/** From place to place, over and over. */
+const KINDS = [LOOP, LOOP_OVER_SQL, CARELESS, LOOP, LOOP_OVER_SQL];
+/** Few, and at work all the time: these places are theirs. */
+const PLACES_OF_RIVALS = [3, 11];
 
 /** So many workers at a time; who falls is replaced. */
 export class Workers {
@@ -31,12 +68,10 @@ export class Workers {
   readonly #places: Place[];
 
   constructor(count: number, private readonly terms: WorkerTerms) {
-    this.#places = Array.from({ length: count }, (_, number) => ({
-      number,
-      worker: this.#start(number, 1),
-      lives: 1,
-      taken: false,
-    }));
+    this.#places = Array.from({ length: count }, (_, number) => {
+      const kind = PLACES_OF_RIVALS.includes(number) ? RIVALS : KINDS[number % KINDS.length];
+      return { number, kind, worker: this.#start(number, kind, 1), lives: 1, taken: false };
+    });
   }
 
   /** SIGKILL. */
@@ -68,6 +103,11 @@ export class Workers {
     });
   }
 
+  /** Its wall clock jumps by hours. */
+  jumpClock(random: Random): Promise<void> {
+    return this.#with(random, (place) => Promise.resolve(place.worker.poke()), CLOCKED);
+  }
+
   /** Notices and replaces those who ended by themselves. */
   async look(): Promise<void> {
     for (const place of this.#places) {
@@ -84,10 +124,16 @@ export class Workers {
   }
 
   /** With one that no other fault has in hand; nothing when there is none. */
-  async #with(random: Random, harm: (place: Place) => Promise<void>): Promise<void> {
+  async #with(
+    random: Random,
+    harm: (place: Place) => Promise<void>,
+    kinds: Kind[] | null = null,
+  ): Promise<void> {
     const dice = random.whole(0, this.#places.length);
     const place = [...this.#places.slice(dice), ...this.#places.slice(0, dice)]
-      .find(({ taken, worker }) => !taken && worker.exitCode === null);
+      .find(({ taken, worker, kind }) =>
+        !taken && worker.exitCode === null && (kinds?.includes(kind) ?? true)
+      );
     if (!place) return;
     place.taken = true;
     await harm(place);
@@ -95,18 +141,30 @@ export class Workers {
   }
 
   #replace(place: Place): void {
-    place.worker = this.#start(place.number, ++place.lives);
+    place.worker = this.#start(place.number, place.kind, ++place.lives);
   }
 
-  #start(number: number, life: number): WorkerProcess {
-    const careless = number % CARELESS_EACH === CARELESS_EACH - 1;
-    const name = `${careless ? "careless" : "worker"}-${number + 1}.${life}`;
-    const program = new URL(careless ? "careless_worker.ts" : "worker.ts", import.meta.url);
-    const { dir, ...terms } = this.terms;
-    return startWorker(name, { ...terms, program, log: join(dir, `${name}.log`) });
+  #start(number: number, kind: Kind, life: number): WorkerProcess {
+    const name = `${kind.name}-${number + 1}.${life}`;
+    const { url, secretKey, record, leaseSeconds, dir } = this.terms;
+    return startWorker(name, {
+      program: new URL(`workers/${kind.program}`, import.meta.url),
+      url,
+      secretKey,
+      record,
+      leaseSeconds,
+      log: join(dir, `${name}.log`),
+      env: {
+        ...kind.env(this.terms),
+        DIBS_CLOCK_OFF_MS: String(CLOCKS_OFF_MS[number % CLOCKS_OFF_MS.length]),
+      },
+    });
   }
 
   #note(kind: "killed" | "terminated" | "frozen" | "thawed", { worker }: Place): void {
     write(this.terms.record, { kind, by: worker.name });
   }
 }
+
+/** Who listens for a jump of the clock; others would end at that signal. */
+const CLOCKED = [LOOP, LOOP_OVER_SQL, RIVALS];

@@ -7,12 +7,16 @@ export type Behaviour =
   | "takes_long"
   | "fails_once"
   | "always_fails"
-  | "fails_permanently";
+  | "fails_permanently"
+  | Mailing;
+
+/** Sends an email, through a provider that drops repeats of an idempotency key or one that does not. */
+export type Mailing = "mails_with_key" | "mails_without_key";
 
 /** A task as it is enqueued. */
 export interface NewTask {
   type: string;
-  payload: { name: string; behaviour: Behaviour };
+  payload: { name: string; behaviour: Behaviour; canary: string };
   priority: number;
   max_attempts: number;
   unique_key?: string;
@@ -28,17 +32,26 @@ export interface NewThought {
 export interface Wave {
   bulk: NewTask[];
   singles: NewTask[];
+  /** Enqueued in a transaction that commits only a while later. */
+  late: NewTask[];
   thoughts: NewThought[];
 }
 
+/** The first of them is the one that drains know. */
 export const TASK_TYPES = ["chaos_import", "chaos_render", "chaos_notify"];
+export const MAIL_TYPE = "chaos_mail";
 export const WORK_TYPE = "chaos_reading";
 /** The worker loop claims thoughts with as many. */
 export const THOUGHT_ATTEMPTS = 5;
+/** In every payload, so that it is noticed where no payload may be. */
+export const CANARY = "canary-5d1f0c7e";
 
 const PRIORITIES = [0, 0, 5, -5];
-const TASKS_PER_WAVE = 100;
-const SINGLES_PER_WAVE = 8;
+const TASKS_PER_WAVE = 200;
+const SINGLES_PER_WAVE = 4;
+const LATE_PER_WAVE = 10;
+/** Of each hundred tasks. */
+const MAILS_PERCENT = 4;
 
 /** The name under which the record and the history know an item. */
 export const nameOf = {
@@ -47,33 +60,35 @@ export const nameOf = {
 };
 
 /** Makes up work, with a bit of everything in each wave. */
-export function makeWaves(amount: { tasks: number; thoughts: number }, random: Random): Wave[] {
+export function* makeWaves(
+  amount: { tasks: number; thoughts: number },
+  random: Random,
+): Iterable<Wave> {
   const count = Math.ceil(amount.tasks / TASKS_PER_WAVE);
-  return Array.from({ length: count }, (_, wave) => {
+  for (let wave = 0; wave < count; wave++) {
     const first = wave * TASKS_PER_WAVE;
     const last = Math.min(first + TASKS_PER_WAVE, amount.tasks);
     const tasks = Array.from({ length: last - first }, (_, n) => newTask(first + n, random));
     const thoughts = Math.floor(amount.thoughts * (wave + 1) / count) -
       Math.floor(amount.thoughts * wave / count);
-    return {
+    yield {
       singles: tasks.splice(0, SINGLES_PER_WAVE),
+      late: tasks.splice(0, LATE_PER_WAVE),
       bulk: tasks,
       thoughts: Array.from({ length: thoughts }, () => newThought(random)),
     };
-  });
+  }
 }
 
 function newTask(number: number, random: Random): NewTask {
   const name = `task-${number}`;
-  const behaviour = newBehaviour(random, [
-    "fails_once",
-    "takes_long",
-    "always_fails",
-    "fails_permanently",
-  ]);
+  const mails = random.between(0, 100) < MAILS_PERCENT;
+  const behaviour = mails
+    ? random.pick<Mailing>(["mails_with_key", "mails_without_key"])
+    : newBehaviour(random, ["fails_once", "takes_long", "always_fails", "fails_permanently"]);
   return {
-    type: random.pick(TASK_TYPES),
-    payload: { name, behaviour },
+    type: mails ? MAIL_TYPE : random.pick(TASK_TYPES),
+    payload: { name, behaviour, canary: CANARY },
     priority: random.pick(PRIORITIES),
     max_attempts: behaviour === "always_fails" ? 2 : 5,
     ...number % 10 === 0 ? { unique_key: name } : {},

@@ -1,5 +1,12 @@
-import type { Item, Report, Settled, Source, Work } from "../../functions/_shared/worker/work.ts";
-import { type Ending, type Recorder, type Surface, write } from "./record.ts";
+import type {
+  Grant,
+  Item,
+  Report,
+  Settled,
+  Source,
+  Work,
+} from "../../functions/_shared/worker/work.ts";
+import { type Ending, now, type Recorder, type Surface, write } from "./record.ts";
 
 /** Makes a worker record what it is granted and renews, and what it settles: before, and after. */
 export function recordGrants<I extends Item>(
@@ -15,7 +22,7 @@ export function recordGrants<I extends Item>(
   const recording: Source<I> = {
     async claim(limit, call) {
       const asked = firstAsked(call.requestId);
-      return granted(await source.claim(limit, call), asked);
+      return granted(await source.claim(limit, call), limit, asked);
     },
     async settle(fence, report, call) {
       settling(fence, report);
@@ -28,11 +35,11 @@ export function recordGrants<I extends Item>(
       settling(fence, report);
       const answer = await source.settleAndClaim(fence, report, limit, call);
       settled(fence, report, answer);
-      granted(answer.grant, asked);
+      granted(answer.grant, limit, asked);
       return answer;
     },
     async renew(fence, progress, signal) {
-      const asked = Date.now();
+      const asked = now();
       const held = await source.renew(fence, progress, signal);
       const { leaseMs, names } = leases.get(fence)!;
       const items = held.flatMap((id) => names.get(id) ?? []);
@@ -43,16 +50,16 @@ export function recordGrants<I extends Item>(
   return { ...work, source: recording };
 
   function firstAsked(requestId: string): number {
-    if (!askedAt.has(requestId)) askedAt.set(requestId, Date.now());
+    if (!askedAt.has(requestId)) askedAt.set(requestId, now());
     return askedAt.get(requestId)!;
   }
 
-  function granted(grant: Awaited<ReturnType<Source<I>["claim"]>>, asked: number) {
+  function granted(grant: Grant<I> | null, limit: number, asked: number) {
     if (!grant || leases.has(grant.fence)) return grant;
     const { fence, leaseMs, items } = grant;
     leases.set(fence, { leaseMs, names: new Map(items.map((item) => [item.id, itemName(item)])) });
     const names = items.map(itemName);
-    write(file, { kind: "granted", surface, by, fence, items: names, asked, leaseMs });
+    write(file, { kind: "granted", surface, by, fence, items: names, limit, asked, leaseMs });
     return grant;
   }
 
@@ -72,7 +79,8 @@ export function recordGrants<I extends Item>(
     const accepted = Object.fromEntries(
       Object.entries(said).filter(([name]) => all || named.has(name) && !gone.has(name)),
     );
-    write(file, { kind: "settled", surface, by, fence, accepted });
+    const refused = Object.keys(said).filter((name) => !(name in accepted));
+    write(file, { kind: "settled", surface, by, fence, accepted, refused });
     for (const { id } of report.outcomes) names.delete(id);
     if (report.rest) names.clear();
   }

@@ -3,6 +3,7 @@
 // The lines are in the order of the events whatever the clocks say, and they outlive a SIGKILL of
 // their writer, since each is handed to the operating system in one write before work goes on.
 
+import { TextLineStream } from "@std/streams/text-line-stream";
 import type { Outcome } from "../../functions/_shared/schemas.ts";
 
 /** The two kinds of work. */
@@ -25,15 +26,17 @@ export type Line =
   & { at: number }
   & (
     | { kind: "enqueued"; surface: Surface; items: string[] }
-    | { kind: "granted" | "renewed"; asked: number; leaseMs: number } & Held
+    | { kind: "granted"; limit: number } & Leased
+    | { kind: "renewed" } & Leased
     | { kind: "settling" } & Held
     | {
       kind: "settled";
       surface: Surface;
       by: string;
       fence: string;
-      /** What was not refused. */
       accepted: Record<string, Ending>;
+      /** What comes too late. */
+      refused: string[];
     }
     | {
       kind: "began";
@@ -56,6 +59,15 @@ interface Held {
   items: string[];
 }
 
+interface Leased extends Held {
+  /** When it was asked for, before the call. */
+  asked: number;
+  leaseMs: number;
+}
+
+/** The clock of the record: the machine's, taken before anybody could put a wrong one in its place. */
+export const now = Date.now;
+
 /** A line before it is dated. */
 export type Entry = Line extends infer L ? L extends Line ? Omit<L, "at"> : never : never;
 
@@ -68,7 +80,7 @@ export function openRecord(file: string): void {
 export function write(file: string, entry: Entry): boolean {
   try {
     using record = Deno.openSync(file, { append: true });
-    record.writeSync(new TextEncoder().encode(JSON.stringify({ ...entry, at: Date.now() }) + "\n"));
+    record.writeSync(new TextEncoder().encode(JSON.stringify({ ...entry, at: now() }) + "\n"));
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
@@ -79,6 +91,14 @@ export function write(file: string, entry: Entry): boolean {
 /** Closes a record by moving it away: from then on, nobody finds one to write to. */
 export async function closeRecord(file: string, kept: string): Promise<void> {
   await Deno.rename(file, kept);
+}
+
+/** All lines of a record, one after the other: it may be larger than memory. */
+export async function* readRecord(file: string): AsyncIterable<Line> {
+  const record = await Deno.open(file);
+  const texts = record.readable.pipeThrough(new TextDecoderStream())
+    .pipeThrough(new TextLineStream());
+  for await (const text of texts) yield JSON.parse(text);
 }
 
 /** Returns, at each call, the lines written since the last one. */

@@ -16,6 +16,8 @@ export interface WorkerProcess {
   /** SIGSTOP, and SIGCONT. */
   freeze(): void;
   thaw(): void;
+  /** SIGUSR2. */
+  poke(): void;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
   /** Lets it finish what it runs and hand back the rest: SIGTERM, or the end of its input. */
@@ -79,6 +81,7 @@ export function startWorker(
     lastWords: () => tail(log),
     freeze: () => signal(child, "SIGSTOP"),
     thaw: () => signal(child, "SIGCONT"),
+    poke: () => signal(child, "SIGUSR2"),
     async kill() {
       signal(child, "SIGKILL");
       await ended;

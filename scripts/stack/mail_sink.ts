@@ -24,8 +24,8 @@ interface Entry {
   email: Email;
 }
 
-/** Starts a mail sink that goes on with the record in `file`. */
-export async function startMailSink(file: string): Promise<MailSink> {
+/** Starts a mail sink that goes on with the record in `file`; on a free port unless given one. */
+export async function startMailSink(file: string, port = 0): Promise<MailSink> {
   const record = await Deno.open(file, { create: true, append: true });
   const entries = await readEntries(file);
   const idOfKey = new Map(entries.map(({ key, id }) => [key, id]));
@@ -44,7 +44,7 @@ export async function startMailSink(file: string): Promise<MailSink> {
   }
 
   const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    { hostname: "127.0.0.1", port, onListen: () => {} },
     async (request) => {
       const route = `${request.method} ${new URL(request.url).pathname}`;
       if (route === "GET /emails") return Response.json(summarize(entries));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { freshDatabase, type TestDatabase } from "../support/database.ts";
 import { grantsOf } from "../support/grants.ts";
-import { applyMigrations, listMigrations } from "../support/migrations.ts";
+import { applyMigrations, listMigrations } from "../../scripts/stack/migrations.ts";
 import { someOfEverything } from "../support/some_of_everything.ts";
 
 const WANTED = (await Deno.readTextFile(new URL("grants.txt", import.meta.url)))

@@ -4,7 +4,7 @@ import { schemaSql } from "../../scripts/generate/schema_sql.ts";
 import { contents } from "../support/contents.ts";
 import { freshDatabase } from "../support/database.ts";
 import { grantsOf } from "../support/grants.ts";
-import { applyMigrations, listMigrations } from "../support/migrations.ts";
+import { applyMigrations, listMigrations } from "../../scripts/stack/migrations.ts";
 import { supabaseCli } from "../support/supabase_cli.ts";
 import { someOfEverything } from "../support/some_of_everything.ts";
 

@@ -4,6 +4,6 @@ import type { Fault } from "../fault.ts";
 /** The functions are gone until the stack has started them again. */
 export const killFunctions: Fault = {
   name: "kill_functions",
-  weight: 2,
+  percent: 2,
   inject: ({ stack }) => endProcess(stack, "functions", "SIGKILL"),
 };

@@ -3,7 +3,7 @@ import type { Fault } from "../fault.ts";
 /** The call is made, and its answer never arrives. */
 export const loseReplies: Fault = {
   name: "lose_replies",
-  weight: 3,
-  inject: ({ proxy }, random) =>
-    proxy.disturb("lose_reply", { share: 0.4, ms: random.between(500, 2500) }),
+  percent: 4,
+  inject: ({ weather }, random) =>
+    weather.disturb("lose_reply", { share: 0.4, ms: random.between(500, 2500) }),
 };

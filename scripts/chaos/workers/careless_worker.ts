@@ -3,21 +3,21 @@
 // dawdles past the end of its lease, and then takes no refusal for an answer.
 import { delay } from "@std/async/delay";
 import { retry } from "@std/async/retry";
-import type { GrantedTask, GrantedThought } from "../../functions/_shared/schemas.ts";
-import { failureOf } from "../../functions/_shared/worker/failure.ts";
-import type { Grant, Item, Outcome, Source, Work } from "../../functions/_shared/worker/work.ts";
-import { recordGrants } from "../record/grants.ts";
-import { runUntilParentEnds, setting } from "../stack/child.ts";
+import type { GrantedTask, GrantedThought } from "../../../functions/_shared/schemas.ts";
+import { failureOf } from "../../../functions/_shared/worker/failure.ts";
+import type { Grant, Item, Outcome, Source, Work } from "../../../functions/_shared/worker/work.ts";
+import { recordGrants } from "../../record/grants.ts";
+import { runUntilParentEnds, setting } from "../../stack/child.ts";
 import { endpointSource } from "./endpoints.ts";
 import { act, recordExecutions } from "./handlers.ts";
-import { type Behaviour, nameOf, TASK_TYPES, WORK_TYPE } from "./workload.ts";
+import { type Behaviour, nameOf, TASK_TYPES, WORK_TYPE } from "../workload.ts";
 
-const BATCH = 8;
-const DAWDLES_PERCENT = 25;
+const BATCH = 16;
+const DAWDLES_PERCENT = 15;
 /** So long after the end of its lease it begins to report, and goes on. */
 const DAWDLES_MS = 100;
 const REPORTS_MS = 2_000;
-const REPORT_EVERY_MS = 40;
+const REPORT_EVERY_MS = 100;
 const EMPTY_PAUSE_MS = 300;
 const CALL_MS = 4_000;
 /** A call is repeated for about half a minute. */

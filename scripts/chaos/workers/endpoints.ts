@@ -1,4 +1,4 @@
-import type { Grant, Item, Outcome, Source } from "../../functions/_shared/worker/work.ts";
+import type { Grant, Item, Outcome, Source } from "../../../functions/_shared/worker/work.ts";
 
 /** Who claims what over HTTP: a body of POST /claim, without what changes from call to call. */
 export interface EndpointTerms {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Sql } from "postgres";
-import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
+import { PROJECT_DIR } from "./migrate.ts";
 
 /** A file of supabase/migrations. */
 export interface Migration {
@@ -8,9 +8,9 @@ export interface Migration {
   text: string;
 }
 
-/** Every migration, in the order `supabase db push` applies them. */
-export async function listMigrations(): Promise<Migration[]> {
-  const dir = join(PROJECT_DIR, "supabase/migrations");
+/** Every migration of a project, in the order `supabase db push` applies them. */
+export async function listMigrations(projectDir = PROJECT_DIR): Promise<Migration[]> {
+  const dir = join(projectDir, "supabase/migrations");
   const names = Array.fromAsync(Deno.readDir(dir), ({ name }) => name);
   return await Promise.all(
     (await names).sort().map(async (name) => ({

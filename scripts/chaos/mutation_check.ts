@@ -1,0 +1,47 @@
+import { experiment, type Narrator, type Plan } from "./experiment.ts";
+import { mutatedProject } from "./mutated_project.ts";
+import type { Mutation } from "./mutations.ts";
+
+/** The result; the JSON that `npm run chaos -- --mutations --json` prints. */
+export interface MutationReport {
+  ok: boolean;
+  seed: number;
+  seconds: number;
+  planted: number;
+  detected: number;
+  /** By the name of the bug, the invariants that it broke: none, if nobody noticed it. */
+  broken: Record<string, string[]>;
+}
+
+/** Small, and yet enough for every one of the bugs. */
+const SIZE = { tasks: 1_200, thoughts: 400, workers: 8, patienceMs: 8_000 };
+
+/** What to run so that this bug shows itself. */
+export function planFor({ kinds, faults }: Mutation, seed: number): Plan {
+  return { ...SIZE, kinds, faults, seed };
+}
+
+/** Plants one bug after the other; `heard` is told which invariants each broke. */
+export async function checkMutations(
+  mutations: Record<string, Mutation>,
+  { seed, narrator, heard, signal }: {
+    seed: number;
+    narrator: Narrator;
+    heard(name: string, broken: string[]): void;
+    signal: AbortSignal;
+  },
+): Promise<MutationReport> {
+  const began = Date.now();
+  const broken: Record<string, string[]> = {};
+  for (const [name, mutation] of Object.entries(mutations)) {
+    await using project = await mutatedProject(mutation);
+    const plan = { ...planFor(mutation, seed), projectDir: project.dir };
+    const { judge } = await experiment(plan, narrator, signal);
+    broken[name] = judge.broken.map(({ key }) => key);
+    heard(name, broken[name]);
+  }
+  const planted = Object.keys(broken).length;
+  const detected = Object.values(broken).filter((keys) => keys.length > 0).length;
+  const seconds = Math.round((Date.now() - began) / 1000);
+  return { ok: detected === planted, seed, seconds, planted, detected, broken };
+}

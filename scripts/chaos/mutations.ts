@@ -1,0 +1,167 @@
+import type { Fault } from "./fault.ts";
+import { freezeWorker } from "./faults/freeze_worker.ts";
+import { killWorker } from "./faults/kill_worker.ts";
+import { stopPostgres } from "./faults/stop_postgres.ts";
+
+/** A bug to be planted in the migrations, so that one sees the verdict turn red. */
+export interface Mutation {
+  says: string;
+  /** What becomes what, each found once in all the migrations. */
+  replace: [from: string, to: string][];
+  /** What brings it out. */
+  kinds: Fault[];
+  faults: number;
+}
+
+const CRASHES = { kinds: [stopPostgres], faults: 5 };
+const FREEZES = { kinds: [freezeWorker], faults: 8 };
+const KILLS = { kinds: [killWorker], faults: 6 };
+
+export const MUTATIONS: Record<string, Mutation> = {
+  settle_tasks_without_fence: {
+    says: "whoever names a task settles it, wherever it is and whoever holds it",
+    replace: [[
+      "    v_settled := '{}';\n  end if;\n  v_failed :=",
+      "    v_settled := dibs.withdraw(v_named);\n  end if;\n  v_failed :=",
+    ]],
+    ...FREEZES,
+  },
+  settle_thoughts_without_fence: {
+    says: "whoever names a thought settles it, whoever holds it",
+    replace: [
+      [
+        "if exists (select from public.thought_work_claims where fence = v_fence) then",
+        "if exists (select from jsonb_array_elements(p_outcomes) o, public.thoughts t where t.id::text = o ->> 'id') then",
+      ],
+      [
+        "      and c.fence + 0 = p_fence and c.status || '' = 'claimed' and o.status <> 'released'\n    returning",
+        "      and c.status || '' = 'claimed' and o.status <> 'released'\n    returning",
+      ],
+    ],
+    ...FREEZES,
+  },
+  reap_the_living: {
+    says: "leases are taken back before they have run out",
+    replace: [["where l.expires_at < v_now order by", "where true order by"]],
+    ...KILLS,
+  },
+  claim_without_deleting: {
+    says: "what is claimed is locked, and stays among what waits",
+    replace: [["  delete from dibs.ready where ctid = any (v_at);\nend $$;", "end $$;"]],
+    ...KILLS,
+  },
+  claim_more_than_asked: {
+    says: "the limit is forgotten where a claim takes what it found",
+    replace: [["  if count > p_limit then", "  if false then"]],
+    ...KILLS,
+  },
+  clock_of_the_transaction: {
+    says: "time stands still while a transaction waits",
+    replace: [["  return clock_timestamp();", "  return now();"]],
+    ...KILLS,
+  },
+  clock_read_before_the_lock: {
+    says: "a claim begins at a moment that was read before the one it follows had ended",
+    replace: [[
+      "(select dibs.clock() as now offset 0) clock",
+      "(select statement_timestamp() as now) clock",
+    ]],
+    ...KILLS,
+  },
+  claim_in_any_order: {
+    says: "claims wait for each other, in the order in which ids come",
+    replace: [
+      [" where pg_try_advisory_xact_lock(uuid_hash_extended(id, v_seed))", ""],
+      ["  order by wanted.id\n  -- Clients", "  order by random()\n  -- Clients"],
+    ],
+    ...KILLS,
+  },
+  claim_without_looking: {
+    says: "nobody looks whether the thoughts that are claimed exist",
+    replace: [[
+      "lateral (select t.id from public.thoughts t where t.id = wanted.id for key share skip locked offset 0) t);",
+      "lateral (select wanted.id) t);",
+    ]],
+    ...KILLS,
+  },
+  commit_without_flush: {
+    says: "commits are acknowledged before they are on disk",
+    replace: [[
+      "  return clock_timestamp();",
+      "  perform set_config('synchronous_commit', 'off', true);\n  return clock_timestamp();",
+    ]],
+    ...CRASHES,
+  },
+  lease_unlogged: {
+    says: "leases do not outlive a crash",
+    replace: [[
+      "create table if not exists dibs.lease (",
+      "create unlogged table if not exists dibs.lease (",
+    ]],
+    ...CRASHES,
+  },
+  lease_deleted_before_its_outcome: {
+    says: "a lease is deleted at once, and its outcome written by a later call, from a buffer",
+    replace: [
+      [
+        "create or replace function dibs.complete_lease(",
+        "create unlogged table if not exists dibs.unwritten (lease dibs.lease, ended_at timestamptz);\n" +
+        "grant select, insert, delete on dibs.unwritten to service_role;\n" +
+        "create or replace function dibs.complete_lease(",
+      ],
+      [
+        "  if v_lease.plain and lower(v_lease.held) >> 7",
+        "  if true then insert into dibs.unwritten values (v_lease, v_now);\n" +
+        "  elsif v_lease.plain and lower(v_lease.held) >> 7",
+      ],
+      [
+        "  v_reaped int := 0;\nbegin\n  for v_lease in\n    delete from dibs.lease",
+        "  v_reaped int := 0;\nbegin\n" +
+        "  for v_lease in delete from dibs.unwritten u returning (u.lease).* loop\n" +
+        "    perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);\n  end loop;\n" +
+        "  for v_lease in\n    delete from dibs.lease",
+      ],
+    ],
+    ...CRASHES,
+  },
+  hint_past_the_uncommitted: {
+    says: "nobody looks for work behind what was seen before, where late transactions commit",
+    replace: [
+      ["(case when l.sweep_if_empty_at <= v_now then timestamptz '-infinity' end, 0)", "(null, 0)"],
+      ["      if v_sweep then v_lane.begin_run_at := '-infinity'; end if;\n", ""],
+    ],
+    ...KILLS,
+  },
+  one_attempt_too_many: {
+    says: "a task is tried once more than it may be",
+    replace: [[
+      "coalesce(h.failures, 0) + 1 >= l.max_attempts",
+      "coalesce(h.failures, 0) + 1 > l.max_attempts",
+    ]],
+    ...KILLS,
+  },
+  effects_by_attempt: {
+    says:
+      "an effect is known by the grant under which it is done, so that the next one does it again",
+    replace: [
+      [
+        "  perform dibs.check_label('p_key', p_key, 200), dibs.check_between('p_key_hours'",
+        "  p_key := p_key || p_fence;\n  perform dibs.check_label('p_key', p_key, 200), dibs.check_between('p_key_hours'",
+      ],
+      [
+        "    where id = p_id and key = p_key and (work_type = '' or fence = v_fence)",
+        "    where id = p_id and key = p_key || p_fence and (work_type = '' or fence = v_fence)",
+      ],
+    ],
+    kinds: [killWorker],
+    faults: 20,
+  },
+  doors_left_open: {
+    says: "whoever may call functions by default may call these",
+    replace: [[
+      "'revoke all on function %s from public, anon, authenticated, service_role'",
+      "'revoke all on function %s from anon, authenticated, service_role'",
+    ]],
+    ...KILLS,
+  },
+};

@@ -1,0 +1,19 @@
+const HOUR_MS = 3_600_000;
+
+/** Sets this process's wall clock wrong by so much, and has it jump from an hour early to an hour late. */
+export function crookClock(offMs: number): void {
+  const { now } = Date;
+  let off = offMs;
+  class CrookedDate extends Date {
+    constructor(...args: []) {
+      if (args.length === 0) super(now() + off);
+      else super(...args);
+    }
+
+    static override now(): number {
+      return now() + off;
+    }
+  }
+  globalThis.Date = CrookedDate as DateConstructor;
+  Deno.addSignalListener("SIGUSR2", () => off = off > 0 ? -HOUR_MS : HOUR_MS);
+}

@@ -1,0 +1,133 @@
+import type {
+  HandlerContext,
+  TaskHandler,
+  ThoughtHandler,
+} from "../../../functions/_shared/handler.ts";
+import { PermanentError } from "../../../functions/_shared/worker/failure.ts";
+import type { Item, RunContext, Work } from "../../../functions/_shared/worker/work.ts";
+import { type Recorder, write } from "../../record/record.ts";
+import {
+  type Behaviour,
+  MAIL_TYPE,
+  type Mailing,
+  type NewTask,
+  TASK_TYPES,
+  WORK_TYPE,
+} from "../workload.ts";
+
+const SHORTEST_MS = 20;
+const LONGEST_MS = 120;
+/** Long enough to need a heartbeat. */
+const LONG_MS = 2_500;
+const MAIL_MS = 3_000;
+const TIMEOUT_SECONDS = 30;
+
+/** Does what the item says becomes of it. */
+export async function act(
+  behaviour: Behaviour,
+  { attempt, signal }: { attempt: number; signal: AbortSignal },
+): Promise<void> {
+  const ms = SHORTEST_MS + Math.random() * (LONGEST_MS - SHORTEST_MS);
+  await pause(behaviour === "takes_long" ? ms + LONG_MS : ms, signal);
+  if (behaviour === "fails_permanently") throw new PermanentError("no retry will mend it");
+  if (behaviour === "always_fails" || behaviour === "fails_once" && attempt === 1) {
+    throw new Error("failed on purpose");
+  }
+}
+
+/** Handlers of every type, sending emails to this address. */
+export function taskHandlers(mailUrl: string): Map<string, TaskHandler> {
+  const act = TASK_TYPES.map((type) => taskHandler(type));
+  const mail = { ...taskHandler(MAIL_TYPE), run: mailTo(mailUrl) };
+  return new Map([...act, mail].map((handler) => [handler.type, handler]));
+}
+
+export function taskHandler(type: string): TaskHandler {
+  return {
+    type,
+    timeoutSeconds: TIMEOUT_SECONDS,
+    run: (payload, context) => act((payload as NewTask["payload"]).behaviour, context),
+  };
+}
+
+export const thoughtHandler: ThoughtHandler = {
+  workType: WORK_TYPE,
+  timeoutSeconds: TIMEOUT_SECONDS,
+  run: (thought, context) => act(thought.content as Behaviour, context),
+};
+
+function mailTo(url: string): TaskHandler["run"] {
+  return async (payload, context) => {
+    const { name, behaviour } = payload as { name: string; behaviour: Mailing };
+    const repeats = behaviour === "mails_with_key";
+    await act("works", context);
+    await context.once(
+      "mail",
+      ({ idempotencyKey }) => send(url, name, repeats ? idempotencyKey : null, context),
+      { mode: repeats ? "provider_key" : "at_most_once" },
+    );
+    // Between the effect and the report of it, a worker may fall as well.
+    await act("works", context);
+  };
+}
+
+async function send(url: string, to: string, key: string | null, { signal }: HandlerContext) {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(key && { "idempotency-key": key }),
+    },
+    // Deno's fetch may send a request anew whose reply was lost, unless its body can be read only once.
+    body: new Blob([JSON.stringify({ from: "chaos", to, subject: "One only", text: to })]).stream(),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(MAIL_MS)]),
+  });
+  if (!response.ok) throw new Error(`the mail provider answered ${response.status}`);
+  return await response.json();
+}
+
+/** Makes work record, under which fence, when each of its executions begins and ends. */
+export function recordExecutions<I extends Item>(
+  work: Work<I>,
+  itemName: (item: I) => string,
+  recorder: Recorder,
+): Work<I> {
+  return {
+    ...work,
+    run: (item, context: RunContext) =>
+      recordExecution(
+        { item: itemName(item), attempt: item.attempt, fence: context.fence },
+        recorder,
+        () => work.run(item, context),
+      ),
+  };
+}
+
+/** Records when an execution begins and ends. */
+export async function recordExecution<T>(
+  what: { item: string; attempt: number; fence?: string },
+  { file, by }: Recorder,
+  run: () => Promise<T>,
+): Promise<T> {
+  const execution = crypto.randomUUID();
+  write(file, { kind: "began", execution, by, ...what });
+  let succeeded = false;
+  try {
+    const finding = await run();
+    succeeded = true;
+    return finding;
+  } finally {
+    write(file, { kind: "ended", execution, succeeded });
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }, { once: true });
+  });
+}
