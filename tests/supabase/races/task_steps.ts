@@ -1,7 +1,7 @@
 import type { Sql } from "postgres";
-import type { Session, Verb, World } from "../../support/permutations.ts";
+import type { Verb, World } from "../../support/permutations.ts";
 import { claim, enqueue, enqueueSingles, ids, renew, settle } from "../../support/tasks.ts";
-import { Names, readOutcomes, readRequest, rows, settlement } from "./words.ts";
+import { Fences, Names, readOutcomes, readRequest, rows, settlement } from "./words.ts";
 
 /** Tasks with these names, enqueued together as one run, and what can be done to them. */
 export const tasks = (...names: string[]) => async (sql: Sql): Promise<World> =>
@@ -18,41 +18,37 @@ const worldOf = (sql: Sql, names: Names): World => ({
 
 /** What workers do that know Dibs. */
 function workersVerbs(names: Names): Record<string, Verb> {
-  const fences = new Map<string, string>();
-  const fenceOf = ({ worker }: Session) => fences.get(worker) ?? "0";
-  const granted = ({ worker }: Session, fence: string | null, tasks: { id: string }[]) => {
-    if (fence) fences.set(worker, fence);
-    return names.list(ids(tasks));
-  };
-
+  const fences = new Fences();
   return {
     async claims(session, all) {
       const { words, requestId } = readRequest(session, all);
       const options = { worker: session.worker, limit: Number(words[0]), requestId };
       const tasks = await claim(session.sql, options);
-      return granted(session, tasks[0]?.fence ?? null, tasks);
+      fences.answered(session, tasks[0]?.fence, requestId);
+      return names.list(ids(tasks));
     },
     async renews(session) {
-      return names.list(await renew(session.sql, fenceOf(session)));
+      return names.list(await renew(session.sql, fences.of(session)));
     },
     async settles(session, all) {
       const { words, requestId } = readRequest(session, all);
       const { outcomes, rest } = readOutcomes(names, words);
-      const answer = await settle(session.sql, fenceOf(session), outcomes, rest, requestId);
+      const answer = await settle(session.sql, fences.of(session), outcomes, rest, requestId);
       return settlement(names, answer);
     },
     /** `swaps 2`: all has succeeded, and so many next ones, please. */
     async swaps(session, all) {
       const { words, requestId } = readRequest(session, all);
       const [{ next }] = await session.sql`
-        select settle_and_claim_tasks(${fenceOf(session)}, '[]', 'succeeded', ${session.worker},
+        select settle_and_claim_tasks(${fences.of(session)}, '[]', 'succeeded', ${session.worker},
           null, ${Number(words[0])}, 60, ${requestId ?? null}) as next`;
-      return `${settlement(names, next)} got ${granted(session, next.fence, next.tasks)}`;
+      fences.answered(session, next.fence, requestId);
+      return `${settlement(names, next)} got ${names.list(ids(next.tasks))}`;
     },
     /** `mails x`: asks to do an effect of it. */
     async mails(session, [name]) {
       const [{ answer }] = await session.sql`
-        select effect_begin(${fenceOf(session)}, ${names.idOf(name)}, 'mail') as answer`;
+        select effect_begin(${fences.of(session)}, ${names.idOf(name)}, 'mail') as answer`;
       return answer.state;
     },
     async reaps({ sql }) {

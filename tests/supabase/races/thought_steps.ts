@@ -1,8 +1,8 @@
 import type { Sql } from "postgres";
-import type { Session, Verb, World } from "../../support/permutations.ts";
-import { claim, claimNamed, claimNext, type GrantedThought } from "../../support/thoughts.ts";
+import type { Verb, World } from "../../support/permutations.ts";
+import { claim, claimNamed, claimNext } from "../../support/thoughts.ts";
 import { idsOf, makeThoughts, release, renew, settle, WORK } from "../../support/thoughts.ts";
-import { Names, readOutcomes, readRequest, rows, settlement } from "./words.ts";
+import { Fences, Names, readOutcomes, readRequest, rows, settlement } from "./words.ts";
 
 /** Thoughts with these names, in the order of their ids, and what can be done to them. */
 export const thoughts = (...names: string[]) => async (sql: Sql): Promise<World> => {
@@ -15,47 +15,45 @@ export const thoughts = (...names: string[]) => async (sql: Sql): Promise<World>
 
 /** What workers do that know Dibs. */
 function workersVerbs(names: Names): Record<string, Verb> {
-  const fences = new Map<string, string>();
-  const fenceOf = ({ worker }: Session) => fences.get(worker) ?? "0";
-  const granted = ({ worker }: Session, thoughts: GrantedThought[]) => {
-    if (thoughts.length > 0) fences.set(worker, thoughts[0].fence);
-    return names.list(idsOf(thoughts));
-  };
+  const fences = new Fences();
 
   return {
     async claims(session, all) {
       const { words, requestId } = readRequest(session, all);
       const ids = words.map((name) => names.idOf(name));
-      const options = { worker: session.worker, requestId };
-      return granted(session, await claimNamed(session.sql, ids, options));
+      const thoughts = await claimNamed(session.sql, ids, { worker: session.worker, requestId });
+      fences.answered(session, thoughts[0]?.fence, requestId);
+      return names.list(idsOf(thoughts));
     },
     async fetches(session, all) {
       const { words, requestId } = readRequest(session, all);
       const options = { worker: session.worker, requestId };
-      return granted(session, await claimNext(session.sql, Number(words[0]), options));
+      const thoughts = await claimNext(session.sql, Number(words[0]), options);
+      fences.answered(session, thoughts[0]?.fence, requestId);
+      return names.list(idsOf(thoughts));
     },
     async renews(session) {
-      return names.list(await renew(session.sql, fenceOf(session)));
+      return names.list(await renew(session.sql, fences.of(session)));
     },
     async settles(session, words) {
       const { outcomes, rest } = readOutcomes(names, words);
-      return settlement(names, await settle(session.sql, fenceOf(session), outcomes, rest));
+      return settlement(names, await settle(session.sql, fences.of(session), outcomes, rest));
     },
     /** `notes x`: it succeeded, and its metadata say so. */
     async notes(session, [name]) {
       const metadata = { noted: session.worker };
       const outcomes = [{ id: names.idOf(name), status: "succeeded", metadata }];
-      return settlement(names, await settle(session.sql, fenceOf(session), outcomes));
+      return settlement(names, await settle(session.sql, fences.of(session), outcomes));
     },
     /** `swaps 2`: all has succeeded, and so many next ones, please. */
     async swaps(session, all) {
       const { words, requestId } = readRequest(session, all);
       const [{ next }] = await session.sql`
-        select settle_and_claim_thoughts(${fenceOf(session)}, '[]', 'succeeded', ${WORK},
+        select settle_and_claim_thoughts(${fences.of(session)}, '[]', 'succeeded', ${WORK},
           ${session.worker}, ${Number(words[0])}, 60, 5, ${requestId ?? null}) as next`;
-      if (next.fence) fences.set(session.worker, next.fence);
-      const got = names.list(next.thoughts.map(({ id }: { id: string }) => id));
-      return `${settlement(names, next)} got ${got}`;
+      fences.answered(session, next.fence, requestId);
+      const got = next.thoughts.map(({ id }: { id: string }) => id);
+      return `${settlement(names, next)} got ${names.list(got)}`;
     },
   };
 }

@@ -33,6 +33,20 @@ export class Names {
   }
 }
 
+/** The fence that each worker has. */
+export class Fences {
+  private readonly fences = new Map<string, string>();
+
+  of({ worker }: Session): string {
+    return this.fences.get(worker) ?? "0";
+  }
+
+  /** The answer of a call by request gets lost, which is why it is made again. */
+  answered({ worker }: Session, fence: string | null | undefined, requestId?: string): void {
+    if (fence && !requestId) this.fences.set(worker, fence);
+  }
+}
+
 /** `… by request`: a call with a request id, the same for all of a worker's calls. */
 export function readRequest({ worker }: Session, words: string[]) {
   return words.at(-1) === "request"
