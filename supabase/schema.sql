@@ -68,18 +68,30 @@ null: no answer came yet.';
 create table dibs.effect (
   id uuid not null,
   key text not null,
+  work_type text default ''::text not null,
+  thought_id uuid generated always as (
+CASE
+    WHEN (work_type <> ''::text) THEN id
+    ELSE NULL::uuid
+END) stored,
   mode text not null,
   state text not null,
+  fence bigint not null,
+  request_id text,
   result jsonb,
   begun_at timestamp with time zone not null,
+  parked_at timestamp with time zone,
   done_at timestamp with time zone,
-  constraint effect_pkey PRIMARY KEY (id, key),
+  constraint effect_pkey PRIMARY KEY (id, key, work_type),
+  constraint effect_thought_id_fkey FOREIGN KEY (thought_id) REFERENCES public.thoughts(id) ON DELETE CASCADE,
   constraint mode_is_known CHECK ((mode = ANY (ARRAY['provider_key'::text, 'at_most_once'::text]))),
-  constraint state_is_known CHECK ((state = ANY (ARRAY['begun'::text, 'done'::text, 'parked'::text])))
+  constraint state_is_known CHECK ((state = ANY (ARRAY['begun'::text, 'done'::text, 'parked'::text, 'not_done'::text])))
 );
 alter table dibs.effect enable row level security;
-comment on table dibs.effect is 'Effects outside the database, by task or thought. parked: begun by an attempt that was cut off; nobody knows
-whether it happened, a person decides.';
+CREATE INDEX effect_by_thought ON dibs.effect USING btree (thought_id) WHERE (thought_id IS NOT NULL);
+CREATE INDEX effect_open ON dibs.effect USING btree (begun_at) WHERE (state = ANY (ARRAY['begun'::text, 'parked'::text]));
+comment on table dibs.effect is 'Effects outside the database, by task or thought. fence: the grant that began it. parked: an attempt found it begun
+by an earlier one, and nobody knows whether it happened; not_done: a person knows that it did not.';
 
 create table dibs.hint (
   type text not null,
@@ -307,22 +319,20 @@ comment on column public.thought_work_claims.attempt_count is 'Which attempt thi
 -- Internal functions ------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION dibs.assert_held(p_fence bigint, p_id uuid)
- RETURNS void
+ RETURNS text
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
+declare
+  v_held record;
 begin
-  perform from dibs.lease where fence = p_fence and held @> dibs.task_of(p_id) for share;
-  if found then return; end if;
-  -- Only the primary key fits this; see 300_claims.
-  perform from public.thought_work_claims
-    where thought_id = p_id and fence + 0 = p_fence and status || '' = 'claimed' for share;
-  if found then return; end if;
-  perform dibs.refuse('PT409', 'lost: this fence does not hold ' || coalesce(p_id::text, 'null') || ' any more',
-    'Stop working on it: somebody else has it, or will.');
+  select * into v_held from dibs.lock_held(p_fence, p_id);
+  -- The clock is read now that the lock is had.
+  if v_held.expires_at > dibs.clock() then return v_held.work_type; end if;
+  perform dibs.refuse_lost(p_id);
 end $function$;
-comment on function dibs.assert_held(bigint,uuid) is 'Refuse (PT409) unless the lease holds this task or thought; it cannot be taken from the lease before the
-transaction ends.';
+comment on function dibs.assert_held(bigint,uuid) is 'Refuse (PT409) unless the lease holds this task or thought (null: anything) and its time has not run out.
+Locked as by lock_held. Returns the work type, empty for tasks.';
 
 CREATE OR REPLACE FUNCTION dibs.backoff(p_failures integer)
  RETURNS interval
@@ -1070,6 +1080,17 @@ end $function$;
 comment on function dibs.id_of(bigint,bigint) is 'The id of a task: a version 8 uuid of 48 bits of number and 62 bits of salt.
 Ids sort by number, so a run is a range of the log''s key.';
 
+CREATE OR REPLACE FUNCTION dibs.idempotency_key(p_id uuid, p_work_type text, p_key text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  -- Providers take 255 characters; a work type as it is might not leave room for them.
+  select p_id || ':' || case p_work_type when '' then '' else left(md5(p_work_type), 8) || ':' end || p_key
+$function$;
+comment on function dibs.idempotency_key(uuid,text,text) is 'What a provider is told an effect by: the same for each attempt, another for each work and effect.';
+
 CREATE OR REPLACE FUNCTION dibs.insert_task()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1103,7 +1124,8 @@ AS $function$
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
     'task_attempts',
-    'renew_lease', 'settle_lease', 'effect_begin', 'effect_done', 'plan_dispatch', 'dibs_status']
+    'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
+    'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
 
@@ -1188,6 +1210,36 @@ exception when out_of_memory then
 end $function$;
 comment on function dibs.lock_claiming(text,uuid[]) is 'Those ids that nobody else is claiming this moment, for the rest of the transaction. PT503 when the lock table
 is full.';
+
+CREATE OR REPLACE FUNCTION dibs.lock_held(p_fence bigint, p_id uuid, OUT expires_at timestamp with time zone, OUT work_type text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_ids uuid[];
+begin
+  -- Not shared: two functions that complete tasks of one lease would both go on to settle it, and wait for each other.
+  select l.expires_at, '' into expires_at, work_type
+    from dibs.lease l where l.fence = p_fence and (p_id is null or l.held @> dibs.task_of(p_id)) for update;
+  if found then return; end if;
+  v_ids := case when p_id is not null then array[p_id] else array(
+    select c.thought_id from public.thought_work_claims c
+    where c.fence = p_fence and c.status || '' = 'claimed' order by uuid_send(c.thought_id)) end;
+  -- Thoughts before their claims: whoever deletes a thought goes the same way.
+  perform from unnest(v_ids) held (id),
+    lateral (select from public.thoughts t where t.id = held.id for no key update offset 0) t;
+  select min(c.ttl_expires_at), min(c.work_type) into expires_at, work_type
+    from unnest(v_ids) held (id),
+      lateral (
+        select c.ttl_expires_at, c.work_type from public.thought_work_claims c
+        where c.thought_id = held.id and c.fence + 0 = p_fence and c.status || '' = 'claimed'
+        for update offset 0
+      ) c;
+end $function$;
+comment on function dibs.lock_held(bigint,uuid) is 'When the lease that holds this task or thought (null: anything) expires, and its work type, empty for tasks; nulls
+when it does not hold it. Until the end of the transaction nobody takes it from the lease: reapers pass by, others
+wait.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_held_thoughts(p_fence bigint)
  RETURNS uuid[]
@@ -1869,6 +1921,18 @@ begin
 end $function$;
 comment on function dibs.refuse(text,text,text) is 'Refuse a call on purpose. PTxyz becomes HTTP status xyz in the data API: PT400 bad input, PT409 conflict.';
 
+CREATE OR REPLACE FUNCTION dibs.refuse_lost(p_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform dibs.refuse('PT409',
+    coalesce('lost: this fence does not hold ' || p_id || ' any more', 'lost: the lease of this fence has ended'),
+    'Stop working on it: somebody else has it, or will.');
+end $function$;
+comment on function dibs.refuse_lost(uuid) is 'Refuse (PT409) a write of whoever lost the lease.';
+
 CREATE OR REPLACE FUNCTION dibs.remember(p_verb text, p_request_id text, p_response jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -2015,6 +2079,7 @@ begin
       ('dibs.result', 'select, insert, update, delete'),
       ('dibs.progress', 'select, insert, update, delete'),
       ('dibs.effect', 'select, insert, update, delete'),
+      ('dibs.effect_in_doubt', 'select'),
       ('dibs.dispatch', 'select, insert, update, delete'),
       ('dibs.thought_attempt', 'select, insert, update, delete'),
       ('dibs.reap_hint', 'select, insert, update, delete'),
@@ -2823,6 +2888,27 @@ comment on function dibs.write_claims(uuid[],text,text,integer,integer) is 'Writ
 
 -- Views -------------------------------------------------------------------------------------------
 
+create view dibs.effect_in_doubt with (security_invoker=true) as
+ SELECT id,
+    key,
+    work_type,
+    thought_id,
+    mode,
+    state,
+    fence,
+    request_id,
+    result,
+    begun_at,
+    parked_at,
+    done_at
+   FROM dibs.effect e
+  WHERE (state = ANY (ARRAY['begun'::text, 'parked'::text])) AND (state = 'parked'::text OR mode = 'at_most_once'::text AND NOT (EXISTS ( SELECT
+           FROM dibs.lease l
+          WHERE l.fence = e.fence AND l.held @> dibs.task_of(e.id))) AND NOT (EXISTS ( SELECT
+           FROM public.thought_work_claims c
+          WHERE c.thought_id = e.id AND c.work_type = e.work_type AND c.fence = e.fence AND c.status = 'claimed'::text)));
+comment on view dibs.effect_in_doubt is 'Effects that may have happened: parked, or begun by an attempt that is over and that nobody has followed yet.';
+
 create view dibs.hinted_lane with (security_invoker=true) as
  SELECT l.type,
     l.priority,
@@ -2945,6 +3031,25 @@ enqueue; update status to settle or reset by hand; delete to forget. Workers cla
 with settle_lease, which fence out late writers; an update does not.';
 
 -- The interface -----------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION public.assert_lease(p_fence text, p_id uuid DEFAULT NULL::uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  perform dibs.assert_held(dibs.parse_fence(p_fence), p_id);
+end $function$;
+comment on function public.assert_lease(text,uuid) is 'Go on only under a lease that lives: call it first in a SQL function of your own.
+p_id: the task or thought that must be held; null: whatever the lease holds, as long as it holds something.
+From here to the end of the transaction nobody can take it away, not even when the time runs out; renewals wait
+too, so be brief.
+Errors: PT409 when the lease is lost or its time has run out; PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.cancel_tasks(p_ids uuid[])
  RETURNS SETOF uuid
@@ -3112,6 +3217,43 @@ Returns the ids this worker won; the others are done, held, gone, or somebody is
 later. Takes expired claims of the work type away, also when no id is given.
 PT400 bad input (at most 1000 ids), PT503 too many claims at once.';
 
+CREATE OR REPLACE FUNCTION public.complete_with_result(p_fence text, p_id uuid, p_result jsonb DEFAULT NULL::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_fence bigint := dibs.parse_fence(p_fence);
+  v_work_type text;
+begin
+  if p_id is null then perform dibs.refuse('PT400', 'p_id must be the id of what is completed'); end if;
+  select work_type into v_work_type from dibs.lock_held(v_fence, p_id);
+  if v_work_type is null then
+    perform dibs.refuse_lost(p_id);
+  elsif v_work_type = '' then
+    perform dibs.settle_tasks(v_fence,
+      jsonb_build_array(jsonb_build_object('id', p_id, 'status', 'succeeded', 'result', p_result)), null);
+  else
+    if jsonb_typeof(p_result) not in ('object', 'null') then
+      perform dibs.refuse('PT400', 'p_result must be an object where a thought is completed',
+        'It is merged into the metadata of the thought.');
+    end if;
+    update public.thoughts set metadata = coalesce(metadata, '{}') || p_result
+      where id = p_id and jsonb_typeof(p_result) = 'object';
+    perform dibs.end_claims(v_fence, array[p_id], array['succeeded'], null, null);
+  end if;
+end $function$;
+comment on function public.complete_with_result(text,uuid,jsonb) is 'Complete one task or thought in the transaction of a SQL function of your own, so that its writes and the
+completion are one: both happen, once, or neither.
+p_result: kept with a task, merged into the metadata of a thought.
+A repeat is refused as lost, so that its writes are rolled back; was_completed says that it was one.
+Errors: PT409 when the fence does not hold it (any more); PT400 for bad input.';
+
 CREATE OR REPLACE FUNCTION public.create_task(p_type text, p_payload jsonb DEFAULT '{}'::jsonb, p_priority integer DEFAULT 0, p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_max_attempts integer DEFAULT 5, p_unique_key text DEFAULT NULL::text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -3176,7 +3318,7 @@ begin
         'tasks', (select coalesce(sum(dibs.count_of(held)), 0) from dibs.lease where expires_at < v_now),
         'thoughts', (
           select count(*) from public.thought_work_claims where status = 'claimed' and ttl_expires_at < v_now))),
-    'parked_effects', (select count(*) from dibs.effect where state = 'parked'),
+    'parked_effects', (select count(*) from dibs.effect_in_doubt),
     -- From the catalogue: to_regproc would fail for whoever may not use the schema.
     'schedule', (
       select jsonb_build_object(
@@ -3192,7 +3334,7 @@ comment on function public.dibs_status() is 'The state of the whole: tasks by st
 worker holds, what has expired and was not taken back yet, effects somebody must decide about, and the last ten
 dispatches. One JSON object.';
 
-CREATE OR REPLACE FUNCTION public.effect_begin(p_fence text, p_id uuid, p_key text, p_mode text DEFAULT 'at_most_once'::text)
+CREATE OR REPLACE FUNCTION public.effect_begin(p_fence text, p_id uuid, p_key text, p_mode text DEFAULT 'at_most_once'::text, p_key_hours integer DEFAULT 23, p_request_id text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3203,38 +3345,58 @@ CREATE OR REPLACE FUNCTION public.effect_begin(p_fence text, p_id uuid, p_key te
  SET jit TO 'off'
 AS $function$
 declare
+  v_fence bigint := dibs.parse_fence(p_fence);
+  v_work_type text;
+  v_now timestamptz;
   v_effect dibs.effect;
-  v_state text;
+  v_state text := 'go';
 begin
-  perform dibs.check_label('p_key', p_key, 200);
+  perform dibs.check_label('p_key', p_key, 200), dibs.check_between('p_key_hours', p_key_hours, 1, 8760);
+  if p_request_id is not null then perform dibs.check_label('p_request_id', p_request_id, 200); end if;
   if p_mode is null or p_mode not in ('provider_key', 'at_most_once') then
     perform dibs.refuse('PT400', 'p_mode must be provider_key or at_most_once',
       'provider_key: the provider drops a repeat of the same idempotency key. at_most_once: it does not.');
+  elsif p_id is null then
+    perform dibs.refuse('PT400', 'p_id must be the id of a task or thought');
   end if;
-  perform dibs.assert_held(dibs.parse_fence(p_fence), p_id);
+  v_work_type := dibs.assert_held(v_fence, p_id);
+  v_now := dibs.clock();
 
-  insert into dibs.effect (id, key, mode, state, begun_at)
-    values (p_id, p_key, p_mode, 'begun', dibs.clock()) on conflict do nothing;
-  if found then
-    v_state := 'go';
-  else
-    select * into v_effect from dibs.effect where id = p_id and key = p_key for update;
+  insert into dibs.effect as e (id, key, work_type, mode, state, fence, request_id, begun_at)
+    values (p_id, p_key, v_work_type, p_mode, 'begun', v_fence, p_request_id, v_now)
+    on conflict (id, key, work_type) do update
+    set mode = excluded.mode, state = 'begun', fence = excluded.fence, request_id = excluded.request_id,
+      begun_at = excluded.begun_at, parked_at = null
+    where e.state = 'not_done';
+  if not found then
+    select * into v_effect from dibs.effect where id = p_id and key = p_key and work_type = v_work_type for update;
     v_state := case
       when v_effect.state = 'done' then 'done'
-      when v_effect.mode = 'provider_key' then 'go'
+      when v_effect.state = 'begun' and v_effect.request_id = p_request_id then 'go'
+      when v_effect.state = 'begun' and v_effect.mode = 'provider_key'
+        and v_effect.begun_at > v_now - p_key_hours * interval '1 hour' then 'go'
       else 'parked' end;
-    if v_state = 'parked' then
-      update dibs.effect set state = 'parked' where id = p_id and key = p_key;
+    if v_effect.state = 'begun' and v_state = 'go' then
+      update dibs.effect set fence = v_fence, request_id = p_request_id
+        where id = p_id and key = p_key and work_type = v_work_type;
+    elsif v_effect.state = 'begun' then
+      update dibs.effect set state = 'parked', parked_at = v_now
+        where id = p_id and key = p_key and work_type = v_work_type;
     end if;
   end if;
-  return jsonb_build_object('state', v_state, 'result', v_effect.result, 'idempotency_key', p_id || ':' || p_key);
+  return jsonb_build_object('state', v_state, 'result', v_effect.result,
+    'idempotency_key', dibs.idempotency_key(p_id, v_work_type, p_key));
 end $function$;
-comment on function public.effect_begin(text,uuid,text,text) is 'Ask to do an effect outside the database on behalf of a task or thought that p_fence holds.
+comment on function public.effect_begin(text,uuid,text,text,integer,text) is 'Ask to do an effect outside the database on behalf of a task or thought that p_fence holds.
 p_key names the effect within the work.
 p_mode: provider_key when the provider drops repeats of an idempotency key, at_most_once when it does not.
+p_key_hours: for how long the provider remembers keys, and a little less. What was begun longer ago is in doubt
+like any other.
+p_request_id: a repeat of the same request is answered the same.
 Returns {state, result, idempotency_key}. go: do it, then effect_done. done: it was done before, here is its
-result. parked: an earlier attempt was cut off in between; doing it again might double it, so a person decides.
-Errors: PT409 when the lease is lost; PT400 for bad input.';
+result. parked: an earlier attempt was cut off in between; doing it again might double it, so a person decides:
+settle_effect.
+Errors: PT409 when the lease is lost or its time has run out; PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.effect_done(p_fence text, p_id uuid, p_key text, p_result jsonb DEFAULT NULL::jsonb)
  RETURNS boolean
@@ -3246,14 +3408,16 @@ CREATE OR REPLACE FUNCTION public.effect_done(p_fence text, p_id uuid, p_key tex
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
 AS $function$
+declare
+  v_fence bigint := dibs.parse_fence(p_fence);
 begin
-  -- Not fenced: that it happened is true, also when the lease was lost meanwhile.
-  perform dibs.parse_fence(p_fence);
+  -- No lease is asked for: that it happened is true, also when the lease was lost meanwhile. Only of a thought it is the
+  -- fence that tells which work type's it was.
   update dibs.effect set state = 'done', result = p_result, done_at = dibs.clock()
-    where id = p_id and key = p_key and state <> 'done';
+    where id = p_id and key = p_key and (work_type = '' or fence = v_fence) and state <> 'done';
   return found;
 end $function$;
-comment on function public.effect_done(text,uuid,text,jsonb) is 'Note that an effect happened, with what the provider answered.
+comment on function public.effect_done(text,uuid,text,jsonb) is 'Note that an effect happened, with what the provider answered. Needs no lease: what happened, happened.
 Returns false when it was not begun or already noted.';
 
 CREATE OR REPLACE FUNCTION public.enqueue_tasks(p_tasks jsonb, p_request_id text DEFAULT NULL::text)
@@ -3289,6 +3453,27 @@ p_request_id: a repeat of the same request enqueues nothing and is answered the 
 Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was
 there already.
 Errors: PT400 with the path of the bad field; then nothing was enqueued.';
+
+CREATE OR REPLACE FUNCTION public.parked_effects(p_limit integer DEFAULT 100)
+ RETURNS TABLE(id uuid, type text, work_type text, key text, mode text, idempotency_key text, begun_at timestamp with time zone, parked_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  perform dibs.check_between('p_limit', p_limit, 1, 1000);
+  return query
+    select e.id, (select l.type from dibs.log l where l.id = e.id and e.work_type = ''), nullif(e.work_type, ''), e.key,
+      e.mode, dibs.idempotency_key(e.id, e.work_type, e.key), e.begun_at, e.parked_at
+    from dibs.effect_in_doubt e
+    order by e.begun_at, e.id, e.key, e.work_type
+    limit p_limit;
+end $function$;
+comment on function public.parked_effects(integer) is 'Effects of which nobody knows whether they happened, the oldest first, at most p_limit (up to 1000): begun by an
+attempt that was cut off. settle_effect says what became of each.
+type: of a task; work_type: of a thought. idempotency_key: what the provider was told. parked_at: when a later
+attempt met it; null: none has yet.
+Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.plan_dispatch(p_dispatch_id text DEFAULT NULL::text, p_types text[] DEFAULT NULL::text[])
  RETURNS jsonb
@@ -3668,6 +3853,61 @@ nothing to claim: fence null, thoughts empty. A repeated request id settles noth
 grant still holds.
 PT400 bad input, PT503 too many claims at once.';
 
+CREATE OR REPLACE FUNCTION public.settle_effect(p_id uuid, p_key text, p_happened boolean, p_result jsonb DEFAULT NULL::jsonb, p_work_type text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  v_task int8multirange := int8multirange(int8range(dibs.task_of(p_id), dibs.task_of(p_id) + 1));
+  v_work_types text[];
+  v_again int8multirange;
+begin
+  if p_happened is null then
+    perform dibs.refuse('PT400', 'p_happened must be true or false', 'Ask the other side whether it happened.');
+  elsif p_result is not null and not p_happened then
+    perform dibs.refuse('PT400', 'p_result goes with p_happened only');
+  end if;
+  -- The work before its effects, as whoever deletes it goes.
+  perform dibs.one_at_a_time(), dibs.ended(v_task);
+  perform from public.thoughts where id = p_id for key share;
+
+  with settled as (
+    update dibs.effect e
+    set state = case when p_happened then 'done' else 'not_done' end, result = p_result,
+      done_at = case when p_happened then dibs.clock() end
+    where e.id = p_id and e.key = p_key and e.state in ('begun', 'parked') and e.work_type in (
+      select d.work_type from dibs.effect_in_doubt d
+      where d.id = p_id and d.key = p_key and (p_work_type is null or d.work_type = p_work_type))
+    returning e.work_type
+  )
+  select coalesce(array_agg(work_type), '{}') into v_work_types from settled;
+  if v_work_types = '{}' then
+    perform dibs.refuse('PT404', 'there is no such effect in doubt', 'parked_effects() lists those there are.');
+  elsif cardinality(v_work_types) > 1 then
+    perform dibs.refuse('PT400', 'p_work_type must say which work on the thought this effect is of',
+      'It is one of ' || array_to_string(v_work_types, ', ') || '.');
+  end if;
+
+  -- Not while it would only meet the next one.
+  if exists (select from dibs.effect_in_doubt d where d.id = p_id and d.work_type = v_work_types[1]) then
+    return false;
+  elsif v_work_types[1] <> '' then
+    return public.retry_failed_thoughts(v_work_types[1], array[p_id]) > 0;
+  end if;
+  v_again := dibs.revive(v_task, array['failed']);
+  if isempty(v_again) then return false; end if;
+  perform dibs.make_ready(v_again, dibs.clock()), dibs.wake(null);
+  return true;
+end $function$;
+comment on function public.settle_effect(uuid,text,boolean,jsonb,text) is 'Say of an effect in doubt whether it happened, and let its work go on.
+p_happened: true, and the next attempt goes on past it, with p_result for what came of it; false, and the next
+attempt does it. p_work_type: which work on a thought, where several are in doubt.
+A task or thought that failed waits again, due now, with all its attempts anew, once none of its effects is in
+doubt. Returns whether it does so by this call.
+Errors: PT404 when there is no such effect in doubt; PT400 for bad input.';
+
 CREATE OR REPLACE FUNCTION public.settle_lease(p_fence text, p_outcomes jsonb DEFAULT '[]'::jsonb, p_rest text DEFAULT NULL::text, p_request_id text DEFAULT NULL::text, OUT settled integer, OUT lost uuid[])
  RETURNS record
  LANGUAGE plpgsql
@@ -3735,6 +3975,28 @@ AS $function$
 $function$;
 comment on function public.task_counts() is 'How many tasks there are of each status, counted by runs: cheaper than grouping public.tasks.';
 
+CREATE OR REPLACE FUNCTION public.was_completed(p_fence text, p_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_fence bigint := dibs.parse_fence(p_fence);
+begin
+  -- Whoever is completing it this moment is waited for.
+  perform dibs.lock_held(v_fence, p_id);
+  return dibs.was_settled(v_fence, dibs.task_of(p_id), 'succeeded') or exists (
+    select from public.thought_work_claims c
+    where c.thought_id = p_id and c.fence + 0 = v_fence and c.status || '' = 'succeeded');
+end $function$;
+comment on function public.was_completed(text,uuid) is 'Whether this very grant completed this task or thought: for a caller that lost the reply.
+Errors: PT400 for bad input.';
+
 -- Triggers ----------------------------------------------------------------------------------------
 
 CREATE TRIGGER delete_task INSTEAD OF DELETE ON public.tasks FOR EACH ROW EXECUTE FUNCTION dibs.delete_task();
@@ -3754,17 +4016,20 @@ revoke all on table
   public.thoughts
   from public, anon, authenticated, service_role;
 revoke all on function
+  public.assert_lease(text,uuid),
   public.cancel_tasks(uuid[]),
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
   public.claim_task(),
   public.claim_tasks(text,text[],integer,integer,text),
   public.claim_thoughts(uuid[],text,text,integer),
+  public.complete_with_result(text,uuid,jsonb),
   public.create_task(text,jsonb,integer,timestamp with time zone,integer,text),
   public.dibs_status(),
-  public.effect_begin(text,uuid,text,text),
+  public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
+  public.parked_effects(integer),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),
   public.quarantined_thoughts(text),
@@ -3777,9 +4042,11 @@ revoke all on function
   public.retry_tasks(uuid[]),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
+  public.settle_effect(uuid,text,boolean,jsonb,text),
   public.settle_lease(text,jsonb,text,text),
   public.task_attempts(uuid),
-  public.task_counts()
+  public.task_counts(),
+  public.was_completed(text,uuid)
   from public, anon, authenticated, service_role;
 
 grant usage on schema dibs to service_role;
@@ -3812,6 +4079,7 @@ grant delete, insert, select, update on table
 grant insert, select on table dibs.lane to service_role;
 
 grant select on table
+  dibs.effect_in_doubt,
   dibs.hinted_lane,
   dibs.id_seed
   to service_role;
@@ -3857,12 +4125,14 @@ grant execute on function
   dibs.histories_of(int8multirange),
   dibs.history_of(bigint),
   dibs.id_of(bigint,bigint),
+  dibs.idempotency_key(uuid,text,text),
   dibs.insert_task(),
   dibs.interface(),
   dibs.is_moment(text),
   dibs.lease_tasks(text,text[],integer,integer),
   dibs.lock_claimable(text,uuid[]),
   dibs.lock_claiming(text,uuid[]),
+  dibs.lock_held(bigint,uuid),
   dibs.lock_held_thoughts(bigint),
   dibs.lock_next_claimable(text,integer),
   dibs.log_of(int8multirange),
@@ -3890,6 +4160,7 @@ grant execute on function
   dibs.reap_work_type(text),
   dibs.recall(text,text),
   dibs.refuse(text,text,text),
+  dibs.refuse_lost(uuid),
   dibs.remember(text,text,jsonb),
   dibs.renew_tasks(bigint,integer,jsonb),
   dibs.renew_thoughts(bigint,integer),
@@ -3920,17 +4191,20 @@ grant execute on function
   dibs.withdraw(int8multirange,boolean),
   dibs.work_waits(),
   dibs.write_claims(uuid[],text,text,integer,integer),
+  public.assert_lease(text,uuid),
   public.cancel_tasks(uuid[]),
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
   public.claim_task(),
   public.claim_tasks(text,text[],integer,integer,text),
   public.claim_thoughts(uuid[],text,text,integer),
+  public.complete_with_result(text,uuid,jsonb),
   public.create_task(text,jsonb,integer,timestamp with time zone,integer,text),
   public.dibs_status(),
-  public.effect_begin(text,uuid,text,text),
+  public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
+  public.parked_effects(integer),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),
   public.quarantined_thoughts(text),
@@ -3943,7 +4217,9 @@ grant execute on function
   public.retry_tasks(uuid[]),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
+  public.settle_effect(uuid,text,boolean,jsonb,text),
   public.settle_lease(text,jsonb,text,text),
   public.task_attempts(uuid),
-  public.task_counts()
+  public.task_counts(),
+  public.was_completed(text,uuid)
   to service_role;

@@ -151,6 +151,10 @@ export type Database = {
       }
     }
     Functions: {
+      assert_lease: {
+        Args: { p_fence: string; p_id?: string }
+        Returns: undefined
+      }
       cancel_tasks: { Args: { p_ids: string[] }; Returns: string[] }
       claim_named_thoughts: {
         Args: {
@@ -246,6 +250,10 @@ export type Database = {
         }
         Returns: string[]
       }
+      complete_with_result: {
+        Args: { p_fence: string; p_id: string; p_result?: Json }
+        Returns: undefined
+      }
       create_task: {
         Args: {
           p_max_attempts?: number
@@ -259,7 +267,14 @@ export type Database = {
       }
       dibs_status: { Args: Record<PropertyKey, never>; Returns: Json }
       effect_begin: {
-        Args: { p_fence: string; p_id: string; p_key: string; p_mode?: string }
+        Args: {
+          p_fence: string
+          p_id: string
+          p_key: string
+          p_key_hours?: number
+          p_mode?: string
+          p_request_id?: string
+        }
         Returns: Json
       }
       effect_done: {
@@ -271,6 +286,19 @@ export type Database = {
         Returns: {
           deduplicated: boolean
           id: string
+        }[]
+      }
+      parked_effects: {
+        Args: { p_limit?: number }
+        Returns: {
+          begun_at: string
+          id: string
+          idempotency_key: string
+          key: string
+          mode: string
+          parked_at: string
+          type: string
+          work_type: string
         }[]
       }
       plan_dispatch: {
@@ -342,6 +370,16 @@ export type Database = {
         }
         Returns: Json
       }
+      settle_effect: {
+        Args: {
+          p_happened: boolean
+          p_id: string
+          p_key: string
+          p_result?: Json
+          p_work_type?: string
+        }
+        Returns: boolean
+      }
       settle_lease: {
         Args: {
           p_fence: string
@@ -368,6 +406,10 @@ export type Database = {
           status: string
           tasks: number
         }[]
+      }
+      was_completed: {
+        Args: { p_fence: string; p_id: string }
+        Returns: boolean
       }
     }
     Enums: {

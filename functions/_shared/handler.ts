@@ -8,6 +8,10 @@ import { PermanentError } from "./worker/failure.ts";
 
 /** What a handler is given besides its work. */
 export interface HandlerContext {
+  /** Of the task or thought. */
+  id: string;
+  /** What a SQL function of yours hands to `assert_lease`. */
+  fence: string;
   /** 1 the first time. */
   attempt: number;
   /** Aborted when the work must end: pass it to whatever waits. */
@@ -22,6 +26,12 @@ export interface HandlerContext {
     effect: (effect: { idempotencyKey: string }) => Promise<T>,
     options?: OnceOptions,
   ): Promise<T>;
+  /**
+   * Completes this work by a SQL function of yours, which writes what it writes and calls
+   * `complete_with_result` in one transaction; it gets `p_fence` and `p_id` besides `args`. Await it, as
+   * the last thing: nothing the handler does or returns afterwards counts.
+   */
+  commit(sqlFunction: string, args?: Record<string, unknown>): Promise<unknown>;
 }
 
 export interface TaskHandler {

@@ -7,6 +7,8 @@ export interface OnceOptions {
    * `at_most_once`: it does not; an attempt that was cut off in between parks the effect for a person.
    */
   mode?: "provider_key" | "at_most_once";
+  /** For how many hours the other side remembers keys, and a little less; 23. Later it is in doubt. */
+  keyHours?: number;
 }
 
 /** Does an effect under the ledger's eyes: its key belongs to the work, not to the attempt. */
@@ -14,14 +16,19 @@ export async function once<T>(
   rpc: Rpc,
   work: { fence: string; id: string; key: string },
   effect: (effect: { idempotencyKey: string }) => Promise<T>,
-  { mode = "at_most_once" }: OnceOptions = {},
+  { mode = "at_most_once", keyHours }: OnceOptions = {},
 ): Promise<T> {
   const named = { p_fence: work.fence, p_id: work.id, p_key: work.key };
-  const begun = await rpc.call("effect_begin", { ...named, p_mode: mode });
+  const begun = await rpc.call("effect_begin", {
+    ...named,
+    p_mode: mode,
+    p_key_hours: keyHours,
+    p_request_id: crypto.randomUUID(),
+  });
   if (begun.state === "done") return begun.result as T;
   if (begun.state === "parked") {
     throw new PermanentError(
-      `the effect ${work.key} is parked: an earlier attempt was cut off, so it may have happened; look at the other side`,
+      `the effect ${work.key} is parked: an earlier attempt was cut off, so it may have happened; look at the other side, then call settle_effect`,
     );
   }
   const result = await effect({ idempotencyKey: begun.idempotency_key });

@@ -17,6 +17,8 @@ export interface Rpc {
   readonly supabase: SupabaseClient;
   /** Parsed results, or an ApiError. Repeats a call that failed for a passing reason if that is safe. */
   call<F extends SqlFunction>(name: F, args: Args<F>, options?: CallOptions): Promise<Result<F>>;
+  /** A SQL function of yours that may be repeated: what it returns, as it comes. */
+  callYours(name: string, args: Record<string, unknown>, options?: CallOptions): Promise<unknown>;
 }
 
 export interface RpcOptions {
@@ -27,15 +29,23 @@ export interface RpcOptions {
 
 export function createRpc(supabase: SupabaseClient, options: RpcOptions = {}): Rpc {
   const { timeoutMs = 10_000, clock = systemClock } = options;
+  const patiently = <T>(
+    call: (signal: AbortSignal) => Promise<T>,
+    repeatable: boolean,
+    { signal, attempts = 3 }: CallOptions = {},
+  ) =>
+    retry(() => call(anySignal(signal, timeoutMs)), {
+      isRetryable: (error) => repeatable && ApiError.from(error).retryable,
+      attempts,
+      signal,
+      clock,
+    });
   return {
     supabase,
-    call: (name, args, { signal, attempts = 3 } = {}) =>
-      retry(() => callOnce(supabase, name, args, anySignal(signal, timeoutMs)), {
-        isRetryable: (error) => mayRepeat(name, args) && ApiError.from(error).retryable,
-        attempts,
-        signal,
-        clock,
-      }),
+    call: (name, args, options) =>
+      patiently((signal) => callOnce(supabase, name, args, signal), mayRepeat(name, args), options),
+    callYours: (name, args, options) =>
+      patiently((signal) => send(supabase, name, args, signal), true, options),
   };
 }
 
@@ -60,9 +70,7 @@ async function callOnce<F extends SqlFunction>(
   args: Args<F>,
   signal: AbortSignal,
 ): Promise<Result<F>> {
-  const { data, error, status } = await supabase.rpc(name, args).retry(false).abortSignal(signal);
-  if (error) throw ApiError.fromDatabase(error, status);
-  const result = sqlFunctions[name].result.safeParse(data);
+  const result = sqlFunctions[name].result.safeParse(await send(supabase, name, args, signal));
   if (result.success) return result.data as Result<F>;
   // Functions of a newer version answering an older database, or the other way round.
   throw new ApiError(
@@ -73,6 +81,17 @@ async function callOnce<F extends SqlFunction>(
       cause: result.error,
     },
   );
+}
+
+async function send(
+  supabase: SupabaseClient,
+  name: string,
+  args: unknown,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const { data, error, status } = await supabase.rpc(name, args).retry(false).abortSignal(signal);
+  if (error) throw ApiError.fromDatabase(error, status);
+  return data;
 }
 
 function mayRepeat<F extends SqlFunction>(name: F, args: Args<F>): boolean {

@@ -223,6 +223,7 @@ class Worker<I extends Item> {
         lease.noteProgress(item.id, value, this.#clock.now());
         this.#bell.ring();
       },
+      commit: <T>(call: () => Promise<T>) => this.#leases.commit(execution, call),
     };
     // Begun in a promise, so that a handler that throws at once is caught like any other.
     Promise.resolve().then(() => this.work.run(item, context)).then(

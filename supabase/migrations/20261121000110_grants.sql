@@ -46,6 +46,7 @@ begin
       ('dibs.result', 'select, insert, update, delete'),
       ('dibs.progress', 'select, insert, update, delete'),
       ('dibs.effect', 'select, insert, update, delete'),
+      ('dibs.effect_in_doubt', 'select'),
       ('dibs.dispatch', 'select, insert, update, delete'),
       ('dibs.thought_attempt', 'select, insert, update, delete'),
       ('dibs.reap_hint', 'select, insert, update, delete'),
@@ -83,7 +84,8 @@ create or replace function dibs.interface() returns text[]
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
     'task_attempts',
-    'renew_lease', 'settle_lease', 'effect_begin', 'effect_done', 'plan_dispatch', 'dibs_status']
+    'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
+    'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
 

@@ -34,7 +34,7 @@ begin
         'tasks', (select coalesce(sum(dibs.count_of(held)), 0) from dibs.lease where expires_at < v_now),
         'thoughts', (
           select count(*) from public.thought_work_claims where status = 'claimed' and ttl_expires_at < v_now))),
-    'parked_effects', (select count(*) from dibs.effect where state = 'parked'),
+    'parked_effects', (select count(*) from dibs.effect_in_doubt),
     -- From the catalogue: to_regproc would fail for whoever may not use the schema.
     'schedule', (
       select jsonb_build_object(

@@ -40,7 +40,8 @@ async function makeTrouble({ sql }: TestDatabase): Promise<void> {
     begin
       perform public.settle_lease(v_fence, jsonb_build_array(jsonb_build_object(
         'id', v_id, 'status', 'failed', 'permanent', true, 'error', 'no such customer')));
-      insert into dibs.effect (id, key, mode, state, begun_at) values (v_id, 'card', 'at_most_once', 'parked', now());
+      insert into dibs.effect (id, key, mode, state, fence, begun_at)
+        values (v_id, 'card', 'at_most_once', 'parked', v_fence::bigint, now());
     end $$;
     select public.claim_tasks('dead-1', '{slow}');
     update dibs.lease set started_at = now() - interval '2 hours', expires_at = now() - interval '1 hour'

@@ -44,7 +44,12 @@ Deno.test("a payload that does not fit fails for good, naming the fields and not
 Deno.test("a result that cannot be stored fails its own item, for good", async () => {
   const parts = { rpc: {} as Rpc, log, workerId: "w", leaseSeconds: 60 };
   const work = chooseWork({ types: ["odd"] }, registryOf({ odd }), parts);
-  const context: RunContext = { fence: "1", signal: new AbortController().signal, progress() {} };
+  const context: RunContext = {
+    fence: "1",
+    signal: new AbortController().signal,
+    progress() {},
+    commit: (call) => call(),
+  };
   const task = { id: crypto.randomUUID(), attempt: 1, type: "odd", payload: null };
   await assert.rejects(work.run(task, context), {
     name: "PermanentError",
@@ -112,9 +117,12 @@ Deno.test("an effect is begun, done with the ledger's key, and noted with its re
     { mode: "provider_key" },
   );
   assert.deepEqual(result, { sent: "id:email" });
-  assert.deepEqual(calls, [
-    ["effect_begin", { p_fence: "7", p_id: "id", p_key: "email", p_mode: "provider_key" }],
-    ["effect_done", { p_fence: "7", p_id: "id", p_key: "email", p_result: { sent: "id:email" } }],
+  const named = { p_fence: "7", p_id: "id", p_key: "email" };
+  const { p_request_id, ...begun } = calls[0][1] as Record<string, unknown>;
+  assert.match(String(p_request_id), /^[0-9a-f-]{36}$/);
+  assert.deepEqual(begun, { ...named, p_mode: "provider_key", p_key_hours: undefined });
+  assert.deepEqual(calls.slice(1), [
+    ["effect_done", { ...named, p_result: { sent: "id:email" } }],
   ]);
 });
 

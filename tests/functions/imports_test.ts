@@ -25,6 +25,7 @@ const FLOORS = [
     "_shared/worker",
     "_shared/handler.ts",
     "_shared/once.ts",
+    "_shared/commit.ts",
     "_shared/mail.ts",
     "_shared/dispatch.ts",
   ],

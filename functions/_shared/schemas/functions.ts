@@ -112,19 +112,26 @@ export const sqlFunctions = {
     result: EnqueueResponse.shape.tasks,
     repeat: "with_request_id",
   },
+  was_completed: {
+    args: z.object({ p_fence: z.string(), p_id: z.string() }),
+    result: z.boolean(),
+    repeat: "always",
+  },
   effect_begin: {
     args: z.object({
       p_fence: z.string(),
       p_id: z.string(),
       p_key: z.string(),
       p_mode: z.string(),
+      p_key_hours: z.int().optional(),
+      p_request_id: RequestIdArg,
     }),
     result: z.object({
       state: z.enum(["go", "done", "parked"]),
       result: z.unknown(),
       idempotency_key: z.string(),
     }),
-    repeat: "never",
+    repeat: "with_request_id",
   },
   effect_done: {
     args: z.object({

@@ -1,3 +1,4 @@
+import { commit } from "../commit.ts";
 import type { HandlerContext } from "../handler.ts";
 import type { Log } from "../log.ts";
 import { once } from "../once.ts";
@@ -9,16 +10,20 @@ import type { Item, RunContext } from "./work.ts";
 /** What a handler sees, made of what the loop and the database offer. */
 export function handlerContext(
   { id, attempt }: Item,
-  { fence, signal, progress }: RunContext,
+  { fence, signal, progress, commit: settleBy }: RunContext,
   { rpc, log }: { rpc: Rpc; log: Log },
 ): HandlerContext {
   return {
+    id,
+    fence,
     attempt,
     signal,
     progress,
     log: log.with({ id, attempt }),
     supabase: rpc.supabase,
     once: (key, effect, options) => once(rpc, { fence, id, key }, effect, options),
+    commit: (sqlFunction, args) =>
+      settleBy(() => commit(rpc, { fence, id, signal }, sqlFunction, args)),
   };
 }
 

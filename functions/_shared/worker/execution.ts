@@ -10,6 +10,8 @@ export class Execution<I extends Item> {
   /** When to tell it to end, and when to stop waiting for it. */
   abortAt: number;
   giveUpAt = Infinity;
+  /** It is being completed by its handler: that the lease holds it no more may be just that. */
+  committing = false;
   #cut: Cut | null = null;
   readonly #controller = new AbortController();
 

@@ -4,6 +4,7 @@ import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
 import { ABORTED } from "./aborted.ts";
 import type { Bell } from "./bell.ts";
+import type { Execution } from "./execution.ts";
 import type { Lease, Tally } from "./lease.ts";
 import type { Grant, Item, Report, Settled, Source, SourceCall } from "./work.ts";
 
@@ -107,6 +108,20 @@ export class Leases<I extends Item> {
     }
   }
 
+  /** An item that its handler completes itself. Given up meanwhile, it stays counted as it was. */
+  async commit<T>(execution: Execution<I>, call: () => Promise<T>): Promise<T> {
+    const { lease, item } = execution;
+    execution.committing = true;
+    try {
+      const answer = await call();
+      if (lease.running.delete(item.id)) this.tally.completed++;
+      return answer;
+    } finally {
+      execution.committing = false;
+      this.parts.bell.ring();
+    }
+  }
+
   lose(lease: Lease<I>): void {
     if (!this.#held.delete(lease)) return;
     for (const execution of lease.running.values()) {
@@ -130,7 +145,11 @@ export class Leases<I extends Item> {
       const held = new Set(await source.renew(lease.fence, progress, lease.signal));
       lease.renewed(asked);
       const unfinished = new Set(lease.unfinishedIds());
-      for (const id of before) if (unfinished.has(id) && !held.has(id)) this.#drop(lease, id);
+      for (const id of before) {
+        if (unfinished.has(id) && !held.has(id) && !lease.running.get(id)?.committing) {
+          this.#drop(lease, id);
+        }
+      }
     } catch (error) {
       if (!lease.isOver) log.error("renew_failed", { code: ApiError.from(error).code });
     }

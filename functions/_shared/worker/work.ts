@@ -52,6 +52,8 @@ export interface RunContext {
   signal: AbortSignal;
   /** How far it is; the next heartbeat takes it along. */
   progress(value: unknown): void;
+  /** Calls what completes this item by itself; when it did, no outcome of it is reported. */
+  commit<T>(call: () => Promise<T>): Promise<T>;
 }
 
 /** What a success carries, beyond being one. */
