@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { DRAINS, type Ending, type Line, type Surface } from "../record/record.ts";
+import type { Ending, Line, Surface } from "../record/record.ts";
 import type { Behaviour } from "./workload.ts";
 
 /** A line of the history that triggers wrote in the database. Moments are in milliseconds. */
@@ -90,6 +90,8 @@ export interface Item {
   /** Emails about it that were delivered, and repeats that were dropped. */
   delivered: number;
   absorbed: number;
+  /** How often it stands in the table into which it writes. */
+  posted: number;
   /** Its email may have been sent, and nobody knows. */
   isParked: boolean;
   /** More than one when it was enqueued twice. */
@@ -103,6 +105,7 @@ export interface Sources {
   history(share: Share): AsyncIterable<HistoryEvent[]>;
   entries(share: Share): AsyncIterable<Entry[]>;
   parked(): Promise<string[]>;
+  posted(): Promise<string[]>;
   mails(): Promise<Mail[]>;
 }
 
@@ -134,14 +137,15 @@ export async function gatherItems(sources: Sources, share: Share): Promise<Map<s
     const item = items.get(email.to);
     if (item) item[kind]++;
   }
+  for (const name of await sources.posted()) {
+    const item = items.get(name);
+    if (item) item.posted++;
+  }
   for (const name of await sources.parked()) {
     const item = items.get(name);
     if (item) item.isParked = true;
   }
-  for (const item of items.values()) {
-    item.leases = leasesOf(item.history);
-    nameFences(item);
-  }
+  for (const item of items.values()) item.leases = leasesOf(item.history);
   return items;
 }
 
@@ -209,6 +213,7 @@ function newItem(name: string, surface: Item["surface"]): Item {
     wasUnasked: false,
     delivered: 0,
     absorbed: 0,
+    posted: 0,
     isParked: false,
     entries: [],
   };
@@ -238,12 +243,4 @@ function leasesOf(history: HistoryEvent[]): Lease[] {
     }
   }
   return leases;
-}
-
-/** Handlers in a drain are not told their fence: it is that of the last grant before they began. */
-function nameFences({ executions, leases }: Item): void {
-  for (const execution of executions) {
-    if (execution.by !== DRAINS) continue;
-    execution.fence = leases.findLast(({ from }) => from <= execution.beganAt)?.fence ?? "";
-  }
 }

@@ -153,6 +153,7 @@ export async function experiment(
     history: (share) => witness.history(share),
     entries: (share) => witness.entries(share),
     parked: () => witness.parked(),
+    posted: () => witness.posted(),
     mails: () => readMails(mailFile),
   };
   const shares = Math.ceil(total / ITEMS_PER_SHARE);

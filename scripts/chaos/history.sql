@@ -125,6 +125,19 @@ create trigger note_claim after insert or update or delete on public.thought_wor
 
 create index on chaos.thought_history (fence);
 
+-- What handlers write ------------------------------------------------------------------------------
+
+create table chaos.posting (item text not null);
+
+create function public.chaos_post(p_fence text, p_id uuid, p_item text) returns void
+  language plpgsql security definer set search_path = '' as $$
+begin
+  insert into chaos.posting values (p_item);
+  perform public.complete_with_result(p_fence, p_id);
+end $$;
+revoke all on function public.chaos_post from public, anon, authenticated;
+grant execute on function public.chaos_post to service_role;
+
 -- Both, by the names of those who enqueued them ------------------------------------------------------
 
 create view chaos.history as

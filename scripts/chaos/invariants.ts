@@ -133,6 +133,13 @@ export const ITEM_INVARIANTS: ItemInvariant[] = [
       isParked && entries.some(({ behaviour }) => behaviour !== "mails_without_key"),
   },
   {
+    key: "wrong_postings",
+    says:
+      "What a task writes with its completion is there once if it completed, and else not at all.",
+    isBrokenBy: ({ entries: [entry], posted }) =>
+      posted !== Number(entry?.behaviour === "posts" && entry.status === "completed"),
+  },
+  {
     key: "wrong_attempts",
     says: "Items fail for good when their attempts are used up, no sooner and no later.",
     isBrokenBy: (item, { maxLosses }) => hasWrongAttempts(item, maxLosses),

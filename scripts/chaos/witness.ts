@@ -26,6 +26,8 @@ export interface Witness {
   entries(share: Share): AsyncIterable<Entry[]>;
   /** The names of tasks whose effect a person must decide about. */
   parked(): Promise<string[]>;
+  /** The names of tasks by what they wrote into the database, each as often as it is there. */
+  posted(): Promise<string[]>;
   leave(): Promise<void>;
 }
 
@@ -66,6 +68,7 @@ export async function callWitness(stack: Stack): Promise<Witness> {
     history: (share) => readHistory(stack.databaseUrl, share),
     entries: (share) => readEntries(stack.databaseUrl, share),
     parked: () => read(findParked),
+    posted: () => read(findPosted),
     leave: () => connection.close(),
   };
 }
@@ -118,6 +121,11 @@ async function findParked(sql: Sql): Promise<string[]> {
     select l.payload ->> 'name' as name from dibs.effect e join dibs.log l on l.id = e.id
     where e.state = 'parked' order by l.id`;
   return rows.map(({ name }) => name);
+}
+
+async function findPosted(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ item: string }[]>`select item from chaos.posting`;
+  return rows.map(({ item }) => item);
 }
 
 /** In the log, since the statistics do not outlive an immediate stop. What is said of an error goes with it. */

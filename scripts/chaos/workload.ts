@@ -8,6 +8,7 @@ export type Behaviour =
   | "fails_once"
   | "always_fails"
   | "fails_permanently"
+  | "posts"
   | Mailing;
 
 /** Sends an email, through a provider that drops repeats of an idempotency key or one that does not. */
@@ -40,6 +41,8 @@ export interface Wave {
 /** The first of them is the one that drains know. */
 export const TASK_TYPES = ["chaos_import", "chaos_render", "chaos_notify"];
 export const MAIL_TYPE = "chaos_mail";
+/** Writes into the database, in the transaction that completes it. */
+export const POSTING_TYPE = "chaos_posting";
 export const WORK_TYPE = "chaos_reading";
 /** The worker loop claims thoughts with as many. */
 export const THOUGHT_ATTEMPTS = 5;
@@ -52,6 +55,7 @@ const SINGLES_PER_WAVE = 4;
 const LATE_PER_WAVE = 10;
 /** Of each hundred tasks. */
 const MAILS_PERCENT = 4;
+const POSTINGS_PERCENT = 2;
 
 /** The name under which the record and the history know an item. */
 export const nameOf = {
@@ -82,17 +86,25 @@ export function* makeWaves(
 
 function newTask(number: number, random: Random): NewTask {
   const name = `task-${number}`;
-  const mails = random.between(0, 100) < MAILS_PERCENT;
-  const behaviour = mails
-    ? random.pick<Mailing>(["mails_with_key", "mails_without_key"])
-    : newBehaviour(random, ["fails_once", "takes_long", "always_fails", "fails_permanently"]);
+  const { type, behaviour } = newKind(random);
   return {
-    type: mails ? MAIL_TYPE : random.pick(TASK_TYPES),
+    type,
     payload: { name, behaviour, canary: CANARY },
     priority: random.pick(PRIORITIES),
     max_attempts: behaviour === "always_fails" ? 2 : 5,
     ...number % 10 === 0 ? { unique_key: name } : {},
   };
+}
+
+function newKind(random: Random): { type: string; behaviour: Behaviour } {
+  const dice = random.between(0, 100);
+  if (dice < POSTINGS_PERCENT) return { type: POSTING_TYPE, behaviour: "posts" };
+  if (dice < POSTINGS_PERCENT + MAILS_PERCENT) {
+    const behaviour = random.pick<Mailing>(["mails_with_key", "mails_without_key"]);
+    return { type: MAIL_TYPE, behaviour };
+  }
+  const ways: Behaviour[] = ["fails_once", "takes_long", "always_fails", "fails_permanently"];
+  return { type: random.pick(TASK_TYPES), behaviour: newBehaviour(random, ways) };
 }
 
 /** None that always fails: the backoff before a fifth attempt would be longer than all the rest. */

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { FAULTS } from "../../scripts/chaos/faults/index.ts";
-import { INVARIANTS } from "../../scripts/chaos/invariants.ts";
 import { planFaults } from "../../scripts/chaos/schedule.ts";
+import { INVARIANTS } from "../../scripts/chaos/verdict.ts";
 import { runCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 
-const SMALL = ["--tasks", "800", "--workers", "6", "--faults", "8"];
+const SMALL = ["--tasks", "1000", "--workers", "8", "--faults", "16"];
 const chaos = (...args: string[]) => runCommand("scripts/chaos.ts", args);
 
 Deno.test("whatever goes wrong, nothing is lost, doubled or given to two, and nothing keeps running", async () => {
@@ -21,10 +21,16 @@ Deno.test("whatever goes wrong, nothing is lost, doubled or given to two, and no
   assert.deepEqual([verdict.ok, verdict.seed, verdict.tasks, verdict.thoughts], [
     true,
     8,
-    800,
-    160,
+    1000,
+    200,
   ]);
-  assert.equal(verdict.faults.total, 8);
+  assert.equal(verdict.faults, 16);
+  assert.deepEqual(
+    Object.keys(verdict.faults_by_kind).sort(),
+    FAULTS.map(({ name }) => name).sort(),
+  );
+  assert.equal(verdict.emails.mails_with_key.parked, 0);
+  assert.equal(verdict.emails.mails_without_key.parked, verdict.parked.length);
   assert.ok(verdict.executions >= verdict.tasks);
   assert.deepEqual(await processes(), []);
 });
@@ -43,7 +49,7 @@ Deno.test("a planted bug turns it red, and the result names what is broken and b
 
 Deno.test("interrupted in the middle it stops everything it started", async () => {
   const { child, output, ended, processes } = chaos("--seed", "1", "--json");
-  await eventually("workers at work", () => /\d of 24,000 ended/.test(output.stderr), 60);
+  await eventually("workers at work", () => /\d of 1,200,000 ended/.test(output.stderr), 60);
   child.kill("SIGINT");
   assert.equal(await ended, 130, output.stderr);
   assert.equal(output.stdout, "");
@@ -56,6 +62,8 @@ Deno.test("a seed gives the same faults again, of every kind before one comes tw
   assert.notDeepEqual(planned(1), planned(2));
   const kinds = new Set(planFaults(FAULTS.length, 3).map(({ fault }) => fault.name));
   assert.equal(kinds.size, FAULTS.length);
+  const kills = planFaults(1_140, 4).filter(({ fault }) => fault.name === "kill_worker").length;
+  assert.ok(kills >= 500, `${kills} kills`);
 });
 
 Deno.test("npm run chaos refuses what it does not know, and says what it does", async () => {

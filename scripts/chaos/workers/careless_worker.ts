@@ -108,7 +108,12 @@ async function workOff<I extends Item>(
 
 async function execute<I extends Item>(work: Work<I>, fence: string, item: I): Promise<Outcome> {
   const { id } = item;
-  const context = { fence, signal: new AbortController().signal, progress: () => {} };
+  const context = {
+    fence,
+    signal: new AbortController().signal,
+    progress: () => {},
+    commit: <T>(call: () => Promise<T>) => call(),
+  };
   return await work.run(item, context).then(
     () => ({ id, status: "succeeded" }),
     (thrown) => failureOf(id, thrown),

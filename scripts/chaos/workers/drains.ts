@@ -17,7 +17,7 @@ Object.assign(
   {
     run: (payload, context) =>
       recordExecution(
-        { item: nameOf.task({ payload }), attempt: context.attempt },
+        { item: nameOf.task({ payload }), attempt: context.attempt, fence: context.fence },
         recorder,
         () => run(payload, context),
       ),

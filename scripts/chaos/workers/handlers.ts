@@ -10,7 +10,9 @@ import {
   type Behaviour,
   MAIL_TYPE,
   type Mailing,
+  nameOf,
   type NewTask,
+  POSTING_TYPE,
   TASK_TYPES,
   WORK_TYPE,
 } from "../workload.ts";
@@ -37,9 +39,12 @@ export async function act(
 
 /** Handlers of every type, sending emails to this address. */
 export function taskHandlers(mailUrl: string): Map<string, TaskHandler> {
-  const act = TASK_TYPES.map((type) => taskHandler(type));
-  const mail = { ...taskHandler(MAIL_TYPE), run: mailTo(mailUrl) };
-  return new Map([...act, mail].map((handler) => [handler.type, handler]));
+  const handlers = [
+    ...TASK_TYPES.map((type) => taskHandler(type)),
+    { ...taskHandler(MAIL_TYPE), run: mailTo(mailUrl) },
+    { ...taskHandler(POSTING_TYPE), run: post },
+  ];
+  return new Map(handlers.map((handler) => [handler.type, handler]));
 }
 
 export function taskHandler(type: string): TaskHandler {
@@ -55,6 +60,11 @@ export const thoughtHandler: ThoughtHandler = {
   timeoutSeconds: TIMEOUT_SECONDS,
   run: (thought, context) => act(thought.content as Behaviour, context),
 };
+
+async function post(payload: unknown, context: HandlerContext): Promise<void> {
+  await act("works", context);
+  await context.commit("chaos_post", { p_item: nameOf.task({ payload }) });
+}
 
 function mailTo(url: string): TaskHandler["run"] {
   return async (payload, context) => {

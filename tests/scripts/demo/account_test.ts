@@ -21,6 +21,7 @@ const granted = (by: string, surface: "tasks" | "thoughts", items: string[]): En
   by,
   fence: "1",
   items,
+  limit: 1,
   asked: 0,
   leaseMs: 1000,
 });
