@@ -100,11 +100,10 @@ export const ITEM_INVARIANTS: ItemInvariant[] = [
   },
   {
     key: "completed_unexecuted",
-    says: "What has completed was executed, to its end, under the very grant that completed it.",
-    isBrokenBy: ({ history, executions }) =>
-      history.some(({ event, fence }) =>
-        event === "completed" && !executions.some((e) => e.succeeded && e.fence === fence)
-      ),
+    says:
+      "What has completed had been executed, to its end, under the very grant that completed it.",
+    isBrokenBy: (item) =>
+      item.history.some((event) => event.event === "completed" && !wasExecuted(item, event)),
   },
   {
     key: "unexplained_duplicates",
@@ -245,6 +244,14 @@ function acceptedInVain({ accepted, history }: Item): boolean {
   };
   return accepted.some(({ fence, ending }) =>
     !history.some((event) => event.fence === fence && KEPT_AS[ending].includes(event.event))
+  );
+}
+
+function wasExecuted({ executions, entries }: Item, { fence, at }: HistoryEvent): boolean {
+  // What writes in the transaction that completes it, does so before it ends.
+  const endsLater = entries.some(({ behaviour }) => behaviour === "posts");
+  return executions.some((e) =>
+    e.succeeded && e.fence === fence && (endsLater ? e.beganAt : e.endedAt!) <= at
   );
 }
 

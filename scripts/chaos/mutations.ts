@@ -52,7 +52,10 @@ export const MUTATIONS: Record<string, Mutation> = {
   },
   claim_more_than_asked: {
     says: "the limit is forgotten where a claim takes what it found",
-    replace: [["  if count > p_limit then", "  if false then"]],
+    replace: [
+      ["  if count > p_limit then", "  if false then"],
+      ["  while count > p_wanted loop", "  while false loop"],
+    ],
     ...KILLS,
   },
   clock_of_the_transaction: {

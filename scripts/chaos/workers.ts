@@ -59,7 +59,7 @@ const RIVALS: Kind = {
 /** From place to place, over and over. */
 const KINDS = [LOOP, LOOP_OVER_SQL, CARELESS, LOOP, LOOP_OVER_SQL];
 /** Few, and at work all the time: these places are theirs. */
-const PLACES_OF_RIVALS = [3, 11];
+const PLACES_OF_RIVALS = [3, 6];
 
 /** So many workers at a time; who falls is replaced. */
 export class Workers {

@@ -13,6 +13,7 @@ import { crookClock } from "./crooked_clock.ts";
 const RIVALS = 4;
 const MOST_IDS = 40;
 const PAUSE_MS = 30;
+const AROUND_END_MS = 8;
 const AFTER_FAILURE_MS = 300;
 const LONGEST_HOLD_MS = 1_500;
 const CALL_MS = 10_000;
@@ -56,8 +57,9 @@ async function turn(sql: Sql, me: string, thoughts: string[]): Promise<void> {
   const dice = Math.random();
   if (dice < 0.03) return await replace(sql, pick(thoughts));
   if (dice < 0.08) return await insertClaim(sql, me, pick(thoughts));
-  const won = await claim(sql, me, thoughts);
-  if (dice < 0.3) return; // It lets them expire.
+  const wanted = Array.from({ length: 1 + Math.random() * MOST_IDS }, () => pick(thoughts));
+  const won = await claim(sql, me, wanted);
+  if (dice < 0.3) return await returnAtTheEnd(sql, me, won);
   if (dice < 0.6) {
     await sql`select public.release_claims_for_worker(${CONTEST}, ${me})`;
     return;
@@ -71,12 +73,19 @@ async function turn(sql: Sql, me: string, thoughts: string[]): Promise<void> {
     where work_type = ${CONTEST} and thought_id = any (${won}) and status = 'succeeded'`;
 }
 
-async function claim(sql: Sql, me: string, thoughts: string[]): Promise<string[]> {
-  const wanted = Array.from({ length: 1 + Math.random() * MOST_IDS }, () => pick(thoughts));
+async function claim(sql: Sql, me: string, wanted: string[]): Promise<string[]> {
   const ids = [...wanted, crypto.randomUUID(), null];
   const won = await sql<{ id: string }[]>`
     select id from public.claim_thoughts(${ids}::uuid[], ${CONTEST}, ${me}, ${CONTEST_LEASE_SECONDS}) id`;
   return won.map(({ id }) => id);
+}
+
+/** Lets claims expire, and asks for them again at that very moment. */
+async function returnAtTheEnd(sql: Sql, me: string, won: string[]): Promise<void> {
+  if (won.length === 0 || stop.signal.aborted) return;
+  const end = performance.now() + CONTEST_LEASE_SECONDS * 1000;
+  await delay(CONTEST_LEASE_SECONDS * 1000 - AROUND_END_MS);
+  while (performance.now() < end + AROUND_END_MS) await claim(sql, me, won);
 }
 
 /** The claim goes with the thought. For other kinds of work it stays out of the way. */
