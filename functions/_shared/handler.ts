@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { issuesOf } from "./issues.ts";
 import type { Log } from "./log.ts";
 import type { GrantedThought } from "./schemas.ts";
-import type { OnceOptions } from "./once.ts";
+import type { EffectContext, OnceOptions } from "./once.ts";
 import { PermanentError } from "./worker/failure.ts";
 
 /** What a handler is given besides its work. */
@@ -23,7 +23,7 @@ export interface HandlerContext {
   /** An effect outside the database, done once however often this work is tried. */
   once<T>(
     key: string,
-    effect: (effect: { idempotencyKey: string }) => Promise<T>,
+    effect: (context: EffectContext) => Promise<T>,
     options?: OnceOptions,
   ): Promise<T>;
   /**

@@ -1,3 +1,4 @@
+import { fetchOnce } from "./fetch_once.ts";
 import type { Rpc } from "./rpc.ts";
 import { PermanentError } from "./worker/failure.ts";
 
@@ -11,11 +12,19 @@ export interface OnceOptions {
   keyHours?: number;
 }
 
+/** What an effect is given. */
+export interface EffectContext {
+  /** For the provider, which drops a repeat of it. */
+  idempotencyKey: string;
+  /** Sends a request at most once; the global one may repeat it when the connection breaks. */
+  fetch: typeof fetch;
+}
+
 /** Does an effect under the ledger's eyes: its key belongs to the work, not to the attempt. */
 export async function once<T>(
   rpc: Rpc,
   work: { fence: string; id: string; key: string },
-  effect: (effect: { idempotencyKey: string }) => Promise<T>,
+  effect: (context: EffectContext) => Promise<T>,
   { mode = "at_most_once", keyHours }: OnceOptions = {},
 ): Promise<T> {
   const named = { p_fence: work.fence, p_id: work.id, p_key: work.key };
@@ -31,7 +40,7 @@ export async function once<T>(
       `the effect ${work.key} is parked: an earlier attempt was cut off, so it may have happened; look at the other side, then call settle_effect`,
     );
   }
-  const result = await effect({ idempotencyKey: begun.idempotency_key });
+  const result = await effect({ idempotencyKey: begun.idempotency_key, fetch: fetchOnce });
   await rpc.call("effect_done", { ...named, p_result: result ?? null });
   return result;
 }

@@ -3,6 +3,7 @@ import type {
   TaskHandler,
   ThoughtHandler,
 } from "../../../functions/_shared/handler.ts";
+import type { EffectContext } from "../../../functions/_shared/once.ts";
 import { PermanentError } from "../../../functions/_shared/worker/failure.ts";
 import type { Item, RunContext, Work } from "../../../functions/_shared/worker/work.ts";
 import { type Recorder, write } from "../../record/record.ts";
@@ -73,7 +74,8 @@ function mailTo(url: string): TaskHandler["run"] {
     await act("works", context);
     await context.once(
       "mail",
-      ({ idempotencyKey }) => send(url, name, repeats ? idempotencyKey : null, context),
+      ({ idempotencyKey, fetch }) =>
+        send(url, name, repeats ? idempotencyKey : null, { ...context, fetch }),
       { mode: repeats ? "provider_key" : "at_most_once" },
     );
     // Between the effect and the report of it, a worker may fall as well.
@@ -81,15 +83,19 @@ function mailTo(url: string): TaskHandler["run"] {
   };
 }
 
-async function send(url: string, to: string, key: string | null, { signal }: HandlerContext) {
+async function send(
+  url: string,
+  to: string,
+  key: string | null,
+  { fetch, signal }: { fetch: EffectContext["fetch"]; signal: AbortSignal },
+) {
   const response = await fetch(url, {
     method: "POST",
     headers: {
       "content-type": "application/json",
       ...(key && { "idempotency-key": key }),
     },
-    // Deno's fetch may send a request anew whose reply was lost, unless its body can be read only once.
-    body: new Blob([JSON.stringify({ from: "chaos", to, subject: "One only", text: to })]).stream(),
+    body: JSON.stringify({ from: "chaos", to, subject: "One only", text: to }),
     signal: AbortSignal.any([signal, AbortSignal.timeout(MAIL_MS)]),
   });
   if (!response.ok) throw new Error(`the mail provider answered ${response.status}`);
