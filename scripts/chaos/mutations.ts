@@ -107,14 +107,17 @@ export const MUTATIONS: Record<string, Mutation> = {
     says: "a lease is deleted at once, and its outcome written by a later call, from a buffer",
     replace: [
       [
+        "      ('dibs.settings', 'select, update'),",
+        "      ('dibs.settings', 'select, update'), ('dibs.unwritten', 'select, insert, delete'),",
+      ],
+      [
         "create or replace function dibs.complete_lease(",
-        "create unlogged table if not exists dibs.unwritten (lease dibs.lease, ended_at timestamptz);\n" +
-        "grant select, insert, delete on dibs.unwritten to service_role;\n" +
+        "create unlogged table if not exists dibs.unwritten (lease dibs.lease);\n" +
         "create or replace function dibs.complete_lease(",
       ],
       [
         "  if v_lease.plain and lower(v_lease.held) >> 7",
-        "  if true then insert into dibs.unwritten values (v_lease, v_now);\n" +
+        "  if true then insert into dibs.unwritten values (v_lease);\n" +
         "  elsif v_lease.plain and lower(v_lease.held) >> 7",
       ],
       [
