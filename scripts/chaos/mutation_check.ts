@@ -36,13 +36,15 @@ export async function checkMutations(
   const began = Date.now();
   const broken: Record<string, string[]> = {};
   const waiting = Object.entries(mutations);
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+  const checks = Array.from({ length: AT_ONCE }, async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       const [name, mutation] = next;
       broken[name] = await invariantsBrokenBy(mutation, seed, signal);
       heard(name, broken[name]);
     }
-  }));
+  });
+  // All of them end before any error goes on: each cleans up after itself.
+  for (const { reason } of (await Promise.allSettled(checks)).filter(isRejected)) throw reason;
   const planted = Object.keys(broken).length;
   const detected = Object.values(broken).filter((keys) => keys.length > 0).length;
   const seconds = Math.round((Date.now() - began) / 1000);
@@ -58,6 +60,10 @@ async function invariantsBrokenBy(
   const plan = { ...planFor(mutation, seed), projectDir: project.dir };
   const { judge } = await experiment(plan, UNHEARD, signal);
   return judge.broken.map(({ key }) => key);
+}
+
+function isRejected(result: PromiseSettledResult<void>): result is PromiseRejectedResult {
+  return result.status === "rejected";
 }
 
 const UNHEARD: Narrator = { step: () => {}, fault: () => {}, progress: () => {} };
