@@ -20,8 +20,10 @@ interface Options {
   json?: boolean;
 }
 
-const FULL = { tasks: 1_000_000, workers: 64, faults: 1_140 };
-const QUICK = { tasks: 20_000, workers: 16, faults: 52 };
+type Size = Pick<Plan, "tasks" | "workers" | "faults"> & Partial<Plan>;
+
+const FULL: Size = { tasks: 1_000_000, workers: 64, faults: 1_140 };
+const QUICK: Size = { tasks: 20_000, workers: 16, faults: 52 };
 /** For so many tasks there is one thought. */
 const TASKS_PER_THOUGHT = 10;
 const TIMELINES = 2;
@@ -84,13 +86,12 @@ async function main(): Promise<number> {
 async function runOnce(): Promise<number> {
   const { seed, mutation } = options;
   await using project = mutation ? await mutatedProject(MUTATIONS[mutation]) : null;
-  const given = {
+  const given: Size & { seed: number } = {
     ...options.quick ? QUICK : FULL,
     ...mutation && planFor(MUTATIONS[mutation], seed),
     ...options,
   };
-  const { tasks, workers, faults } = given;
-  const thoughts = Math.ceil(tasks / TASKS_PER_THOUGHT);
+  const { tasks, workers, faults, thoughts = Math.ceil(tasks / TASKS_PER_THOUGHT) } = given;
   const plan: Plan = { ...given, thoughts, projectDir: project?.dir };
   const began = Date.now();
   screen.title(

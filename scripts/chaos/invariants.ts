@@ -248,11 +248,12 @@ function acceptedInVain({ accepted, history }: Item): boolean {
 }
 
 function wasExecuted({ executions, entries }: Item, { fence, at }: HistoryEvent): boolean {
-  // What writes in the transaction that completes it, does so before it ends.
-  const endsLater = entries.some(({ behaviour }) => behaviour === "posts");
-  return executions.some((e) =>
-    e.succeeded && e.fence === fence && (endsLater ? e.beganAt : e.endedAt!) <= at
-  );
+  const under = executions.filter((execution) => execution.fence === fence);
+  // What completes by a write of its own does so before it ends, and may be killed in between.
+  if (entries.some(({ behaviour }) => behaviour === "posts")) {
+    return under.some(({ beganAt }) => beganAt <= at);
+  }
+  return under.some(({ succeeded, endedAt }) => succeeded && endedAt! <= at);
 }
 
 /** In the order of the grants: who was granted an item first may come to it last. */

@@ -55,6 +55,8 @@ export const MUTATIONS: Record<string, Mutation> = {
     replace: [
       ["  if count > p_limit then", "  if false then"],
       ["  while count > p_wanted loop", "  while false loop"],
+      ["exit when v_wanted = 0;\n      end loop;", "exit when v_wanted <= 0;\n      end loop;"],
+      ["exit when v_wanted = 0;\n    end loop;", "exit when v_wanted <= 0;\n    end loop;"],
     ],
     ...KILLS,
   },
