@@ -93,8 +93,8 @@ create or replace function public.effect_done(p_fence text, p_id uuid, p_key tex
 declare
   v_fence bigint := dibs.parse_fence(p_fence);
 begin
-  -- No lease is asked for: that it happened is true, also when the lease was lost meanwhile. Only of a thought it is the
-  -- fence that tells which work type's it was.
+  -- Not fenced: that it happened is true, also when the lease was lost meanwhile. Only where the id is a thought's does
+  -- the fence tell which work on it this was.
   update dibs.effect set state = 'done', result = p_result, done_at = dibs.clock()
     where id = p_id and key = p_key and (work_type = '' or fence = v_fence) and state <> 'done';
   return found;

@@ -6,6 +6,8 @@ import {
   type HandlerContext,
   registryOf,
 } from "../../functions/_shared/handler.ts";
+import { commit } from "../../functions/_shared/commit.ts";
+import { ApiError } from "../../functions/_shared/errors.ts";
 import { once } from "../../functions/_shared/once.ts";
 import type { Rpc } from "../../functions/_shared/rpc.ts";
 import { chooseWork } from "../../functions/_shared/worker/choose.ts";
@@ -142,4 +144,35 @@ Deno.test("an effect that throws is not noted as done", async () => {
   const { rpc, calls } = ledger("go");
   await assert.rejects(once(rpc, effect, () => Promise.reject(new Error("down"))), /down/);
   assert.deepEqual(calls.map(([name]) => name), ["effect_begin"]);
+});
+
+/** A project where the function of a user is refused, though it may have been what completed the work. */
+function refusing(completed: boolean) {
+  const calls: [string, unknown][] = [];
+  const rpc = {
+    callYours: (name: string, args: unknown) => {
+      calls.push([name, args]);
+      return Promise.reject(new ApiError("conflict", "lost"));
+    },
+    call: (name: string, args: unknown) => {
+      calls.push([name, args]);
+      return Promise.resolve(completed);
+    },
+  } as unknown as Rpc;
+  return { calls, rpc };
+}
+const work = { fence: "7", id: "id", signal: new AbortController().signal };
+
+Deno.test("a commit that is refused because it was done before has succeeded", async () => {
+  const { rpc, calls } = refusing(true);
+  assert.equal(await commit(rpc, work, "write_letter", { p_text: "Hello" }), null);
+  assert.deepEqual(calls, [
+    ["write_letter", { p_text: "Hello", p_fence: "7", p_id: "id" }],
+    ["was_completed", { p_fence: "7", p_id: "id" }],
+  ]);
+});
+
+Deno.test("a commit that is refused and was not done fails with the refusal", async () => {
+  const { rpc } = refusing(false);
+  await assert.rejects(commit(rpc, work, "write_letter"), { code: "conflict", message: "lost" });
 });

@@ -71,6 +71,14 @@ Deno.test("a call that must not be doubled is sent once", async () => {
   });
 });
 
+Deno.test("a function of yours is repeated until it answers, and gives what it gave", async () => {
+  await withAnswers([busy, () => Response.json({ any: ["thing"] })], async (rpc, requests) => {
+    assert.deepEqual(await rpc.callYours("write_letter", { p_text: "x" }), { any: ["thing"] });
+    assert.equal(requests.length, 2);
+    assert.deepEqual(requests[1], { path: "/rest/v1/rpc/write_letter", body: { p_text: "x" } });
+  });
+});
+
 Deno.test("a refusal is not repeated", async () => {
   const refusal = () =>
     Response.json({ code: "PT400", message: "p_limit must be less" }, { status: 400 });

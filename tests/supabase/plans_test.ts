@@ -90,6 +90,14 @@ const HOT_CALLS: HotCalls = {
     const answer = await watch(() => settle(sql, first.fence, outcomes));
     assert.deepEqual(answer, { settled: 99, lost: [] });
   }],
+  "effect_begin": [A_FEW, async (sql, watch) => {
+    const [{ fence, id }] = await leaseTasks(sql);
+    await watch(() => sql`select effect_begin(${fence}, ${id}, 'mail')`);
+  }],
+  "complete_with_result": [A_FEW, async (sql, watch) => {
+    const [{ fence, id }] = await leaseTasks(sql);
+    await watch(() => sql`select complete_with_result(${fence}, ${id}, '1')`);
+  }],
   "renew_lease": [A_HUNDRED, async (sql, watch) => {
     const [{ fence, id }] = await leaseTasks(sql);
     assert.equal((await watch(() => renew(sql, fence, 60, { [id]: "half" }))).length, 100);

@@ -5,23 +5,21 @@ import { claimNamed, makeThoughts } from "./thoughts.ts";
 export type Surface = "tasks" | "thoughts";
 
 /** A table of a user's own, and a function that writes into it and completes the work it is for. */
-export const LETTERS = `
-create table public.letters (work uuid not null);
-alter table public.letters enable row level security;
-grant select, insert on public.letters to service_role;
-create function public.write_letter(p_fence text, p_id uuid, p_result jsonb default null) returns text
-  language plpgsql set search_path = '' as $$
-begin
-  perform public.assert_lease(p_fence, p_id);
-  insert into public.letters values (p_id);
-  perform public.complete_with_result(p_fence, p_id, p_result);
-  return 'written';
-end $$;
-revoke execute on function public.write_letter from public;
-grant execute on function public.write_letter to service_role;`;
-
 export async function makeLetters(sql: Sql): Promise<void> {
-  await sql.unsafe(LETTERS);
+  await sql.unsafe(`
+    create table public.letters (work uuid not null);
+    alter table public.letters enable row level security;
+    grant select, insert on public.letters to service_role;
+    create function public.write_letter(p_fence text, p_id uuid, p_letter text default null) returns text
+      language plpgsql set search_path = '' as $$
+    begin
+      perform public.assert_lease(p_fence, p_id);
+      insert into public.letters values (p_id);
+      perform public.complete_with_result(p_fence, p_id, p_letter::jsonb);
+      return 'written';
+    end $$;
+    revoke execute on function public.write_letter from public;
+    grant execute on function public.write_letter to service_role;`);
 }
 
 /** So many new tasks or thoughts, under one fresh lease of 60 s. */
@@ -41,7 +39,7 @@ export async function completeBy(
   id: string,
   result: unknown = null,
 ): Promise<void> {
-  await sql`select write_letter(${fence}, ${id}, ${sql.json(result as never)})`;
+  await sql`select write_letter(${fence}, ${id}, ${JSON.stringify(result)})`;
 }
 
 /** The work that letters were written for. */

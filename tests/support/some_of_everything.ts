@@ -21,9 +21,13 @@ async function workOnThoughts(sql: Sql): Promise<void> {
   await sql`select public.release_claims_for_worker('by id', 'worker')`;
   await sql`select public.claim_named_thoughts('by name', 'worker', ${ids.slice(0, 2)}::uuid[])`;
 
-  const [first, second] = await sql`
+  const [first, second, third] = await sql`
     select * from public.claim_next_thoughts('next', 'worker', 4, p_request_id => 'claim')`;
   await sql`select public.renew_lease(${first.fence})`;
+  await sql`select public.assert_lease(${first.fence})`;
+  await sql`select public.effect_begin(${first.fence}, ${third.thought_id}, 'mail')`;
+  await sql`select public.complete_with_result(${first.fence}, ${third.thought_id}, '{"fine": true}')`;
+  await sql`select public.was_completed(${first.fence}, ${third.thought_id})`;
   const outcomes = sql.json([
     { id: first.thought_id, status: "succeeded", metadata: { seen: true } },
     { id: second.thought_id, status: "failed", error: "broken", permanent: true },
@@ -41,11 +45,15 @@ async function workOnTasks(sql: Sql): Promise<void> {
   const items = Array.from({ length: 9 }, (_, n) => ({ type: "batch", unique_key: `${n}` }));
   const enqueued = await sql`select * from public.enqueue_tasks(${sql.json(items)}, 'enqueue')`;
 
-  const [done, failed, renewed] = await sql`
+  const [done, failed, renewed, completed] = await sql`
     select * from public.claim_tasks('worker', array['batch'], 5, p_request_id => 'claim tasks')`;
   await sql`select public.renew_lease(${done.fence}, 900, ${sql.json({ [renewed.id]: "half" })})`;
   await sql`select public.effect_begin(${done.fence}, ${renewed.id}, 'mail', 'at_most_once')`;
   await sql`select public.effect_done(${done.fence}, ${renewed.id}, 'mail', '{}')`;
+  await sql`select public.effect_begin(${done.fence}, ${failed.id}, 'mail')`;
+  await sql`select public.assert_lease(${done.fence}, ${completed.id})`;
+  await sql`select public.complete_with_result(${done.fence}, ${completed.id}, '{"fine": true}')`;
+  await sql`select public.was_completed(${done.fence}, ${completed.id})`;
   const outcomes = sql.json([
     { id: done.id, status: "succeeded", result: { fine: true } },
     { id: failed.id, status: "failed", error: "broken", permanent: true },
@@ -56,6 +64,9 @@ async function workOnTasks(sql: Sql): Promise<void> {
   await sql`select public.release_tasks_for_worker('worker')`;
 
   await sql`select public.cancel_tasks(${[enqueued[8].id]}::uuid[])`;
+  await sql`select * from public.parked_effects()`;
+  await sql`select public.settle_effect(${failed.id}, 'mail', false)`;
+  await sql`select public.cancel_tasks(${[failed.id]}::uuid[])`;
   await sql`select public.retry_tasks(${[failed.id]}::uuid[])`;
   await sql`select public.task_attempts(${failed.id})`;
   const [{ id }] = await sql`select * from public.claim_task()`;
