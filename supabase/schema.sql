@@ -602,6 +602,20 @@ begin
 end $function$;
 comment on function dibs.count_of(int8multirange) is 'How many tasks are in a set.';
 
+CREATE OR REPLACE FUNCTION dibs.define_view(p_name text, p_query text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  execute 'create view dibs.as_defined as ' || p_query;
+  if pg_get_viewdef(to_regclass(p_name)) is distinct from pg_get_viewdef('dibs.as_defined'::regclass) then
+    execute format('create or replace view %s with (security_invoker = true) as %s', p_name, p_query);
+  end if;
+  drop view dibs.as_defined;
+end $function$;
+comment on function dibs.define_view(text,text) is 'Make a view, or replace the one that is there where it says something else: replacing locks out its readers.';
+
 CREATE OR REPLACE FUNCTION dibs.delete_task()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -799,6 +813,17 @@ begin
     ) o);
 end $function$;
 comment on function dibs.ended(int8multirange,text[]) is 'The runs that ended in one of these ways and have a part of these tasks.';
+
+CREATE OR REPLACE FUNCTION dibs.fence_out()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  new.fence := nextval('dibs.fence');
+  return new;
+end $function$;
+comment on function dibs.fence_out() is 'A claim that a client takes over by an update of its own is another grant: whoever had it comes too late.';
 
 CREATE OR REPLACE FUNCTION dibs.fill_pool(p_work_type text, p_call_began timestamp with time zone)
  RETURNS boolean
@@ -2040,18 +2065,22 @@ CREATE OR REPLACE FUNCTION dibs.seal()
  SET search_path TO ''
 AS $function$
 declare
-  v_object regclass;
+  v_object record;
   v_grant record;
 begin
   revoke all on schema dibs from public, anon, authenticated, service_role;
   grant usage on schema dibs to service_role;
 
   for v_object in
-    select c.oid from pg_class c
+    select c.oid::regclass as name, c.relkind in ('r', 'p') and not c.relrowsecurity as unsecured
+    from pg_class c
     where c.relkind in ('r', 'p', 'v', 'S') and (c.relnamespace = 'dibs'::regnamespace
       or c.oid in (to_regclass('public.thought_work_claims'), to_regclass('public.tasks')))
   loop
-    execute format('revoke all on %s from public, anon, authenticated, service_role', v_object);
+    execute format('revoke all on %s from public, anon, authenticated, service_role', v_object.name);
+    if v_object.unsecured then
+      execute format('alter table %s enable row level security', v_object.name);
+    end if;
   end loop;
 
   for v_grant in
@@ -2733,6 +2762,12 @@ begin
 
   if old.status in ('pending', 'processing') then
     perform dibs.one_at_a_time(p_single => true);
+    if old.status = 'processing' then
+      -- It means the grant it saw, such as one that looks stuck; by now somebody else may have been granted the task.
+      perform from dibs.lease
+        where held @> v_task and started_at = old.started_at and worker_id = old.worker_id for update;
+      if not found then return null; end if;
+    end if;
     v_task := dibs.withdraw(v_task);
   elsif new.status = 'pending' then
     v_task := dibs.revive(v_task, array[old.status]);
@@ -2760,7 +2795,7 @@ begin
   return new;
 end $function$;
 comment on function dibs.update_task() is 'An update of public.tasks settles or resets a task by hand, whoever holds it: what its worker reports later is
-refused as lost.';
+refused as lost. A grant made after the update looked is left alone, and the update is of no row.';
 
 CREATE OR REPLACE FUNCTION dibs.wake(p_run_at timestamp with time zone)
  RETURNS void
@@ -2863,6 +2898,7 @@ CREATE OR REPLACE FUNCTION dibs.write_claims(p_ids uuid[], p_work_type text, p_w
 AS $function$
 declare
   v_fence bigint := nextval('dibs.fence');  -- only now that all is locked: larger than any before
+  v_began timestamptz := dibs.clock();
 begin
   -- Looked at again, for what was claimed and committed just before it was locked. The clock is read in the same
   -- statement, so that no lease begins before the one it sees the end of has ended.
@@ -2881,8 +2917,14 @@ begin
   order by wanted.id
   -- Clients that insert claims themselves ask nobody.
   on conflict (thought_id, work_type) do nothing;
-  if found then return v_fence; end if;
-  return null;
+  if not found then return null; end if;
+  if dibs.clock() > v_began + p_seconds * interval '0.05 s' then
+    -- It waited for one of those. Nobody may get a lease that is half over, or dead.
+    update public.thought_work_claims c
+    set ttl_expires_at = dibs.clock() + p_seconds * interval '1 s'
+    where c.fence = v_fence;
+  end if;
+  return v_fence;
 end $function$;
 comment on function dibs.write_claims(uuid[],text,text,integer,integer) is 'Write the claims of one grant, on thoughts that lock_claimable gave. Returns its fence, null when none is left.';
 
@@ -4002,6 +4044,7 @@ Errors: PT400 for bad input.';
 CREATE TRIGGER delete_task INSTEAD OF DELETE ON public.tasks FOR EACH ROW EXECUTE FUNCTION dibs.delete_task();
 CREATE TRIGGER insert_task INSTEAD OF INSERT ON public.tasks FOR EACH ROW EXECUTE FUNCTION dibs.insert_task();
 CREATE TRIGGER update_task INSTEAD OF UPDATE ON public.tasks FOR EACH ROW EXECUTE FUNCTION dibs.update_task();
+CREATE TRIGGER fence_out BEFORE UPDATE OF worker_id, claimed_at ON public.thought_work_claims FOR EACH ROW WHEN (((new.fence = old.fence) AND ((new.worker_id IS DISTINCT FROM old.worker_id) OR (new.claimed_at IS DISTINCT FROM old.claimed_at)))) EXECUTE FUNCTION dibs.fence_out();
 CREATE TRIGGER pool_freed_thoughts AFTER DELETE ON public.thought_work_claims REFERENCING OLD TABLE AS freed FOR EACH STATEMENT EXECUTE FUNCTION dibs.pool_freed_thoughts();
 
 -- Grants ------------------------------------------------------------------------------------------
@@ -4107,12 +4150,14 @@ grant execute on function
   dibs.clock(),
   dibs.complete_lease(text),
   dibs.count_of(int8multirange),
+  dibs.define_view(text,text),
   dibs.delete_task(),
   dibs.due_lanes(text[],boolean),
   dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]),
   dibs.end_claims(bigint,uuid[],text[],text[],boolean[]),
   dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone),
   dibs.ended(int8multirange,text[]),
+  dibs.fence_out(),
   dibs.fill_pool(text,timestamp with time zone),
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),

@@ -1,6 +1,10 @@
 -- Dibs keeps its internals in one schema that the API does not expose. What other programs may
 -- call stands in `public`; who may call it is said once, in the next migration.
 
+-- So begins every migration. Whoever wants a table that a migration waits for waits behind it; so it gives
+-- up soon, having changed nothing, and is to be pushed again when nobody keeps the table for long.
+set local lock_timeout = '3s';
+
 -- Refused before anything is changed: Dibs would close somebody else's table to the API.
 do $$
 begin
@@ -16,6 +20,24 @@ end $$;
 create schema if not exists dibs;
 comment on schema dibs is
   'Internals of Dibs. Not an interface: call the functions in public instead.';
+
+-- Applying again -----------------------------------------------------------------------------------
+-- What is there already is left alone, also where SQL could say so shorter: `create index if not exists`, for
+-- one, locks the table before it looks, and workers would wait for that.
+
+create or replace function dibs.define_view(p_name text, p_query text) returns void
+  language plpgsql set search_path = '' as $$
+begin
+  execute 'create view dibs.as_defined as ' || p_query;
+  if pg_get_viewdef(to_regclass(p_name)) is distinct from pg_get_viewdef('dibs.as_defined'::regclass) then
+    execute format('create or replace view %s with (security_invoker = true) as %s', p_name, p_query);
+  end if;
+  drop view dibs.as_defined;
+end $$;
+comment on function dibs.define_view(text, text) is
+  'Make a view, or replace the one that is there where it says something else: replacing locks out its readers.';
+
+-- Fences -------------------------------------------------------------------------------------------
 
 -- One sequence for both surfaces, so that a fence means one grant and nothing else, anywhere.
 create sequence if not exists dibs.fence;
@@ -111,8 +133,12 @@ create table if not exists dibs.request (
 );
 comment on table dibs.request is
   'What was answered to a request id, so that a caller who lost the reply can ask again and get the same.';
-alter table dibs.request enable row level security;
-create index if not exists request_made_at_for_pruning on dibs.request (made_at);
+do $$
+begin
+  if to_regclass('dibs.request_made_at_for_pruning') is null then
+    create index request_made_at_for_pruning on dibs.request (made_at);
+  end if;
+end $$;
 
 create or replace function dibs.recall(p_verb text, p_request_id text) returns jsonb
   language plpgsql set search_path = '' as $$
@@ -157,5 +183,5 @@ create table if not exists dibs.settings (
   dispatch_work_types text[] not null default '{}'
 );
 comment on table dibs.settings is 'One row of settings; change it with an update.';
-alter table dibs.settings enable row level security;
-insert into dibs.settings default values on conflict do nothing;
+-- Not "on conflict": that would wait for whoever is changing a setting this moment.
+insert into dibs.settings (only_row) select true where not exists (select from dibs.settings);

@@ -1,24 +1,30 @@
 -- Who may do what: the service role, and nobody else. Said once, here.
 --
 -- A new Supabase project grants nothing to the service role, an older one everything to anon, and both
--- let PUBLIC execute every new function. So each migration ends with dibs.seal(), which first takes
--- everything from everybody and then grants line by line.
+-- let PUBLIC execute every new function. So each migration ends with dibs.seal(), which secures every
+-- table, takes everything from everybody, and then grants line by line.
+
+set local lock_timeout = '3s';
 
 create or replace function dibs.seal() returns void
   language plpgsql set search_path = '' as $$
 declare
-  v_object regclass;
+  v_object record;
   v_grant record;
 begin
   revoke all on schema dibs from public, anon, authenticated, service_role;
   grant usage on schema dibs to service_role;
 
   for v_object in
-    select c.oid from pg_class c
+    select c.oid::regclass as name, c.relkind in ('r', 'p') and not c.relrowsecurity as unsecured
+    from pg_class c
     where c.relkind in ('r', 'p', 'v', 'S') and (c.relnamespace = 'dibs'::regnamespace
       or c.oid in (to_regclass('public.thought_work_claims'), to_regclass('public.tasks')))
   loop
-    execute format('revoke all on %s from public, anon, authenticated, service_role', v_object);
+    execute format('revoke all on %s from public, anon, authenticated, service_role', v_object.name);
+    if v_object.unsecured then
+      execute format('alter table %s enable row level security', v_object.name);
+    end if;
   end loop;
 
   for v_grant in

@@ -1,6 +1,8 @@
 -- What a worker reports about the things it was granted reads the same for thoughts and for tasks,
 -- so it is read, and refused, in one place.
 
+set local lock_timeout = '3s';
+
 create or replace function dibs.read_outcomes(p_outcomes jsonb)
   returns table (ord int, id uuid, status text, error text, result jsonb, metadata jsonb, permanent boolean)
   language plpgsql immutable set search_path = '' as $$

@@ -1,6 +1,8 @@
 -- The thoughts are not Dibs's own: where a project has them, they stay as they are. A project that
 -- has none gets the table here, so that claims have something to point at.
 
+set local lock_timeout = '3s';
+
 do $$
 declare
   v_vector text;

@@ -8,6 +8,8 @@
 --   x = any (array[o.x])     the same for the table that a statement changes: it cannot come first;
 --   order by uuid_send(id)   is the order of ids, by a sort and not by walking along a whole index.
 
+set local lock_timeout = '3s';
+
 create table if not exists public.thought_work_claims (
   thought_id uuid not null references public.thoughts (id) on delete cascade,
   work_type text not null,
@@ -20,21 +22,32 @@ create table if not exists public.thought_work_claims (
   primary key (thought_id, work_type)
 );
 -- Apart, so that a table that clients brought along gets them too.
-alter table public.thought_work_claims
-  add column if not exists fence bigint not null default nextval('dibs.fence'),
-  add column if not exists finished_at timestamptz,
-  add column if not exists max_attempts int,
-  add column if not exists retry_at timestamptz;
-alter table public.thought_work_claims enable row level security;
-
-create index if not exists idx_twc_status_ttl
-  on public.thought_work_claims (work_type, status, ttl_expires_at);
-create index if not exists idx_twc_worker
-  on public.thought_work_claims (worker_id) where status = 'claimed';
-create index if not exists idx_twc_fence
-  on public.thought_work_claims (fence);
-create index if not exists idx_twc_retry
-  on public.thought_work_claims (work_type, retry_at) where retry_at is not null;
+do $$
+begin
+  if 4 > (
+    select count(*) from pg_attribute
+    where attrelid = 'public.thought_work_claims'::regclass
+      and attname in ('fence', 'finished_at', 'max_attempts', 'retry_at')
+  ) then
+    alter table public.thought_work_claims
+      add column if not exists fence bigint not null default nextval('dibs.fence'),
+      add column if not exists finished_at timestamptz,
+      add column if not exists max_attempts int,
+      add column if not exists retry_at timestamptz;
+  end if;
+  if to_regclass('public.idx_twc_status_ttl') is null then
+    create index idx_twc_status_ttl on public.thought_work_claims (work_type, status, ttl_expires_at);
+  end if;
+  if to_regclass('public.idx_twc_worker') is null then
+    create index idx_twc_worker on public.thought_work_claims (worker_id) where status = 'claimed';
+  end if;
+  if to_regclass('public.idx_twc_fence') is null then
+    create index idx_twc_fence on public.thought_work_claims (fence);
+  end if;
+  if to_regclass('public.idx_twc_retry') is null then
+    create index idx_twc_retry on public.thought_work_claims (work_type, retry_at) where retry_at is not null;
+  end if;
+end $$;
 
 comment on table public.thought_work_claims is
   'A row: a worker holds a thought for one kind of work (claimed), or is done with it (succeeded, failed). A
@@ -252,10 +265,16 @@ end $$;
 comment on function dibs.fence_out() is
   'A claim that a client takes over by an update of its own is another grant: whoever had it comes too late.';
 
-create or replace trigger fence_out
-  before update of worker_id, claimed_at on public.thought_work_claims
-  for each row
-  when (new.fence = old.fence and (new.worker_id, new.claimed_at) is distinct from (old.worker_id, old.claimed_at))
-  execute function dibs.fence_out();
+do $$
+begin
+  if not exists (
+    select from pg_trigger where tgrelid = 'public.thought_work_claims'::regclass and tgname = 'fence_out') then
+    create trigger fence_out
+      before update of worker_id, claimed_at on public.thought_work_claims
+      for each row
+      when (new.fence = old.fence and (new.worker_id, new.claimed_at) is distinct from (old.worker_id, old.claimed_at))
+      execute function dibs.fence_out();
+  end if;
+end $$;
 
 select dibs.seal();

@@ -5,6 +5,8 @@
 -- The pool is only a guess. Whatever is taken from it goes through lock_claimable, so a thought that
 -- stands in it twice, or is long claimed, or gone, does no harm. What is missing, the next pass finds.
 
+set local lock_timeout = '3s';
+
 create table if not exists dibs.thought_run (
   work_type text not null,
   -- Claimers look at what the latest searches found only, so that dead entries of earlier ones, which an
@@ -16,7 +18,6 @@ create table if not exists dibs.thought_run (
   ids uuid[] not null,
   primary key (work_type, fill, place)
 );
-alter table dibs.thought_run enable row level security;
 comment on table dibs.thought_run is
   'The pool: up to 100 thoughts a row that had no claim when they were put in. Rows are inserted and deleted,
 never updated.';
@@ -29,7 +30,6 @@ create table if not exists dibs.thought_pass (
   cost interval not null default '0',
   fill bigint not null default 0
 );
-alter table dibs.thought_pass enable row level security;
 comment on table dibs.thought_pass is
   'How far the search for unclaimed thoughts has come, in the order of their ids; a row for each work type that
 uses the pool. fill: how many searches found some. Updated in place, once for ten thousand thoughts.';
@@ -262,9 +262,14 @@ comment on function dibs.pool_freed_thoughts() is
   'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because deleting
 a thought deletes its claims, and who may do that need not have rights in Dibs.';
 
-create or replace trigger pool_freed_thoughts
-  after delete on public.thought_work_claims
-  referencing old table as freed
-  for each statement execute function dibs.pool_freed_thoughts();
+do $$
+begin
+  if not exists (select from pg_trigger where tgname = 'pool_freed_thoughts') then
+    create trigger pool_freed_thoughts
+      after delete on public.thought_work_claims
+      referencing old table as freed
+      for each statement execute function dibs.pool_freed_thoughts();
+  end if;
+end $$;
 
 select dibs.seal();

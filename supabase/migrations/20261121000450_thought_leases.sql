@@ -1,5 +1,7 @@
 -- Claims with a fence: what a claim call grants is one lease, renewed and settled by its fence.
 
+set local lock_timeout = '3s';
+
 -- Claiming -----------------------------------------------------------------------------------------
 
 create or replace function public.claim_named_thoughts(

@@ -15,6 +15,8 @@
 --
 -- The functions are in plpgsql also where SQL would do: it plans once a session, SQL at every call.
 
+set local lock_timeout = '3s';
+
 -- Numbers and ids ----------------------------------------------------------------------------------
 -- A run never crosses a page of 128 numbers, so "which run is task n in" is a lookup by page.
 -- A single task takes the next number, so that singles become neighbours when claimed together;
@@ -47,7 +49,6 @@ create table if not exists dibs.id_seed (
 comment on table dibs.id_seed is
   'The salt of a task''s id is hashint8extended(number, seed): no two projects have the same ids, nobody can guess
 one, and from a number its id can be told. Drawn once; a change would hide every task there is.';
-alter table dibs.id_seed enable row level security;
 insert into dibs.id_seed default values on conflict do nothing;
 
 create or replace function dibs.runs_of(p_tasks int8multirange) returns setof int8multirange
@@ -78,7 +79,6 @@ create table if not exists dibs.log (
   unique_key text
 );
 comment on table dibs.log is 'Every task as it was enqueued; written once.';
-alter table dibs.log enable row level security;
 
 create or replace function dibs.log_of(p_tasks int8multirange) returns setof dibs.log
   language plpgsql stable set search_path = '' as $$
@@ -111,10 +111,18 @@ create table if not exists dibs.ready (
 comment on table dibs.ready is
   'Runs that wait, each in the lane of its type and priority; inserted and deleted only. plain: none of its tasks
 has a history or a unique key, so that whoever moves it need not look for any.';
-alter table dibs.ready enable row level security;
-create index if not exists ready_in_claim_order on dibs.ready (priority, run_at, lower(run));
-create index if not exists ready_in_claim_order_by_type on dibs.ready (type, priority, run_at, lower(run));
-create index if not exists ready_by_page on dibs.ready ((lower(run) >> 7));
+do $$
+begin
+  if to_regclass('dibs.ready_in_claim_order') is null then
+    create index ready_in_claim_order on dibs.ready (priority, run_at, lower(run));
+  end if;
+  if to_regclass('dibs.ready_in_claim_order_by_type') is null then
+    create index ready_in_claim_order_by_type on dibs.ready (type, priority, run_at, lower(run));
+  end if;
+  if to_regclass('dibs.ready_by_page') is null then
+    create index ready_by_page on dibs.ready ((lower(run) >> 7));
+  end if;
+end $$;
 
 create table if not exists dibs.lease (
   fence bigint primary key default nextval('dibs.fence'),
@@ -126,7 +134,6 @@ create table if not exists dibs.lease (
 );
 comment on table dibs.lease is
   'One row per claim call that was granted something: the tasks it still holds, until when.';
-alter table dibs.lease enable row level security;
 
 create table if not exists dibs.outcome (
   run int8multirange not null,
@@ -139,9 +146,15 @@ create table if not exists dibs.outcome (
 comment on table dibs.outcome is
   'Runs that ended alike: completed, failed or cancelled. No check holds it to these, since every insert would compile
 the check anew. No fence: ended by a person or an update of public.tasks.';
-alter table dibs.outcome enable row level security;
-create index if not exists outcome_by_page on dibs.outcome ((lower(run) >> 7));
-create index if not exists outcome_that_went_wrong on dibs.outcome (status, completed_at) where status <> 'completed';
+do $$
+begin
+  if to_regclass('dibs.outcome_by_page') is null then
+    create index outcome_by_page on dibs.outcome ((lower(run) >> 7));
+  end if;
+  if to_regclass('dibs.outcome_that_went_wrong') is null then
+    create index outcome_that_went_wrong on dibs.outcome (status, completed_at) where status <> 'completed';
+  end if;
+end $$;
 
 -- What few tasks have ------------------------------------------------------------------------------
 
@@ -159,14 +172,12 @@ create table if not exists dibs.attempt (
 comment on table dibs.attempt is
   'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried: from here on
 counting starts anew.';
-alter table dibs.attempt enable row level security;
 
 create table if not exists dibs.result (
   task bigint primary key,
   result jsonb not null
 );
 comment on table dibs.result is 'What completed tasks came to, where their handler said.';
-alter table dibs.result enable row level security;
 
 create table if not exists dibs.progress (
   task bigint primary key,
@@ -174,7 +185,6 @@ create table if not exists dibs.progress (
   reported_at timestamptz not null
 );
 comment on table dibs.progress is 'How far running tasks have come, as their worker last said.';
-alter table dibs.progress enable row level security;
 
 create table if not exists dibs.unique_key (
   type text not null,
@@ -184,8 +194,12 @@ create table if not exists dibs.unique_key (
 );
 comment on table dibs.unique_key is
   'Keys of tasks that have not ended; a second task of the same type and key is not enqueued.';
-alter table dibs.unique_key enable row level security;
-create index if not exists unique_key_by_task on dibs.unique_key (task);
+do $$
+begin
+  if to_regclass('dibs.unique_key_by_task') is null then
+    create index unique_key_by_task on dibs.unique_key (task);
+  end if;
+end $$;
 
 -- Where claims begin to look -----------------------------------------------------------------------
 
@@ -196,7 +210,6 @@ create table if not exists dibs.lane (
 );
 comment on table dibs.lane is
   'Types and priorities that ever had a task. The type '''' stands for all: the lane of claims that name no type.';
-alter table dibs.lane enable row level security;
 insert into dibs.lane values ('', 0) on conflict do nothing;
 
 create table if not exists dibs.hint (
@@ -215,10 +228,14 @@ comment on table dibs.hint is
   'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it; how
 long its runs are; and when to look from its start again, since what was committed late lies before.
 Inserted, never updated; never trusted.';
-alter table dibs.hint enable row level security;
-create index if not exists hint_newest on dibs.hint (type, priority, made_at desc);
+do $$
+begin
+  if to_regclass('dibs.hint_newest') is null then
+    create index hint_newest on dibs.hint (type, priority, made_at desc);
+  end if;
+end $$;
 
-create or replace view dibs.hinted_lane with (security_invoker = true) as
+select dibs.define_view('dibs.hinted_lane', $$
 select l.type, l.priority, coalesce(h.made_at, '-infinity') as made_at,
   coalesce(h.begin_run_at, '-infinity') as begin_run_at, coalesce(h.begin_task, 0) as begin_task,
   coalesce(h.seen_run_at, '-infinity') as seen_run_at, coalesce(h.seen_task, 0) as seen_task,
@@ -227,7 +244,8 @@ select l.type, l.priority, coalesce(h.made_at, '-infinity') as made_at,
 from dibs.lane l
 left join lateral (
   select * from dibs.hint h where h.type = l.type and h.priority = l.priority order by h.made_at desc limit 1
-) h on true;
+) h on true
+$$);
 comment on view dibs.hinted_lane is 'Lanes, each with its newest hint.';
 
 select dibs.seal();

@@ -1,5 +1,7 @@
 -- Enqueueing: into the log, and as runs into ready.
 
+set local lock_timeout = '3s';
+
 create or replace function public.create_task(
     p_type text, p_payload jsonb default '{}', p_priority int default 0, p_run_at timestamptz default null,
     p_max_attempts int default 5, p_unique_key text default null) returns uuid

@@ -1,5 +1,7 @@
 -- Claiming tasks: delete runs from ready, put them into a lease.
 
+set local lock_timeout = '3s';
+
 create or replace function public.claim_tasks(
     p_worker_id text, p_types text[] default null, p_limit int default 1, p_lease_seconds int default 900,
     p_request_id text default null)

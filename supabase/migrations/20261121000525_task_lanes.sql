@@ -1,5 +1,7 @@
 -- Taking tasks out of ready, lane by lane.
 
+set local lock_timeout = '3s';
+
 create or replace function dibs.take_first_run(
     p_type text, p_limit int, out tasks int8multirange, out plain boolean, out at timestamptz, out count int)
   -- No bitmap, which would have to be sorted by priority: the index of lanes is in that order.

@@ -1,5 +1,7 @@
 -- Settling: what a lease held becomes outcomes, waits again, or goes back untouched.
 
+set local lock_timeout = '3s';
+
 create or replace function dibs.complete_lease(p_fence text) returns int
   language plpgsql set search_path = '' as $$
 declare

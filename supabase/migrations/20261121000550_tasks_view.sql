@@ -1,5 +1,7 @@
 -- public.tasks: one row per task, to read and to write as if it were a table.
 
+set local lock_timeout = '3s';
+
 create or replace function dibs.tasks_in(p_tasks int8multirange) returns setof bigint
   language plpgsql immutable parallel safe rows 10 set search_path = '' as $$
 begin
@@ -9,7 +11,7 @@ comment on function dibs.tasks_in(int8multirange) is
   'The numbers of the tasks in a run or a lease. The planner takes it for ten, which is between a single and a full
 run.';
 
-create or replace view public.tasks with (security_invoker = true) as
+select dibs.define_view('public.tasks', $$
 select t.id, t.type, t.payload, t.status, t.created_at, t.started_at, t.completed_at,
   case when t.status <> 'completed' then (
     select a.error from dibs.attempt a where a.task = t.task order by a.n desc limit 1) end as error,
@@ -41,7 +43,8 @@ from (
   left join dibs.log l
     on l.id = dibs.id_of(task, hashint8extended(task, (select seed from dibs.id_seed)))
       and dibs.task_of(l.id) >> 7 = lower(o.run) >> 7
-) t;
+) t
+$$);
 comment on view public.tasks is
   'Every task with its status: pending, processing, completed, failed or cancelled. Insert type and payload to
 enqueue; update status to settle or reset by hand; delete to forget. Workers claim with claim_tasks and settle
@@ -151,12 +154,17 @@ begin
 end $$;
 comment on function dibs.delete_task() is 'A delete from public.tasks forgets a task, its history included.';
 
-create or replace trigger insert_task instead of insert on public.tasks
-  for each row execute function dibs.insert_task();
-create or replace trigger update_task instead of update on public.tasks
-  for each row execute function dibs.update_task();
-create or replace trigger delete_task instead of delete on public.tasks
-  for each row execute function dibs.delete_task();
+do $$
+begin
+  if not exists (select from pg_trigger where tgrelid = 'public.tasks'::regclass) then
+    create trigger insert_task instead of insert on public.tasks
+      for each row execute function dibs.insert_task();
+    create trigger update_task instead of update on public.tasks
+      for each row execute function dibs.update_task();
+    create trigger delete_task instead of delete on public.tasks
+      for each row execute function dibs.delete_task();
+  end if;
+end $$;
 
 create or replace function public.claim_task() returns setof public.tasks
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan

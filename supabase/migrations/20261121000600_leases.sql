@@ -1,6 +1,8 @@
 -- What a worker does with a lease, whether it holds tasks or thoughts: renew it, settle it, and in
 -- the same call claim the next.
 
+set local lock_timeout = '3s';
+
 create or replace function public.renew_lease(
     p_fence text, p_lease_seconds int default 900, p_progress jsonb default null) returns setof uuid
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan

@@ -1,6 +1,8 @@
 -- Writes of your own that count only if the lease does. Your SQL function calls these, so they are part of
 -- its transaction: its writes are committed under a lease that lives, and with the completion, or not at all.
 
+set local lock_timeout = '3s';
+
 create or replace function public.assert_lease(p_fence text, p_id uuid default null) returns void
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$

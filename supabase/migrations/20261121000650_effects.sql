@@ -1,6 +1,8 @@
 -- The effect ledger: what a handler does outside the database (an email, a payment) is noted before and
 -- after, under a key of the work and the effect, never of the attempt. So the attempt after a crash knows.
 
+set local lock_timeout = '3s';
+
 create table if not exists dibs.effect (
   id uuid not null,
   key text not null,
@@ -21,9 +23,13 @@ create table if not exists dibs.effect (
 comment on table dibs.effect is
   'Effects outside the database, by task or thought. fence: the grant that began it. parked: an attempt found it begun
 by an earlier one, and nobody knows whether it happened; not_done: a person knows that it did not.';
-alter table dibs.effect enable row level security;
-create index if not exists effect_by_thought on dibs.effect (thought_id) where thought_id is not null;
-create index if not exists effect_open on dibs.effect (begun_at) where state in ('begun', 'parked');
+do $$
+begin
+  if to_regclass('dibs.effect_by_thought') is null then
+    create index effect_by_thought on dibs.effect (thought_id) where thought_id is not null;
+    create index effect_open on dibs.effect (begun_at) where state in ('begun', 'parked');
+  end if;
+end $$;
 
 create or replace function public.effect_begin(
     p_fence text, p_id uuid, p_key text, p_mode text default 'at_most_once', p_key_hours int default 23,

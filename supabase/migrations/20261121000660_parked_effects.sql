@@ -1,7 +1,9 @@
 -- Effects of which nobody knows whether they happened. A person who asks the other side, or a program
 -- that does, settles them, and the work goes on.
 
-create or replace view dibs.effect_in_doubt with (security_invoker = true) as
+set local lock_timeout = '3s';
+
+select dibs.define_view('dibs.effect_in_doubt', $$
 select e.*
 from dibs.effect e
 where e.state in ('begun', 'parked') and (e.state = 'parked'
@@ -10,7 +12,8 @@ where e.state in ('begun', 'parked') and (e.state = 'parked'
     and not exists (select from dibs.lease l where l.fence = e.fence and l.held @> dibs.task_of(e.id))
     and not exists (
       select from public.thought_work_claims c
-      where c.thought_id = e.id and c.work_type = e.work_type and c.fence = e.fence and c.status = 'claimed'));
+      where c.thought_id = e.id and c.work_type = e.work_type and c.fence = e.fence and c.status = 'claimed'))
+$$);
 comment on view dibs.effect_in_doubt is
   'Effects that may have happened: parked, or begun by an attempt that is over and that nobody has followed yet.';
 

@@ -2,6 +2,8 @@
 --
 -- A call may be lost, late or doubled. Nothing depends on it: every tick looks at the tables anew.
 
+set local lock_timeout = '3s';
+
 create table if not exists dibs.dispatch (
   id bigint generated always as identity primary key,
   reason text not null constraint reason_is_known check (reason in ('tick', 'wake', 'call')),
@@ -15,8 +17,12 @@ create table if not exists dibs.dispatch (
 comment on table dibs.dispatch is
   'Every call to the dispatch function: why it was made, what became of it, how many drains it planned. planned_at
 null: no answer came yet.';
-alter table dibs.dispatch enable row level security;
-create index if not exists dispatch_made_at on dibs.dispatch (made_at desc);
+do $$
+begin
+  if to_regclass('dibs.dispatch_made_at') is null then
+    create index dispatch_made_at on dibs.dispatch (made_at desc);
+  end if;
+end $$;
 
 -- What cron runs -----------------------------------------------------------------------------------
 

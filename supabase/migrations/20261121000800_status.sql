@@ -1,5 +1,7 @@
 -- What is going on, in one answer.
 
+set local lock_timeout = '3s';
+
 create or replace function public.dibs_status() returns jsonb
   language plpgsql stable set search_path = '' as $$
 declare

@@ -5,21 +5,37 @@ import { contents } from "../support/contents.ts";
 import { freshDatabase } from "../support/database.ts";
 import { grantsOf } from "../support/grants.ts";
 import { applyMigrations, listMigrations } from "../../scripts/stack/migrations.ts";
+import { OLDER_CLIENT } from "../support/older_client.ts";
 import { supabaseCli } from "../support/supabase_cli.ts";
 import { someOfEverything } from "../support/some_of_everything.ts";
+import { claimNamed, makeThoughts, release, WORK } from "../support/thoughts.ts";
 
 Deno.test("a migration's name is its time and its subject, and no two share either", async () => {
   const parts = (await listMigrations()).map(({ name }) => {
     const [, time, subject] = name.match(/^(\d{14})_([a-z]+(?:_[a-z]+)*)\.sql$/) ?? [];
     assert(time, `${name} is named like 20261121000100_schema.sql`);
+    const [, ...parts] = time.match(/(....)(..)(..)(..)(..)(..)/)!.map(Number);
+    const [year, month, day, hours, minutes, seconds] = parts;
+    const moment = new Date(Date.UTC(year, month - 1, day, hours, minutes, seconds));
+    assert.equal(moment.toISOString().replace(/\D|...Z/g, ""), time, `${name} is of a moment`);
     return { time, subject };
   });
   assert.equal(new Set(parts.map(({ time }) => time)).size, parts.length);
   assert.equal(new Set(parts.map(({ subject }) => subject)).size, parts.length);
 });
 
+Deno.test("a migration begins by limiting how long it waits, and ends by closing what it made", async () => {
+  const [first, ...others] = await listMigrations();
+  const withoutComments = (text: string) => text.replaceAll(/^--.*\n|^\n/gm, "");
+  for (const { name, text } of [first, ...others]) {
+    assert.match(withoutComments(text), /^set local lock_timeout = '3s';\n/, name);
+  }
+  // What the first one makes, the second one closes.
+  for (const { name, text } of others) assert.match(text, /\n\nselect dibs\.seal\(\);\n$/, name);
+});
+
 for (const regime of ["hidden", "exposed"] as const) {
-  Deno.test(`applying every migration again changes nothing, where new objects are ${regime}`, async () => {
+  Deno.test(`applying any migration again changes nothing, where new objects are ${regime}`, async () => {
     await using db = await freshDatabase({ regime });
     await someOfEverything(db.sql);
     const before = await everything(db.sql);
@@ -29,24 +45,89 @@ for (const regime of ["hidden", "exposed"] as const) {
       const [{ n }] = await db.sql.unsafe(`select count(*)::int as n from ${table}`);
       assert(n > 0, `${table} has rows`);
     }
-    await applyMigrations(db.sql, await listMigrations());
-    assert.deepEqual(await everything(db.sql), before);
+    for (const migration of await listMigrations()) {
+      await applyMigrations(db.sql, [migration]);
+      assert.deepEqual(await everything(db.sql), before, migration.name);
+    }
   });
 }
 
-Deno.test("supabase db push applies every migration to an empty project, and has nothing to do the second time", async () => {
+for (const regime of ["hidden", "exposed"] as const) {
+  Deno.test(`supabase db push applies every migration once to an empty project, where new objects are ${regime}`, async () => {
+    await using db = await freshDatabase({ migrated: false, regime });
+    const first = await supabaseCli(db.url, "db", "push");
+    assert.equal(first.code, 0, first.said);
+    const before = await everything(db.sql);
+    const history = await historyOf(db.sql);
+    assert.deepEqual(history, (await listMigrations()).map(({ name }) => name));
+
+    const second = await supabaseCli(db.url, "db", "push");
+    assert.equal(second.code, 0, second.said);
+    assert.match(second.said, /up to date/);
+    assert.deepEqual(await everything(db.sql), before);
+    assert.deepEqual(await historyOf(db.sql), history);
+
+    const { said } = await supabaseCli(db.url, "migration", "list");
+    const listed = [...said.matchAll(/`(\d{14})` *\| *`(\d{14})` *\| *`([^`]+)`/g)];
+    assert.deepEqual(listed.map(([, local]) => local), history.map((name) => name.slice(0, 14)));
+    for (const [, local, remote, time] of listed) {
+      assert.deepEqual([remote, time.replace(/\D/g, "")], [local, local], said);
+    }
+  });
+}
+
+Deno.test("a push that finds a table in use gives up soon, and the next one goes on where it stopped", async () => {
   await using db = await freshDatabase({ migrated: false });
+  await db.sql.unsafe(OLDER_CLIENT);
+  const stalled = db.connect();
+  await stalled`begin`;
+  await stalled`insert into public.thoughts (content) values ('not committed yet')`;
   const first = await supabaseCli(db.url, "db", "push");
-  assert.equal(first.code, 0, first.said);
-  const applied = await db.sql`select version || '_' || name || '.sql' as file
-    from supabase_migrations.schema_migrations order by version`;
-  assert.deepEqual(
-    applied.map(({ file }) => file),
-    (await listMigrations()).map(({ name }) => name),
-  );
+  assert.notEqual(first.code, 0);
+  assert.match(first.said, /canceling statement due to lock timeout/);
+  const applied = await historyOf(db.sql);
+  const all = (await listMigrations()).map(({ name }) => name);
+  assert.ok(applied.length < all.length);
+  assert.deepEqual(applied, all.slice(0, applied.length));
+
+  await stalled`commit`;
   const second = await supabaseCli(db.url, "db", "push");
   assert.equal(second.code, 0, second.said);
-  assert.match(second.said, /up to date/);
+  assert.deepEqual(await historyOf(db.sql), all);
+});
+
+Deno.test("claims of older clients stay what they are, and go on under Dibs", async () => {
+  await using db = await freshDatabase({ migrated: false, regime: "exposed" });
+  await db.sql.unsafe(OLDER_CLIENT);
+  const ids = await makeThoughts(db.sql, 5);
+  const [open, expired, succeeded, failed, free] = ids;
+  await db.sql`
+    insert into public.thought_work_claims
+      (thought_id, work_type, worker_id, ttl_expires_at, status, attempt_count, last_error)
+    values
+      (${open}, ${WORK}, 'older', now() + interval '1 h', 'claimed', 2, 'the first try'),
+      (${expired}, ${WORK}, 'dead', now() - interval '1 h', 'claimed', 3, null),
+      (${succeeded}, ${WORK}, 'older', now() - interval '1 h', 'succeeded', 1, null),
+      (${failed}, ${WORK}, 'older', now() - interval '1 h', 'failed', 1, 'broken')`;
+  const rows = () =>
+    db.sql`
+    select thought_id, work_type, worker_id, claimed_at, ttl_expires_at, status, attempt_count, last_error
+    from public.thought_work_claims order by thought_id`;
+  const before = [...await rows()];
+  await applyMigrations(db.sql, await listMigrations());
+  assert.deepEqual([...await rows()], before);
+  const [{ fences }] = await db.sql`
+    select count(distinct fence)::int as fences from public.thought_work_claims`;
+  assert.equal(fences, 4);
+
+  const service = db.as("service_role");
+  const granted = await claimNamed(service, ids, { worker: "newer" });
+  assert.deepEqual(
+    granted.map(({ thought_id, attempt }) => [thought_id, attempt]).sort(),
+    [[expired, 4], [free, 1]].sort(),
+  );
+  assert.equal(await release(service, expired, "succeeded", { worker: "dead" }), false);
+  assert.equal(await release(service, open, "succeeded", { worker: "older" }), true);
 });
 
 Deno.test("a project's own thoughts stay exactly as they are, and can be claimed", async () => {
@@ -77,6 +158,22 @@ Deno.test("a project's own thoughts stay exactly as they are, and can be claimed
   const service = db.as("service_role");
   const granted = await service`select * from public.claim_next_thoughts('work', 'worker', 5)`;
   assert.deepEqual(granted.map(({ content }) => content).sort(), ["one", "two"]);
+});
+
+Deno.test("what an older version made otherwise, or not at all, is put right", async () => {
+  await using db = await freshDatabase();
+  const wanted = await schemaSql(db.sql);
+  await db.sql.unsafe(`
+    create or replace view dibs.hinted_lane with (security_invoker = true) as
+      select l.type, l.priority, h.made_at, h.begin_run_at, h.begin_task, h.seen_run_at, h.seen_task,
+        h.run_length, h.sweep_at, h.sweep_if_empty_at
+      from dibs.lane l left join dibs.hint h on h.type = l.type;
+    drop index dibs.ready_by_page;
+    drop trigger pool_freed_thoughts on public.thought_work_claims;
+    alter table public.thought_work_claims drop column retry_at, disable row level security`);
+  assert.notEqual(await schemaSql(db.sql), wanted);
+  await applyMigrations(db.sql, await listMigrations());
+  assert.equal(await schemaSql(db.sql), wanted);
 });
 
 Deno.test("a project's own table public.tasks is refused before anything changes", async () => {
@@ -117,6 +214,13 @@ Deno.test("with pg_cron one job ticks every few seconds, however often the migra
     }],
   );
 });
+
+/** The migrations that the CLI believes to be applied. */
+async function historyOf(sql: Sql): Promise<string[]> {
+  const rows = await sql`select version || '_' || name || '.sql' as file
+    from supabase_migrations.schema_migrations order by version`;
+  return rows.map(({ file }) => file);
+}
 
 /** What re-applying must not touch: definitions, grants, rows, sequences, the schedule. */
 async function everything(sql: Sql) {

@@ -1,6 +1,8 @@
 -- Reaping: what expired or is due for a retry leaves the table of claims, so that everybody, clients
 -- that look for unclaimed thoughts by themselves included, sees that those thoughts are free again.
 
+set local lock_timeout = '3s';
+
 create table if not exists dibs.thought_attempt (
   thought_id uuid not null references public.thoughts (id) on delete cascade,
   work_type text not null,
@@ -8,7 +10,6 @@ create table if not exists dibs.thought_attempt (
   last_error text,
   primary key (thought_id, work_type)
 );
-alter table dibs.thought_attempt enable row level security;
 comment on table dibs.thought_attempt is
   'Attempts whose claims were taken away again. Kept apart because an expired claim has to leave its table, or
 clients that look for unclaimed thoughts themselves would never see it again.';
@@ -23,8 +24,12 @@ comment on table dibs.reap_hint is
   'Until when all that expired was reaped, for looks that step over the dead entries an old snapshot keeps before
 it; and when to look from the start again, since what was committed late lies there. Only written where the look
 got slow; inserted, never updated.';
-alter table dibs.reap_hint enable row level security;
-create index if not exists reap_hint_newest on dibs.reap_hint (work_type, made_at desc);
+do $$
+begin
+  if to_regclass('dibs.reap_hint_newest') is null then
+    create index reap_hint_newest on dibs.reap_hint (work_type, made_at desc);
+  end if;
+end $$;
 
 create or replace function dibs.reap_thoughts(p_work_type text default null) returns int
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
