@@ -3,7 +3,12 @@
 import { App } from "@supabase/lite";
 import { createPostgresConnection } from "@supabase/lite/postgres";
 import { runUntilParentEnds, serve, setting } from "./child.ts";
-import { encodeJsonArguments, findJsonArguments, JSON_TYPES } from "./lite_json_arguments.ts";
+import {
+  encodeJsonArguments,
+  findJsonArguments,
+  functionCalledBy,
+  JSON_TYPES,
+} from "./lite_json_arguments.ts";
 
 const REST = "/rest/v1/";
 const FUNCTIONS = "/functions/v1/";
@@ -47,8 +52,13 @@ async function startDataApi() {
   });
   await app.init();
   const jsonArguments = await findJsonArguments(connection.driver);
-  return async (request: Request, peerAddress: string) =>
-    app.fetch(await encodeJsonArguments(request, jsonArguments), { peerAddress });
+  return async (request: Request, peerAddress: string) => {
+    const encoded = await encodeJsonArguments(request, jsonArguments);
+    const response = await app.fetch(encoded, { peerAddress });
+    // lite looks for a function anew with each call, and says that there is none when the database is gone.
+    if (response.status !== 404 || !jsonArguments.has(functionCalledBy(request))) return response;
+    return problem(503, "PGRST002", "The database is not answering.", "Retry in a moment.");
+  };
 }
 
 async function forward(request: Request, url: string): Promise<Response> {

@@ -16,9 +16,10 @@ export const JSON_TYPES = {
 /** The names of the json arguments of every function the API may call. */
 export async function findJsonArguments(sql: Sql): Promise<Map<string, string[]>> {
   const rows = await sql`
-    select p.proname as function, array_agg(a.name) as arguments
-    from pg_proc p, unnest(p.proargnames[1:p.pronargs], p.proargtypes::oid[]) a(name, type)
-    where p.pronamespace = 'public'::regnamespace and a.type in ('json'::regtype, 'jsonb'::regtype)
+    select p.proname as function,
+      coalesce(array_agg(a.name) filter (where a.type in ('json'::regtype, 'jsonb'::regtype)), '{}') as arguments
+    from pg_proc p left join unnest(p.proargnames[1:p.pronargs], p.proargtypes::oid[]) a(name, type) on true
+    where p.pronamespace = 'public'::regnamespace
     group by p.proname`;
   return new Map(rows.map((row) => [row.function, row.arguments]));
 }
@@ -28,14 +29,19 @@ export async function encodeJsonArguments(
   request: Request,
   jsonArguments: Map<string, string[]>,
 ): Promise<Request> {
-  const { pathname } = new URL(request.url);
-  const names = jsonArguments.get(pathname.slice(RPC.length));
-  if (request.method !== "POST" || !pathname.startsWith(RPC) || !names) return request;
+  const names = jsonArguments.get(functionCalledBy(request)) ?? [];
+  if (request.method !== "POST" || names.length === 0) return request;
 
   // Not a copy of the request: that would also watch over the signal of the one it is a copy of.
   const { method, headers } = request;
   const body = encode(await request.text(), names);
   return new Request(request.url, { method, headers, body });
+}
+
+/** The name of the function that a request to the API calls; empty when it calls none. */
+export function functionCalledBy({ url }: Request): string {
+  const { pathname } = new URL(url);
+  return pathname.startsWith(RPC) ? pathname.slice(RPC.length) : "";
 }
 
 function encode(body: string, names: string[]): string {
