@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { testClock } from "../support/clock.ts";
-import { freshDatabase, type TestDatabase } from "../support/database.ts";
+import { freshDatabase } from "../support/database.ts";
 import { startBlocked } from "../support/locks.ts";
 import { assertRefused, claim, enqueue, settle, statuses, testTasks } from "../support/tasks.ts";
 import { claimNamed, claimsOn, makeThoughts } from "../support/thoughts.ts";
@@ -184,61 +184,58 @@ Deno.test("bad input settles nothing", async () => {
   assert.equal((await listed(db.sql)).length, 1);
 });
 
-for (const order of ["first", "second"]) {
-  testTasks(
-    `pruning that comes ${order} and settling an effect do not stop each other`,
-    async (db) => {
-      const clock = await testClock(db.sql);
-      const { id } = await parked(db.sql);
-      await clock.advance("1 day");
-      const [pruning, settling] = [db.connect(), db.connect()];
-      const prune = (sql: Sql) => sql`select prune_tasks('1 hour')`;
-      const settleIt = (sql: Sql) => settleEffect(sql, id, true);
-      if (order === "second") {
-        await settling`begin`;
-        await settleIt(settling);
-        await prune(pruning);
-        await settling`commit`;
-        assert.deepEqual(await statuses(db.sql, [id]), ["pending"]);
-      } else {
-        await pruning`begin`;
-        await prune(pruning);
-        const { done } = await startBlocked(db.sql, settling, settleIt);
-        await pruning`commit`;
-        await assertRefused(done, "PT404", /no such effect/);
-      }
-    },
-  );
+testTasks(
+  "an effect is settled after the pruning that is at its task, and the other way round",
+  async (db) => {
+    const clock = await testClock(db.sql);
+    const [pruned, kept] = [await parked(db.sql), await parked(db.sql)];
+    await clock.advance("1 day");
+    const [pruning, settling] = [db.connect(), db.connect()];
+    // In two steps, as prune_tasks goes: whoever settles must not stand between them.
+    const task = db
+      .sql`int8multirange(int8range(dibs.task_of(${pruned.id}), dibs.task_of(${pruned.id}) + 1))`;
+    await pruning`begin`;
+    await pruning`delete from dibs.outcome where run && ${task}`;
+    const late = await startBlocked(db.sql, settling, (sql) => settleEffect(sql, pruned.id, true));
+    await pruning`select dibs.forget(${task})`;
+    await pruning`commit`;
+    await assertRefused(late.done, "PT404", /no such effect/);
 
-  Deno.test(`deleting a thought, ${order}, and settling its effect do not stop each other`, async () => {
-    await using db = await freshDatabase();
-    const [id] = await makeThoughts(db.sql, 1);
-    const [{ fence }] = await claimNamed(db.sql, [id]);
+    await settling`begin`;
+    await settleEffect(settling, kept.id, true);
+    assert.equal((await pruning`select prune_tasks('1 hour') as n`)[0].n, "0");
+    await settling`commit`;
+    assert.deepEqual(await statuses(db.sql, [kept.id]), ["pending"]);
+  },
+);
+
+Deno.test("an effect is settled after the deletion that is at its thought, and the other way round", async () => {
+  await using db = await freshDatabase();
+  const [deleted, kept] = await makeThoughts(db.sql, 2);
+  for (const { fence, thought_id: id } of await claimNamed(db.sql, [deleted, kept])) {
     await begin(db.sql, fence, id);
     await settle(db.sql, fence, [{ id, status: "failed", permanent: true }]);
-    await takeTurns(
-      db,
-      [(sql) => sql`delete from thoughts where id = ${id}`, (sql) => settleEffect(sql, id, true)],
-      order,
-    );
-    assert.equal((await db.sql`select from dibs.effect`).length, 0);
-  });
-}
+  }
+  const [deleting, settling] = [db.connect(), db.connect()];
+  // In two steps, as a deletion goes: the thought, then what hangs on it.
+  await deleting`begin`;
+  await deleting`select from thoughts where id = ${deleted} for update`;
+  const late = await startBlocked(db.sql, settling, (sql) => settleEffect(sql, deleted, true));
+  await deleting`delete from thoughts where id = ${deleted}`;
+  await deleting`commit`;
+  await assertRefused(late.done, "PT404", /no such effect/);
 
-/** One begins and the other, having to wait, ends after it. */
-async function takeTurns(
-  db: TestDatabase,
-  [deletes, settles]: ((sql: Sql) => PromiseLike<unknown>)[],
-  order: string,
-): Promise<void> {
-  const [mine, its] = [db.connect(), db.connect()];
-  await mine`begin`;
-  await (order === "first" ? deletes : settles)(mine);
-  const { done } = await startBlocked(db.sql, its, order === "first" ? settles : deletes);
-  await mine`commit`;
-  if (order === "first") await assertRefused(done, "PT404", /no such effect/);
-  else await done;
-}
+  await settling`begin`;
+  await settleEffect(settling, kept, true);
+  const { done } = await startBlocked(
+    db.sql,
+    deleting,
+    (sql) => sql`delete from thoughts where id = ${kept}`,
+  );
+  await settling`commit`;
+  await done;
+  assert.equal((await db.sql`select from dibs.effect`).length, 0);
+});
 
 /** A task that begins an effect. */
 async function begun(sql: Sql, mode = "at_most_once") {
