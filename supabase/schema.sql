@@ -3451,15 +3451,25 @@ CREATE OR REPLACE FUNCTION public.effect_done(p_fence text, p_id uuid, p_key tex
  SET jit TO 'off'
 AS $function$
 declare
-  v_fence bigint := dibs.parse_fence(p_fence);
+  v_effect dibs.effect;
 begin
   -- Not fenced: that it happened is true, also when the lease was lost meanwhile. Only where the id is a thought's does
   -- the fence tell which work on it this was.
+  select * into v_effect from dibs.effect
+    where id = p_id and key = p_key and (work_type = '' or fence = dibs.parse_fence(p_fence));
+  if v_effect.state = 'parked' then
+    -- Whoever was thought to be cut off has come after all.
+    perform public.settle_effect(p_id, p_key, true, p_result, nullif(v_effect.work_type, ''));
+    return true;
+  end if;
   update dibs.effect set state = 'done', result = p_result, done_at = dibs.clock()
-    where id = p_id and key = p_key and (work_type = '' or fence = v_fence) and state <> 'done';
+    where id = p_id and key = p_key and work_type = v_effect.work_type and state <> 'done';
   return found;
+exception when sqlstate 'PT404' then
+  return false;  -- somebody else settled it a moment ago
 end $function$;
 comment on function public.effect_done(text,uuid,text,jsonb) is 'Note that an effect happened, with what the provider answered. Needs no lease: what happened, happened.
+If a later attempt has parked it meanwhile, this settles it, and work that failed for it waits again.
 Returns false when it was not begun or already noted.';
 
 CREATE OR REPLACE FUNCTION public.enqueue_tasks(p_tasks jsonb, p_request_id text DEFAULT NULL::text)

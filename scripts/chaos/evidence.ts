@@ -33,6 +33,12 @@ export interface Entry {
   behaviour: Behaviour;
 }
 
+/** A task whose effect was parked, and whether it still is. */
+export interface Parked {
+  name: string;
+  inDoubt: boolean;
+}
+
 /** An email, as the provider that took it wrote it down. */
 export interface Mail {
   kind: "delivered" | "absorbed";
@@ -92,8 +98,10 @@ export interface Item {
   absorbed: number;
   /** How often it stands in the table into which it writes. */
   posted: number;
-  /** Its email may have been sent, and nobody knows. */
-  isParked: boolean;
+  /** An attempt found that its email may have been sent, and gave up. */
+  wasParked: boolean;
+  /** Nobody has found out since. */
+  inDoubt: boolean;
   /** More than one when it was enqueued twice. */
   entries: Entry[];
 }
@@ -104,7 +112,7 @@ export interface Sources {
   record(): AsyncIterable<Line>;
   history(share: Share): AsyncIterable<HistoryEvent[]>;
   entries(share: Share): AsyncIterable<Entry[]>;
-  parked(): Promise<string[]>;
+  parked(): Promise<Parked[]>;
   posted(): Promise<string[]>;
   mails(): Promise<Mail[]>;
 }
@@ -141,9 +149,9 @@ export async function gatherItems(sources: Sources, share: Share): Promise<Map<s
     const item = items.get(name);
     if (item) item.posted++;
   }
-  for (const name of await sources.parked()) {
+  for (const { name, inDoubt } of await sources.parked()) {
     const item = items.get(name);
-    if (item) item.isParked = true;
+    if (item) Object.assign(item, { wasParked: true, inDoubt });
   }
   for (const item of items.values()) item.leases = leasesOf(item.history);
   return items;
@@ -214,7 +222,8 @@ function newItem(name: string, surface: Item["surface"]): Item {
     delivered: 0,
     absorbed: 0,
     posted: 0,
-    isParked: false,
+    wasParked: false,
+    inDoubt: false,
     entries: [],
   };
 }

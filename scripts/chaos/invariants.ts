@@ -128,8 +128,8 @@ export const ITEM_INVARIANTS: ItemInvariant[] = [
   {
     key: "parked_in_vain",
     says: "Where the provider drops repeats, nothing is left for a person to decide.",
-    isBrokenBy: ({ entries, isParked }) =>
-      isParked && entries.some(({ behaviour }) => behaviour !== "mails_without_key"),
+    isBrokenBy: ({ entries, wasParked }) =>
+      wasParked && entries.some(({ behaviour }) => behaviour !== "mails_without_key"),
   },
   {
     key: "wrong_postings",
@@ -145,10 +145,12 @@ export const ITEM_INVARIANTS: ItemInvariant[] = [
   },
   {
     key: "ends_undone",
-    says: "What has ended stays ended.",
-    isBrokenBy: ({ history }) => {
+    says:
+      "What has ended stays ended, unless it failed for an effect in doubt that was settled later.",
+    isBrokenBy: ({ history, wasParked }) => {
       const end = history.findIndex(({ event }) => FINAL.includes(event));
-      return end >= 0 && end < history.length - 1;
+      const goesOn = end >= 0 && end < history.length - 1;
+      return goesOn && !(wasParked && history[end].event === "failed_for_good");
     },
   },
   {
@@ -271,7 +273,7 @@ function hasWrongAttempts(item: Item, maxLosses: number): boolean {
   const count = (event: HistoryEvent["event"]) =>
     item.history.filter((e) => e.event === event).length;
   const gaveUp = count("failed_for_good") > 0;
-  if (gaveUp && (entry.behaviour === "fails_permanently" || item.isParked)) return false;
+  if (gaveUp && (entry.behaviour === "fails_permanently" || item.wasParked)) return false;
   if (item.surface === "thoughts") {
     const used = count("failed") + lostOf(item.leases) + count("failed_for_good");
     return used > THOUGHT_ATTEMPTS || gaveUp !== (used === THOUGHT_ATTEMPTS);

@@ -57,13 +57,13 @@ export class Judge {
     this.executions += item.executions.length;
     this.staleRefused += item.refused;
     this.recoveries.push(...recoverySeconds(item, this.terms.leaseSeconds));
-    if (item.isParked) this.parked.push(item.name);
+    if (item.inDoubt) this.parked.push(item.name);
     const mails = this.mails[item.entries[0]?.behaviour as Mailing];
     if (!mails) return;
     mails.delivered += item.delivered;
     mails.absorbed += item.absorbed;
     mails.doubled += Number(item.delivered > 1);
-    mails.parked += Number(item.isParked);
+    mails.parked += Number(item.inDoubt);
   }
 
   close(testimony: Testimony): void {

@@ -4,7 +4,7 @@ import postgres, { type Sql } from "postgres";
 import type { Stack } from "../stack/stack.ts";
 import { connected, Connection } from "./connection.ts";
 import { NOBODY } from "./contest.ts";
-import type { Entry, HistoryEvent, Share } from "./evidence.ts";
+import type { Entry, HistoryEvent, Parked, Share } from "./evidence.ts";
 import type { LoggedError } from "./invariants.ts";
 import { findOpenDoors } from "./open_doors.ts";
 import { findUnsound } from "./soundness.ts";
@@ -24,8 +24,8 @@ export interface Witness {
   }>;
   history(share: Share): AsyncIterable<HistoryEvent[]>;
   entries(share: Share): AsyncIterable<Entry[]>;
-  /** The names of tasks whose effect a person must decide about. */
-  parked(): Promise<string[]>;
+  /** The tasks whose effect was parked, and whether it still is: then a person must decide about it. */
+  parked(): Promise<Parked[]>;
   /** The names of tasks by what they wrote into the database, each as often as it is there. */
   posted(): Promise<string[]>;
   leave(): Promise<void>;
@@ -116,11 +116,11 @@ function openForReading(url: string) {
   return { sql, [Symbol.asyncDispose]: () => sql.end({ timeout: 1 }) };
 }
 
-async function findParked(sql: Sql): Promise<string[]> {
-  const rows = await sql<{ name: string }[]>`
-    select l.payload ->> 'name' as name from dibs.effect e join dibs.log l on l.id = e.id
-    where e.state = 'parked' order by l.id`;
-  return rows.map(({ name }) => name);
+async function findParked(sql: Sql): Promise<Parked[]> {
+  return await sql<Parked[]>`
+    select l.payload ->> 'name' as name, e.state = 'parked' as "inDoubt"
+    from dibs.effect e join dibs.log l on l.id = e.id
+    where e.parked_at is not null order by l.id`;
 }
 
 async function findPosted(sql: Sql): Promise<string[]> {

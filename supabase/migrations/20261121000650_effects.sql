@@ -97,16 +97,26 @@ create or replace function public.effect_done(p_fence text, p_id uuid, p_key tex
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
-  v_fence bigint := dibs.parse_fence(p_fence);
+  v_effect dibs.effect;
 begin
   -- Not fenced: that it happened is true, also when the lease was lost meanwhile. Only where the id is a thought's does
   -- the fence tell which work on it this was.
+  select * into v_effect from dibs.effect
+    where id = p_id and key = p_key and (work_type = '' or fence = dibs.parse_fence(p_fence));
+  if v_effect.state = 'parked' then
+    -- Whoever was thought to be cut off has come after all.
+    perform public.settle_effect(p_id, p_key, true, p_result, nullif(v_effect.work_type, ''));
+    return true;
+  end if;
   update dibs.effect set state = 'done', result = p_result, done_at = dibs.clock()
-    where id = p_id and key = p_key and (work_type = '' or fence = v_fence) and state <> 'done';
+    where id = p_id and key = p_key and work_type = v_effect.work_type and state <> 'done';
   return found;
+exception when sqlstate 'PT404' then
+  return false;  -- somebody else settled it a moment ago
 end $$;
 comment on function public.effect_done(text, uuid, text, jsonb) is
   'Note that an effect happened, with what the provider answered. Needs no lease: what happened, happened.
+If a later attempt has parked it meanwhile, this settles it, and work that failed for it waits again.
 Returns false when it was not begun or already noted.';
 
 create or replace function dibs.idempotency_key(p_id uuid, p_work_type text, p_key text) returns text

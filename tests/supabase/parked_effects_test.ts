@@ -152,6 +152,24 @@ Deno.test("a thought that failed over an effect is claimable again once that is 
   assert.equal(await settleEffect(db.sql, id, false), true, "one is left, so it need not be named");
 });
 
+testTasks(
+  "a worker that was not cut off after all settles its effect, and the task goes on",
+  async ({ sql }) => {
+    const { fence, id } = await begun(sql);
+    await settle(sql, fence, [{ id, status: "released" }]);
+    const [again] = await claim(sql);
+    assert.equal(await begin(sql, again.fence, id), "parked");
+    await settle(sql, again.fence, [{ id, status: "failed", permanent: true }]);
+    const done = () => sql`select effect_done(${fence}, ${id}, 'mail', '{"message": 7}') as noted`;
+    assert.deepEqual([(await done())[0].noted, (await done())[0].noted], [true, false]);
+    assert.deepEqual(await listed(sql), []);
+    assert.deepEqual(await statuses(sql, [id]), ["pending"]);
+    const [third] = await claim(sql);
+    const [{ answer }] = await sql`select effect_begin(${third.fence}, ${id}, 'mail') as answer`;
+    assert.deepEqual([answer.state, answer.result], ["done", { message: 7 }]);
+  },
+);
+
 Deno.test("what was settled may still turn out to have happened", async () => {
   await using db = await freshDatabase();
   const { fence, id } = await begun(db.sql);
