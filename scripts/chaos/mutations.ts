@@ -157,8 +157,8 @@ export const MUTATIONS: Record<string, Mutation> = {
         "  p_key := p_key || p_fence;\n  perform dibs.check_label('p_key', p_key, 200), dibs.check_between('p_key_hours'",
       ],
       [
-        "    where id = p_id and key = p_key and (work_type = '' or fence = v_fence)",
-        "    where id = p_id and key = p_key || p_fence and (work_type = '' or fence = v_fence)",
+        "  v_effect dibs.effect;\nbegin\n  -- Not fenced",
+        "  v_effect dibs.effect;\nbegin\n  p_key := p_key || p_fence;\n  -- Not fenced",
       ],
     ],
     kinds: [killWorker],
