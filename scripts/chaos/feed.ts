@@ -14,6 +14,7 @@ export interface FeedTerms {
   signal: AbortSignal;
 }
 
+const WAVES_AT_ONCE = 5;
 const CALL_MS = 3_000;
 const PAUSE_MS = 200;
 /** How long a transaction that enqueued something may stay open. */
@@ -27,23 +28,23 @@ export class Feed {
   /** How many items were handed over, or are being. */
   handedOver = 0;
   readonly #waves: Iterator<Wave>;
-  #busy = false;
+  #busy = 0;
   #failure: unknown = null;
 
   constructor(private readonly terms: FeedTerms, waves: Iterable<Wave>) {
     this.#waves = waves[Symbol.iterator]();
   }
 
-  /** Begins with the next wave, when the last one is handed over. Throws what made that one fail. */
+  /** Begins with the next wave, unless enough are being handed over. Throws what made one fail. */
   next(): void {
     if (this.#failure) throw this.#failure;
-    if (this.#busy) return;
+    if (this.#busy >= WAVES_AT_ONCE) return;
     const { value: wave } = this.#waves.next();
     if (!wave) return;
-    this.#busy = true;
+    this.#busy++;
     this.#handOver(wave)
       .catch((error) => this.#failure = error)
-      .finally(() => this.#busy = false);
+      .finally(() => this.#busy--);
   }
 
   async #handOver({ bulk, singles, late, thoughts }: Wave): Promise<void> {

@@ -57,7 +57,7 @@ const RIVALS: Kind = {
   env: ({ databaseUrl }) => ({ DIBS_DATABASE_URL: databaseUrl }),
 };
 /** From place to place, over and over. */
-const KINDS = [LOOP, LOOP_OVER_SQL, CARELESS, LOOP, LOOP_OVER_SQL];
+const KINDS = [LOOP, LOOP_OVER_SQL, CARELESS, LOOP_OVER_SQL, LOOP_OVER_SQL];
 /** Few, and at work all the time: these places are theirs. */
 const PLACES_OF_RIVALS = [3, 6];
 

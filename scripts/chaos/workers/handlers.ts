@@ -18,8 +18,8 @@ import {
   WORK_TYPE,
 } from "../workload.ts";
 
-const SHORTEST_MS = 20;
-const LONGEST_MS = 120;
+const SHORTEST_MS = 10;
+const LONGEST_MS = 100;
 /** Long enough to need a heartbeat. */
 const LONG_MS = 2_500;
 const MAIL_MS = 3_000;
