@@ -790,6 +790,17 @@ begin
 end $function$;
 comment on function dibs.ended(int8multirange,text[]) is 'The runs that ended in one of these ways and have a part of these tasks.';
 
+CREATE OR REPLACE FUNCTION dibs.fence_out()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  new.fence := nextval('dibs.fence');
+  return new;
+end $function$;
+comment on function dibs.fence_out() is 'A claim that a client takes over by an update of its own is another grant: whoever had it comes too late.';
+
 CREATE OR REPLACE FUNCTION dibs.fill_pool(p_work_type text, p_call_began timestamp with time zone)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -2798,6 +2809,7 @@ CREATE OR REPLACE FUNCTION dibs.write_claims(p_ids uuid[], p_work_type text, p_w
 AS $function$
 declare
   v_fence bigint := nextval('dibs.fence');  -- only now that all is locked: larger than any before
+  v_now timestamptz := dibs.clock();
 begin
   -- Looked at again, for what was claimed and committed just before it was locked. The clock is read in the same
   -- statement, so that no lease begins before the one it sees the end of has ended.
@@ -2816,8 +2828,15 @@ begin
   order by wanted.id
   -- Clients that insert claims themselves ask nobody.
   on conflict (thought_id, work_type) do nothing;
-  if found then return v_fence; end if;
-  return null;
+  if not found then return null; end if;
+  if dibs.clock() > v_now + p_seconds * interval '0.05 s' then
+    -- It waited for one of those. Nobody may get a lease that is half over, or dead.
+    v_now := dibs.clock();
+    update public.thought_work_claims c
+    set ttl_expires_at = v_now + p_seconds * interval '1 s'
+    where c.fence = v_fence;
+  end if;
+  return v_fence;
 end $function$;
 comment on function dibs.write_claims(uuid[],text,text,integer,integer) is 'Write the claims of one grant, on thoughts that lock_claimable gave. Returns its fence, null when none is left.';
 
@@ -3740,6 +3759,7 @@ comment on function public.task_counts() is 'How many tasks there are of each st
 CREATE TRIGGER delete_task INSTEAD OF DELETE ON public.tasks FOR EACH ROW EXECUTE FUNCTION dibs.delete_task();
 CREATE TRIGGER insert_task INSTEAD OF INSERT ON public.tasks FOR EACH ROW EXECUTE FUNCTION dibs.insert_task();
 CREATE TRIGGER update_task INSTEAD OF UPDATE ON public.tasks FOR EACH ROW EXECUTE FUNCTION dibs.update_task();
+CREATE TRIGGER fence_out BEFORE UPDATE OF worker_id, claimed_at ON public.thought_work_claims FOR EACH ROW WHEN (((new.fence = old.fence) AND ((new.worker_id IS DISTINCT FROM old.worker_id) OR (new.claimed_at IS DISTINCT FROM old.claimed_at)))) EXECUTE FUNCTION dibs.fence_out();
 CREATE TRIGGER pool_freed_thoughts AFTER DELETE ON public.thought_work_claims REFERENCING OLD TABLE AS freed FOR EACH STATEMENT EXECUTE FUNCTION dibs.pool_freed_thoughts();
 
 -- Grants ------------------------------------------------------------------------------------------
@@ -3845,6 +3865,7 @@ grant execute on function
   dibs.end_claims(bigint,uuid[],text[],text[],boolean[]),
   dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone),
   dibs.ended(int8multirange,text[]),
+  dibs.fence_out(),
   dibs.fill_pool(text,timestamp with time zone),
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),

@@ -210,6 +210,7 @@ create or replace function dibs.write_claims(
   language plpgsql set search_path = '' as $$
 declare
   v_fence bigint := nextval('dibs.fence');  -- only now that all is locked: larger than any before
+  v_now timestamptz := dibs.clock();
 begin
   -- Looked at again, for what was claimed and committed just before it was locked. The clock is read in the same
   -- statement, so that no lease begins before the one it sees the end of has ended.
@@ -228,10 +229,34 @@ begin
   order by wanted.id
   -- Clients that insert claims themselves ask nobody.
   on conflict (thought_id, work_type) do nothing;
-  if found then return v_fence; end if;
-  return null;
+  if not found then return null; end if;
+  if dibs.clock() > v_now + p_seconds * interval '0.05 s' then
+    -- It waited for one of those. Nobody may get a lease that is half over, or dead.
+    v_now := dibs.clock();
+    update public.thought_work_claims c
+    set ttl_expires_at = v_now + p_seconds * interval '1 s'
+    where c.fence = v_fence;
+  end if;
+  return v_fence;
 end $$;
 comment on function dibs.write_claims(uuid[], text, text, int, int) is
   'Write the claims of one grant, on thoughts that lock_claimable gave. Returns its fence, null when none is left.';
+
+-- Taking over by hand ------------------------------------------------------------------------------
+
+create or replace function dibs.fence_out() returns trigger
+  language plpgsql set search_path = '' as $$
+begin
+  new.fence := nextval('dibs.fence');
+  return new;
+end $$;
+comment on function dibs.fence_out() is
+  'A claim that a client takes over by an update of its own is another grant: whoever had it comes too late.';
+
+create or replace trigger fence_out
+  before update of worker_id, claimed_at on public.thought_work_claims
+  for each row
+  when (new.fence = old.fence and (new.worker_id, new.claimed_at) is distinct from (old.worker_id, old.claimed_at))
+  execute function dibs.fence_out();
 
 select dibs.seal();
