@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { testClock } from "../support/clock.ts";
 import { freshDatabase } from "../support/database.ts";
-import { startBlocked } from "../support/locks.ts";
 import { assertRefused, claim, enqueue } from "../support/tasks.ts";
 
 Deno.test("an effect is begun once, and after it was done its result comes back instead", async () => {
@@ -60,21 +59,6 @@ Deno.test("thoughts have effects too, each work its own", async () => {
   const [one, two] = await db.sql`select * from claim_next_thoughts('enrichment', 'worker', 2)`;
   assert.equal((await begin(db.sql, one.fence, one.thought_id)).state, "go");
   assert.equal((await begin(db.sql, two.fence, two.thought_id)).state, "go");
-});
-
-Deno.test("of two at the same effect at once the second waits, and does not do it", async () => {
-  await using db = await freshDatabase();
-  const { fence, id } = await granted(db.sql);
-  const first = db.connect();
-  await first`begin`;
-  assert.equal((await begin(first, fence, id)).state, "go");
-  const { done: second } = await startBlocked(
-    db.sql,
-    db.connect(),
-    (connection) => begin(connection, fence, id),
-  );
-  await first`commit`;
-  assert.equal((await second).state, "parked");
 });
 
 Deno.test("bad input is refused and begins nothing", async () => {
