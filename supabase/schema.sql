@@ -2679,6 +2679,12 @@ begin
 
   if old.status in ('pending', 'processing') then
     perform dibs.one_at_a_time(p_single => true);
+    if old.status = 'processing' then
+      -- It means the grant it saw, such as one that looks stuck; by now somebody else may have been granted the task.
+      perform from dibs.lease
+        where held @> v_task and started_at = old.started_at and worker_id = old.worker_id for update;
+      if not found then return null; end if;
+    end if;
     v_task := dibs.withdraw(v_task);
   elsif new.status = 'pending' then
     v_task := dibs.revive(v_task, array[old.status]);
@@ -2706,7 +2712,7 @@ begin
   return new;
 end $function$;
 comment on function dibs.update_task() is 'An update of public.tasks settles or resets a task by hand, whoever holds it: what its worker reports later is
-refused as lost.';
+refused as lost. A grant made after the update looked is left alone, and the update is of no row.';
 
 CREATE OR REPLACE FUNCTION dibs.wake(p_run_at timestamp with time zone)
  RETURNS void
