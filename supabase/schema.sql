@@ -2898,7 +2898,7 @@ CREATE OR REPLACE FUNCTION dibs.write_claims(p_ids uuid[], p_work_type text, p_w
 AS $function$
 declare
   v_fence bigint := nextval('dibs.fence');  -- only now that all is locked: larger than any before
-  v_began timestamptz := dibs.clock();
+  v_now timestamptz := dibs.clock();
 begin
   -- Looked at again, for what was claimed and committed just before it was locked. The clock is read in the same
   -- statement, so that no lease begins before the one it sees the end of has ended.
@@ -2918,10 +2918,11 @@ begin
   -- Clients that insert claims themselves ask nobody.
   on conflict (thought_id, work_type) do nothing;
   if not found then return null; end if;
-  if dibs.clock() > v_began + p_seconds * interval '0.05 s' then
+  if dibs.clock() > v_now + p_seconds * interval '0.05 s' then
     -- It waited for one of those. Nobody may get a lease that is half over, or dead.
+    v_now := dibs.clock();
     update public.thought_work_claims c
-    set ttl_expires_at = dibs.clock() + p_seconds * interval '1 s'
+    set ttl_expires_at = v_now + p_seconds * interval '1 s'
     where c.fence = v_fence;
   end if;
   return v_fence;

@@ -171,6 +171,16 @@ Deno.test("a table of claims that a project has is taken over with its claims", 
   assert.equal(await release(service, held, "succeeded", { worker: "w" }), true);
 });
 
+Deno.test("all leases of one call begin and end at the same moment", async () => {
+  await using db = await freshDatabase();
+  await claim(db.sql, await makeThoughts(db.sql, 200), { seconds: 10 });
+  const [{ moments, exact }] = await db.sql`
+    select count(distinct claimed_at)::int as moments,
+      bool_and(ttl_expires_at - claimed_at = interval '10 s') as exact
+    from thought_work_claims`;
+  assert.deepEqual([moments, exact], [1, true]);
+});
+
 Deno.test("fences of claims grow from grant to grant", async () => {
   await using db = await freshDatabase();
   const [a, b, c] = await makeThoughts(db.sql, 3);

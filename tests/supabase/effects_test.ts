@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { testClock } from "../support/clock.ts";
 import { freshDatabase } from "../support/database.ts";
-import { startBlocked } from "../support/locks.ts";
 import { assertRefused, claim, enqueue } from "../support/tasks.ts";
 import { claimNamed, makeThoughts } from "../support/thoughts.ts";
 
@@ -156,21 +155,6 @@ Deno.test("a thought that is deleted takes its effects along", async () => {
   await begin(db.sql, fence, other);
   await db.sql`delete from thoughts where id = ${id}`;
   assert.deepEqual((await db.sql`select id from dibs.effect`).map((row) => row.id), [other]);
-});
-
-Deno.test("of two at the same effect at once the second waits, and does not do it", async () => {
-  await using db = await freshDatabase();
-  const { fence, id } = await granted(db.sql);
-  const first = db.connect();
-  await first`begin`;
-  assert.equal((await begin(first, fence, id)).state, "go");
-  const { done: second } = await startBlocked(
-    db.sql,
-    db.connect(),
-    (connection) => begin(connection, fence, id),
-  );
-  await first`commit`;
-  assert.equal((await second).state, "parked");
 });
 
 Deno.test("bad input is refused and begins nothing", async () => {

@@ -2,12 +2,10 @@ import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { testClock } from "../support/clock.ts";
 import { contents } from "../support/contents.ts";
-import { startBlocked } from "../support/locks.ts";
 import {
   assertRefused,
   claim,
   enqueue,
-  enqueueSingles,
   ids,
   type Outcome,
   renew,
@@ -77,37 +75,6 @@ testTasks(
     await clock.advance("11 s");
     assert.equal((await claim(sql)).length, 1);
     assert.deepEqual(await renew(sql, fence, 10), []);
-  },
-);
-
-testTasks("a renewal that had to wait lasts as long as was asked for", async (db) => {
-  const [a, b] = [db.connect(), db.connect()];
-  const clock = await testClock(db.sql);
-  const tasks = await enqueue(db.sql, "a", 2);
-  const [{ fence }] = await claim(db.sql, { limit: 2, seconds: 10 });
-  await a`begin`;
-  await settle(a, fence, [{ id: tasks[0], status: "succeeded" }]);
-  const renewing = await startBlocked(db.sql, b, (b) => renew(b, fence, 10));
-  await clock.advance("1 minute");
-  await a`commit`;
-  assert.deepEqual(await renewing.done, [tasks[1]]);
-  assert.deepEqual(await claim(db.sql), []);
-});
-
-testTasks(
-  "a renewal that had to wait without a change lasts as long as was asked for",
-  async (db) => {
-    const [a, b] = [db.connect(), db.connect()];
-    const clock = await testClock(db.sql);
-    const [id] = await enqueue(db.sql, "a", 1);
-    const [{ fence }] = await claim(db.sql, { seconds: 10 });
-    await a`begin`;
-    await a`select effect_begin(${fence}, ${id}, 'email')`;
-    const renewing = await startBlocked(db.sql, b, (b) => renew(b, fence, 10));
-    await clock.advance("1 minute");
-    await a`commit`;
-    assert.deepEqual(await renewing.done, [id]);
-    assert.deepEqual(await claim(db.sql), []);
   },
 );
 
@@ -191,23 +158,6 @@ testTasks("a repeated settle-and-claim gets the same grant", async ({ sql }) => 
   await settle(sql, first.fence!, [], "succeeded");
   const late = await settleAndClaim(sql, fence!, { requestId: "r" });
   assert.deepEqual([late.settled, late.fence, late.tasks], [2, first.fence, []]);
-});
-
-testTasks("repeats at the same time are one settlement and one claim", async (db) => {
-  const [a, b] = [db.connect(), db.connect()];
-  await enqueueSingles(db.sql, "a", 6);
-  const { fence } = await settleAndClaim(db.sql, "0");
-  await a`begin`;
-  const first = await settleAndClaim(a, fence!, { requestId: "r" });
-  const repeat = await startBlocked(
-    db.sql,
-    b,
-    (b) => settleAndClaim(b, fence!, { requestId: "r" }),
-  );
-  await a`commit`;
-  const second = await repeat.done;
-  assert.deepEqual({ ...second, lease_ms: 0 }, { ...first, lease_ms: 0 });
-  assert.equal((await db.sql`select from tasks where status = 'pending'`).length, 2);
 });
 
 testTasks("settlements of tasks do not read the claims on thoughts", async ({ sql }) => {

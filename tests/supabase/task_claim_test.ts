@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { testClock } from "../support/clock.ts";
-import { startBlocked } from "../support/locks.ts";
 import {
   assertRefused,
   claim,
@@ -216,18 +215,6 @@ testTasks(
     assert.equal((await sql`select from tasks where status = 'pending'`).length, 7);
   },
 );
-
-testTasks("a repeat that comes while the claim still runs waits for the same grant", async (db) => {
-  const [a, b] = [db.connect(), db.connect()];
-  await enqueueSingles(db.sql, "a", 10);
-  await a`begin`;
-  const first = await claim(a, { limit: 3, requestId: "r" });
-  const repeat = await startBlocked(db.sql, b, (b) => claim(b, { limit: 3, requestId: "r" }));
-  // A claim that is no repeat does not wait.
-  assert.equal((await claim(db.sql, { limit: 3, requestId: "other" })).length, 3);
-  await a`commit`;
-  assert.deepEqual(await repeat.done, first);
-});
 
 testTasks(
   "claims under stricter isolation grant rightly or fail with an error worth a retry",

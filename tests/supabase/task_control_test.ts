@@ -51,20 +51,6 @@ testTasks("when all of a lease is cancelled the lease is lost", async ({ sql }) 
   });
 });
 
-testTasks(
-  "a cancel that meets a claim half-way waits, and takes the task from its lease",
-  async (db) => {
-    const [a, b] = [db.connect(), db.connect()];
-    const tasks = await enqueue(db.sql, "a", 10);
-    await a`begin`;
-    const [{ fence }] = await claim(a, { limit: 5 });
-    const cancelling = await startBlocked(db.sql, b, (b) => cancel(b, [tasks[2], tasks[7]]));
-    await a`commit`;
-    assert.deepEqual(await cancelling.done, [tasks[2], tasks[7]]);
-    assert.equal((await renew(db.sql, fence)).length, 4);
-  },
-);
-
 testTasks("a cancel finds a task however often claims cut its run meanwhile", async (db) => {
   const [gate, canceller] = [db.connect(), db.connect()];
   // Each look of the cancel stops after its snapshot, until a claim has put the rest of the run
@@ -89,47 +75,6 @@ testTasks("a cancel finds a task however often claims cut its run meanwhile", as
   }
   await gate`select pg_advisory_unlock_all()`;
   assert.deepEqual(await cancelling, [target]);
-});
-
-testTasks(
-  "a cancel that meets a settlement half-way finds the task ended, or where it went",
-  async (db) => {
-    const [a, b] = [db.connect(), db.connect()];
-    const [done, released] = await enqueue(db.sql, "a", 2);
-    const [{ fence }] = await claim(db.sql, { limit: 2 });
-    await a`begin`;
-    await settle(a, fence, [{ id: done, status: "succeeded" }, {
-      id: released,
-      status: "released",
-    }]);
-    const cancelling = await startBlocked(db.sql, b, (b) => cancel(b, [done, released]));
-    await a`commit`;
-    assert.deepEqual(await cancelling.done, [released]);
-    assert.deepEqual(await statuses(db.sql, [done, released]), ["completed", "cancelled"]);
-  },
-);
-
-testTasks("cancels and the release of a worker do not deadlock", async (db) => {
-  const [a, b, gate] = [db.connect(), db.connect(), db.connect()];
-  const [aPid, bPid] = [await pidOf(a), await pidOf(b)];
-  const tasks = await enqueueSingles(db.sql, "a", 2);
-  const [[first], [second]] = [await claim(db.sql), await claim(db.sql)];
-  await a`begin`;
-  await cancel(a, [second.id]);
-  await gate`begin`;
-  await renew(gate, first.fence);
-  const releasing = await startBlocked(
-    db.sql,
-    b,
-    (b) => b`select release_tasks_for_worker('worker') as released`,
-  );
-  await gate`commit`;
-  // Whatever it had locked of the first lease by now, it must not keep while it waits.
-  await untilBlockedBy(db.sql, bPid, aPid);
-  assert.deepEqual(await cancel(a, [first.id]), [first.id]);
-  await a`commit`;
-  assert.equal((await releasing.done)[0].released, 0);
-  assert.deepEqual(await statuses(db.sql, tasks), ["cancelled", "cancelled"]);
 });
 
 testTasks("retrying gives failed and cancelled tasks all their attempts anew", async ({ sql }) => {
@@ -228,19 +173,6 @@ testTasks(
     assert.equal((await sql`select from tasks`).length, 5);
   },
 );
-
-testTasks("pruning waits for nobody and leaves a task that is being retried", async (db) => {
-  const [a, b] = [db.connect(), db.connect()];
-  const [failed, done] = await enqueue(db.sql, "a", 2);
-  await fail(db.sql);
-  await settle(db.sql, (await claim(db.sql))[0].fence, [], "succeeded");
-  await a`begin`;
-  assert.deepEqual(await retry(a, [failed]), [failed]);
-  await b`set lock_timeout = '100 ms'`;
-  assert.equal((await b`select prune_tasks('0') as n`)[0].n, "1");
-  await a`commit`;
-  assert.deepEqual(await statuses(db.sql, [failed, done]), ["pending", "gone"]);
-});
 
 testTasks("task_counts counts what public.tasks shows", async ({ sql }) => {
   const tasks = await enqueue(sql, "a", 120);

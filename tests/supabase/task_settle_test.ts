@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { testClock } from "../support/clock.ts";
 import { contents } from "../support/contents.ts";
-import { startBlocked } from "../support/locks.ts";
 import {
   assertRefused,
   claim,
@@ -230,23 +229,3 @@ testTasks(
     assert.deepEqual(ids(await claim(sql)), [id]);
   },
 );
-
-testTasks("of two who settle the same task one is told it is lost", async (db) => {
-  const [a, b] = [db.connect(), db.connect()];
-  const tasks = await enqueue(db.sql, "a", 3);
-  const [{ fence }] = await claim(db.sql, { limit: 3 });
-  await a`begin`;
-  await settle(a, fence, [{ id: tasks[0], status: "failed" }]);
-  const late = await startBlocked(
-    db.sql,
-    b,
-    (b) =>
-      settle(b, fence, [{ id: tasks[0], status: "succeeded" }, {
-        id: tasks[1],
-        status: "succeeded",
-      }]),
-  );
-  await a`commit`;
-  assert.deepEqual(await late.done, { settled: 1, lost: [tasks[0]] });
-  assert.deepEqual(await statuses(db.sql, tasks), ["pending", "completed", "processing"]);
-});

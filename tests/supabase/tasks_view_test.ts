@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { testClock } from "../support/clock.ts";
 import { contents } from "../support/contents.ts";
-import { startBlocked } from "../support/locks.ts";
 import {
   assertRefused,
   claim,
@@ -219,53 +218,4 @@ testTasks("writes that cannot be are refused, and nothing changes", async ({ sql
   await refused(sql`insert into tasks (payload) values ('{}')`, /type must not be empty/);
   await refused(sql`insert into tasks (type, max_attempts) values ('a', 0)`, /max_attempts/);
   assert.deepEqual(await contents(sql), before);
-});
-
-testTasks("an update that meets a settlement half-way does not undo it", async (db) => {
-  const [a, b] = [db.connect(), db.connect()];
-  const { id, fence } = await taskThatIs(db.sql, "processing");
-  await a`begin`;
-  await settle(a, fence, [], "succeeded");
-  const update = await startBlocked(
-    db.sql,
-    b,
-    (b) => b`update tasks set status = 'pending' where id = ${id}`,
-  );
-  await a`commit`;
-  assert.equal((await update.done).count, 0);
-  assert.deepEqual(await statuses(db.sql, [id]), ["completed"]);
-});
-
-testTasks("an update that meets a claim half-way takes the task from the lease", async (db) => {
-  const [a, b] = [db.connect(), db.connect()];
-  const { id } = await taskThatIs(db.sql, "pending");
-  await a`begin`;
-  const [{ fence }] = await claim(a);
-  const update = await startBlocked(
-    db.sql,
-    b,
-    (b) => b`update tasks set status = 'completed' where id = ${id}`,
-  );
-  await a`commit`;
-  assert.equal((await update.done).count, 1);
-  assert.deepEqual(await settle(db.sql, fence, [{ id, status: "failed" }]), {
-    settled: 0,
-    lost: [id],
-  });
-  assert.deepEqual(await statuses(db.sql, [id]), ["completed"]);
-});
-
-testTasks("a settlement that meets an update half-way is told it is lost", async (db) => {
-  const [a, b] = [db.connect(), db.connect()];
-  const { id, fence } = await taskThatIs(db.sql, "processing");
-  await a`begin`;
-  await a`update tasks set status = 'pending', started_at = null where id = ${id}`;
-  const late = await startBlocked(
-    db.sql,
-    b,
-    (b) => settle(b, fence, [{ id, status: "succeeded" }]),
-  );
-  await a`commit`;
-  assert.deepEqual(await late.done, { settled: 0, lost: [id] });
-  assert.deepEqual(ids(await claim(db.sql)), [id]);
 });

@@ -6,8 +6,10 @@
 // verb of the world they act on; what follows `->` is the answer, and what follows `=>` is who has what
 // in the end. A step ends before the next one begins, but for those marked `…`: they are seen to wait
 // for a lock that another session holds, and go on when it lets go. `a2` is another connection of
-// worker `a`.
+// worker `a`, and `a'` is a worker that goes by the name of `a` too. Time stands still, but for
+// `one second passes` and `one hour passes`.
 
+import { delay } from "@std/async/delay";
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { testClock } from "./clock.ts";
@@ -27,49 +29,45 @@ export interface World {
 export type Verb = (session: Session, words: string[]) => PromiseLike<string | void>;
 
 export interface Session {
-  worker: string;
   sql: Sql;
+  /** The same for all connections of a worker. */
+  worker: string;
+  /** What it calls itself. */
+  workerId: string;
 }
 
 interface Race {
+  /** Makes the world anew, in an empty database, for each permutation. */
   world: (sql: Sql) => Promise<World>;
   /** Steps that come before every permutation. */
   given?: string;
   permutations: string[];
 }
 
-/** Makes a test with a step of its own for each permutation, named after it. */
-export function race(name: string, { world, given = "", permutations }: Race): void {
+/** Makes a test, with a step of its own for each permutation, named after it. */
+export function race(name: string, { world: make, given = "", permutations }: Race): void {
   Deno.test(name, async (test) => {
     await using db = await freshDatabase();
     const stage = await setStage(db);
     for (const permutation of permutations) {
       await test.step(stepsOf(permutation).join(", "), async () => {
         await stage.clear();
-        const here = await world(db.sql);
-        assert.equal(await play(stage, here, stepsOf(given)), given);
-        const trace = await play(stage, here, stepsOf(permutation));
-        assert.equal(`${trace} => ${await here.state()}`, permutation.replace(/\s+/g, " "));
+        const world = await make(db.sql);
+        assert.equal(await play(stage, world, stepsOf(given)), given);
+        const trace = await play(stage, world, stepsOf(permutation));
+        assert.equal(`${trace} => ${await world.state()}`, permutation.replace(/\s+/g, " "));
         await assertInvariants(db.sql);
       });
     }
   });
 }
 
-/** Every order of the steps of two sessions; `expect` says what they come to. */
-export function everyInterleaving(
-  one: string[],
-  other: string[],
-  expect: (order: string[]) => string,
-): string[] {
-  return interleave(one, other).map(expect);
-}
-
-function interleave(one: string[], other: string[]): string[][] {
+/** Every order in which the steps of two sessions can come. */
+export function interleavings(one: string[], other: string[]): string[][] {
   if (one.length === 0 || other.length === 0) return [[...one, ...other]];
   return [
-    ...interleave(one.slice(1), other).map((rest) => [one[0], ...rest]),
-    ...interleave(one, other.slice(1)).map((rest) => [other[0], ...rest]),
+    ...interleavings(one.slice(1), other).map((rest) => [one[0], ...rest]),
+    ...interleavings(one, other.slice(1)).map((rest) => [other[0], ...rest]),
   ];
 }
 
@@ -82,7 +80,7 @@ function stepsOf(permutation: string): string[] {
 interface Stage {
   /** Ends what sessions left open, and empties the database. */
   clear(): Promise<void>;
-  passTime(): Promise<void>;
+  passTime(interval: string): Promise<void>;
   /** The connection of that name; opened when it is first asked for. */
   enter(name: string): Promise<Session>;
   /** Whether a session waits for a lock that another one holds. */
@@ -98,13 +96,14 @@ async function setStage({ sql, as }: TestDatabase): Promise<Stage> {
       await Promise.all([...sessions.values()].map(({ sql }) => sql`rollback`));
       await sql.unsafe(EMPTY);
     },
-    passTime: () => clock.advance("1 hour"),
+    passTime: (interval) => clock.advance(interval),
     async enter(name) {
       if (!sessions.has(name)) {
         const connection = as("service_role");
         await connection`set statement_timeout = '30 s'`;
         pids.set(name, await pidOf(connection));
-        sessions.set(name, { worker: name.replace(/\d/, ""), sql: connection });
+        const worker = name.replace(/\d/, "");
+        sessions.set(name, { sql: connection, worker, workerId: worker.replace("'", "") });
       }
       return sessions.get(name)!;
     },
@@ -137,6 +136,7 @@ interface Running {
   waited: boolean;
   /** What it answered; undefined as long as it has not ended. */
   answer?: string;
+  ended: Promise<void>;
 }
 
 /** Plays steps one after the other; returns them with what they answered, and which of them waited. */
@@ -162,10 +162,12 @@ const renderStep = ({ name, waited, answer = "still waits" }: Running) =>
   `${name}${waited ? "…" : ""}${answer && ` -> ${answer}`}`;
 
 async function begin(stage: Stage, world: World, session: string, name: string): Promise<Running> {
-  const running: Running = { name, session, waited: false };
-  const end = (answer: string | void) => running.answer = answer ?? "";
-  if (name === "time passes") end(await stage.passTime());
-  else act(world, await stage.enter(session), name.split(" ").slice(1)).then(end);
+  const [, unit] = name.match(/^one (second|hour) passes$/) ?? [];
+  const answering = unit
+    ? stage.passTime(`1 ${unit}`)
+    : act(world, await stage.enter(session), name.split(" ").slice(1));
+  const ended = answering.then((answer) => void (running.answer = answer ?? ""));
+  const running: Running = { name, session, waited: false, ended };
   return running;
 }
 
@@ -190,8 +192,11 @@ const TRANSACTIONS: Record<string, Verb> = {
 
 async function untilItEndsOrWaits(stage: Stage, running: Running): Promise<void> {
   while (running.answer === undefined) {
-    const blocked = await stage.isBlocked(running.session);
-    if (blocked && running.answer === undefined) {
+    const pause = new AbortController();
+    await Promise.race([running.ended, delay(5, { signal: pause.signal }).catch(() => {})]);
+    pause.abort();
+    if (running.answer !== undefined) return;
+    if (await stage.isBlocked(running.session) && running.answer === undefined) {
       running.waited = true;
       return;
     }

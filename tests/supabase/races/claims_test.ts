@@ -1,45 +1,41 @@
 // Claims against claims: nobody waits, nobody gets what another has, nothing is lost.
-import { everyInterleaving, race } from "../../support/permutations.ts";
+import { interleavings, race } from "../../support/permutations.ts";
 import { thoughts } from "./thought_steps.ts";
 
 race("claims in opposite order", {
   world: thoughts("x", "y", "z"),
   given: "a begins, b begins",
-  permutations: everyInterleaving(
+  permutations: interleavings(
     ["a claims x y", "a claims z", "a commits"],
     ["b claims z y", "b claims x", "b commits"],
-    (order) => firstComeFirstServed(order),
-  ),
+  ).map((order) => firstComeFirstServed(order)),
 });
 
 race("claims of the same thoughts, one of which is given up", {
   world: thoughts("x", "y"),
   given: "a begins, b begins",
-  permutations: everyInterleaving(
+  permutations: interleavings(
     ["a claims x y", "a rolls back"],
     ["b claims y x", "b commits"],
-    (order) => firstComeFirstServed(order),
-  ),
+  ).map((order) => firstComeFirstServed(order)),
 });
 
 race("claims of the same expired thoughts", {
   world: thoughts("x", "y"),
-  given: "c claims x y -> x y, time passes, a begins, b begins",
-  permutations: everyInterleaving(
+  given: "c claims x y -> x y, one hour passes, a begins, b begins",
+  permutations: interleavings(
     ["a claims x y", "a commits"],
     ["b claims y x", "b commits"],
-    (order) => firstComeFirstServed(order, 1),
-  ),
+  ).map((order) => firstComeFirstServed(order, 1)),
 });
 
 race("claims of the same expired thoughts, one of which is given up", {
   world: thoughts("x"),
-  given: "c claims x -> x, time passes, a begins, b begins",
-  permutations: everyInterleaving(
+  given: "c claims x -> x, one hour passes, a begins, b begins",
+  permutations: interleavings(
     ["a claims x", "a rolls back"],
     ["b claims x", "b commits"],
-    (order) => firstComeFirstServed(order, 1),
-  ),
+  ).map((order) => firstComeFirstServed(order, 1)),
 });
 
 race("ids that are unknown, null or named twice beside good ones that are being claimed", {
@@ -81,7 +77,7 @@ race("claims for different kinds of work", {
 race("a claim in a transaction that began long before", {
   world: thoughts("x"),
   permutations: [
-    "a begins, a reads x -> nothing, time passes, a claims x -> x, a commits, b claims x -> none => x: a #1",
+    "a begins, a reads x -> nothing, one hour passes, a claims x -> x, a commits, b claims x -> none => x: a #1",
   ],
 });
 
@@ -92,7 +88,7 @@ race("a claim under repeatable read", {
       => x: a #1, y: a #1`,
     `a begins repeatable read, a reads x -> nothing, b claims x -> x, a claims x y -> error 40001, a rolls back,
       a claims x y -> y => x: b #1, y: a #1`,
-    `b claims x -> x, time passes, a begins repeatable read, a reads x -> nothing, c claims x -> x,
+    `b claims x -> x, one hour passes, a begins repeatable read, a reads x -> nothing, c claims x -> x,
       a claims x y -> error 40001, a rolls back, a claims x y -> y => x: c #2, y: a #1`,
   ],
 });

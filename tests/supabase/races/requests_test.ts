@@ -10,7 +10,7 @@ race("a claim of thoughts asked for again", {
     "a begins, a claims x by request -> x, a2 claims x by request… -> x, a rolls back => x: a #1, y: free",
     `a begins, a fetches 1 by request -> x, b fetches 2 -> y, a commits, a2 fetches 1 by request -> x
       => x: a #1, y: b #1`,
-    `a claims x by request -> x, time passes, b begins, b claims x y -> x y, a2 claims x by request -> x, b commits,
+    `a claims x by request -> x, one hour passes, b begins, b claims x y -> x y, a2 claims x by request -> x, b commits,
       a2 claims x by request -> none => x: b #2, y: b #1`,
     `b begins, b claims x -> x, a claims x by request -> none, b rolls back, a claims x by request -> none
       => x: free, y: free`,
@@ -35,7 +35,7 @@ race("a claim of tasks asked for again", {
       => x: a #1, y: a #1, z: b #1`,
     `a begins, a claims 2 by request -> x y, a2 claims 2 by request… -> x y, b claims 2 -> z, a rolls back
       => x: a #1, y: a #1, z: b #1`,
-    `a claims 1 by request -> x, time passes, b begins, b claims 1 -> x, a2 claims 1 by request -> x, b commits,
+    `a claims 1 by request -> x, one hour passes, b begins, b claims 1 -> x, a2 claims 1 by request -> x, b commits,
       a2 claims 1 by request -> none => x: b #2, y: pending, z: pending`,
     `a claims 2 by request -> x y, c begins, c cancels x -> x, a2 claims 2 by request -> x y, c commits,
       a2 claims 2 by request -> y => x: cancelled, y: a #1, z: pending`,

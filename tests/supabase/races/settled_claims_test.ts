@@ -28,7 +28,7 @@ race("a heartbeat under way, and the end of the work", {
     "a begins, a renews -> x, a2 settles x succeeded… -> settled 1, a commits => x: succeeded #1",
     "a begins, a renews -> x, a2 releases x succeeded… -> yes, a commits => x: succeeded #1",
     "a begins, a settles x succeeded -> settled 1, a2 renews… -> none, a commits => x: succeeded #1",
-    `a begins, a settles x succeeded -> settled 1, a2 renews… -> x, time passes, a rolls back, b claims x -> none
+    `a begins, a settles x succeeded -> settled 1, a2 renews… -> x, one hour passes, a rolls back, b claims x -> none
       => x: a #1`,
   ],
 });
@@ -54,7 +54,9 @@ race("an open claim, and its thought", {
     "a begins, a claims x -> x, c edits x, c deletes x…, a commits => x: gone",
     "a begins, a claims x -> x, c deletes x…, a edits x, a commits => x: gone",
     "a begins, a claims x -> x, c deletes x…, a notes x -> settled 1, a commits => x: gone",
-    "c begins, c edits x, a claims x -> x, c commits, a notes x -> settled 1, c reads x -> edited noted => x: succeeded #1",
+    "a claims x -> x, a begins, a edits x, c deletes x…, a settles x succeeded -> settled 1, a commits => x: gone",
+    `c begins, c edits x, a claims x -> x, c commits, a notes x -> settled 1, c reads x -> edited noted
+      => x: succeeded #1`,
   ],
 });
 
@@ -72,6 +74,10 @@ race("an outcome that changes the thought, and whoever else changes it", {
       => x: succeeded #1, y: a #1`,
     `a begins, a notes x -> settled 1, c deletes x…, a commits
       => x: gone, y: a #1`,
+    `c begins, c locks x, a notes x… -> settled 0 lost x, c deletes x, c commits
+      => x: gone, y: a #1`,
+    `c begins, c locks x, a settles x succeeded -> settled 1, c deletes x, c commits
+      => x: gone, y: a #1`,
     `c begins, c deletes x, a settles x succeeded y succeeded… -> settled 1 lost x, c commits
       => x: gone, y: succeeded #1`,
   ],
@@ -81,11 +87,11 @@ race("settling and claiming the next in one call that had to wait", {
   world: thoughts("x", "y"),
   given: "a claims x -> x",
   permutations: [
-    `a2 begins, a2 renews -> x, a swaps 2… -> settled 1 got y, time passes, a2 commits, b claims x y -> none
+    `a2 begins, a2 renews -> x, a swaps 2… -> settled 1 got y, one hour passes, a2 commits, b claims x y -> none
       => x: succeeded #1, y: a #1`,
     `a2 begins, a2 settles x failed -> settled 1, a swaps 2… -> settled 0 got y, a2 commits
       => x: failed #1, y: a #1`,
-    `b begins, b claims y -> y, a swaps 2 -> settled 1 got none, b rolls back, a swaps 2 -> settled 0 got y
+    `b begins, b claims y -> y, a swaps 2 -> settled 1 got none, b rolls back, a claims y -> y
       => x: succeeded #1, y: a #1`,
   ],
 });

@@ -1,25 +1,23 @@
 // Claims of tasks against claims and against whoever enqueues: nobody waits, nothing is lost.
-import { everyInterleaving, race } from "../../support/permutations.ts";
+import { interleavings, race } from "../../support/permutations.ts";
 import { singleTasks, tasks } from "./task_steps.ts";
 
 race("claims of tasks that wait one by one", {
   world: singleTasks("x", "y", "z"),
   given: "a begins, b begins",
-  permutations: everyInterleaving(
+  permutations: interleavings(
     ["a claims 1", "a claims 1", "a commits"],
     ["b claims 1", "b commits"],
-    oldestFirst,
-  ),
+  ).map((order) => oldestFirst(order)),
 });
 
 race("claims of tasks that wait one by one, one of which is given up", {
   world: singleTasks("x", "y", "z"),
   given: "a begins, b begins",
-  permutations: everyInterleaving(
+  permutations: interleavings(
     ["a claims 1", "a rolls back"],
     ["b claims 1", "b claims 1", "b commits"],
-    oldestFirst,
-  ),
+  ).map((order) => oldestFirst(order)),
 });
 
 race("claims of tasks that wait as one run", {
@@ -27,13 +25,14 @@ race("claims of tasks that wait as one run", {
   permutations: [
     "a begins, a claims 1 -> x, b claims 3 -> none, a commits, b claims 3 -> y z => x: a #1, y: b #1, z: b #1",
     "a begins, a claims 1 -> x, b claims 3 -> none, a rolls back, b claims 3 -> x y z => x: b #1, y: b #1, z: b #1",
-    "a begins, a takes -> x, b takes -> none, a commits, b takes -> y => x: claim_task #1, y: claim_task #1, z: pending",
+    `a begins, a takes -> x, b takes -> none, a commits, b takes -> y
+      => x: claim_task #1, y: claim_task #1, z: pending`,
   ],
 });
 
 race("claims of expired tasks", {
   world: singleTasks("x", "y"),
-  given: "c claims 2 -> x y, time passes",
+  given: "c claims 2 -> x y, one hour passes",
   permutations: [
     "a begins, a claims 1 -> x, b claims 2 -> none, a commits, b claims 2 -> y => x: a #2, y: b #2",
     "a begins, a claims 1 -> x, b claims 2 -> none, a rolls back, b claims 2 -> x y => x: b #2, y: b #2",
@@ -54,6 +53,19 @@ race("what is committed late, after younger tasks were claimed", {
       => x: b #1, y: b #1, z: b #1`,
     `c begins, c enqueues y, b begins repeatable read, b claims 1 -> x, c commits, b claims 1 -> none, b commits,
       b claims 1 -> y => x: b #1, y: b #1`,
+  ],
+});
+
+race("what comes back, or late, behind where others have begun to look", {
+  world: singleTasks("x"),
+  permutations: [
+    `c begins, c enqueues y, one second passes, d enqueues z, b claims 9 -> x z, one second passes, d enqueues u,
+      b claims 9 -> u, c commits, b claims 9 -> y => x: b #1, y: b #1, z: b #1, u: b #1`,
+    `a begins, a claims 1 -> x, one second passes, d enqueues y, b claims 9 -> y, one second passes, d enqueues z,
+      b claims 9 -> z, a rolls back, b claims 9 -> x => x: b #1, y: b #1, z: b #1`,
+    `a claims 1 -> x, one second passes, d enqueues y, b claims 9 -> y, one second passes, d enqueues z,
+      b claims 9 -> z, a begins, a settles x released -> settled 1, b claims 9 -> none, a commits, b claims 9 -> x
+      => x: b #1, y: b #1, z: b #1`,
   ],
 });
 

@@ -22,7 +22,7 @@ function workersVerbs(names: Names): Record<string, Verb> {
   return {
     async claims(session, all) {
       const { words, requestId } = readRequest(session, all);
-      const options = { worker: session.worker, limit: Number(words[0]), requestId };
+      const options = { worker: session.workerId, limit: Number(words[0]), requestId };
       const tasks = await claim(session.sql, options);
       fences.answered(session, tasks[0]?.fence, requestId);
       return names.list(ids(tasks));
@@ -40,7 +40,7 @@ function workersVerbs(names: Names): Record<string, Verb> {
     async swaps(session, all) {
       const { words, requestId } = readRequest(session, all);
       const [{ next }] = await session.sql`
-        select settle_and_claim_tasks(${fences.of(session)}, '[]', 'succeeded', ${session.worker},
+        select settle_and_claim_tasks(${fences.of(session)}, '[]', 'succeeded', ${session.workerId},
           null, ${Number(words[0])}, 60, ${requestId ?? null}) as next`;
       fences.answered(session, next.fence, requestId);
       return `${settlement(names, next)} got ${names.list(ids(next.tasks))}`;
@@ -111,9 +111,14 @@ function ownersVerbs(names: Names): Record<string, Verb> {
       ]));
     },
     /** `evicts a`: hands back what worker a holds. */
-    async evicts({ sql }, [worker]) {
-      const [{ n }] = await sql`select release_tasks_for_worker(${worker}) as n`;
+    async evicts({ sql }, [workerId]) {
+      const [{ n }] = await sql`select release_tasks_for_worker(${workerId}) as n`;
       return `${n}`;
+    },
+    /** `recalls x`: what became of its attempts. */
+    async recalls({ sql }, [name]) {
+      const attempts = await sql`select outcome from task_attempts(${names.idOf(name)})`;
+      return attempts.map(({ outcome }) => outcome).join(" ");
     },
     async prunes({ sql }) {
       const [{ n }] = await sql`select prune_tasks('1 minute') as n`;

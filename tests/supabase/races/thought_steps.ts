@@ -21,13 +21,13 @@ function workersVerbs(names: Names): Record<string, Verb> {
     async claims(session, all) {
       const { words, requestId } = readRequest(session, all);
       const ids = words.map((name) => names.idOf(name));
-      const thoughts = await claimNamed(session.sql, ids, { worker: session.worker, requestId });
+      const thoughts = await claimNamed(session.sql, ids, { worker: session.workerId, requestId });
       fences.answered(session, thoughts[0]?.fence, requestId);
       return names.list(idsOf(thoughts));
     },
     async fetches(session, all) {
       const { words, requestId } = readRequest(session, all);
-      const options = { worker: session.worker, requestId };
+      const options = { worker: session.workerId, requestId };
       const thoughts = await claimNext(session.sql, Number(words[0]), options);
       fences.answered(session, thoughts[0]?.fence, requestId);
       return names.list(idsOf(thoughts));
@@ -41,7 +41,7 @@ function workersVerbs(names: Names): Record<string, Verb> {
     },
     /** `notes x`: it succeeded, and its metadata say so. */
     async notes(session, [name]) {
-      const metadata = { noted: session.worker };
+      const metadata = { noted: session.workerId };
       const outcomes = [{ id: names.idOf(name), status: "succeeded", metadata }];
       return settlement(names, await settle(session.sql, fences.of(session), outcomes));
     },
@@ -50,7 +50,7 @@ function workersVerbs(names: Names): Record<string, Verb> {
       const { words, requestId } = readRequest(session, all);
       const [{ next }] = await session.sql`
         select settle_and_claim_thoughts(${fences.of(session)}, '[]', 'succeeded', ${WORK},
-          ${session.worker}, ${Number(words[0])}, 60, 5, ${requestId ?? null}) as next`;
+          ${session.workerId}, ${Number(words[0])}, 60, 5, ${requestId ?? null}) as next`;
       fences.answered(session, next.fence, requestId);
       const got = next.thoughts.map(({ id }: { id: string }) => id);
       return `${settlement(names, next)} got ${names.list(got)}`;
@@ -61,31 +61,31 @@ function workersVerbs(names: Names): Record<string, Verb> {
 /** What clients do that know the table of claims and the functions of the contract only. */
 function clientsVerbs(names: Names): Record<string, Verb> {
   return {
-    async takes({ sql, worker }, words) {
+    async takes({ sql, workerId }, words) {
       const ids = words.map((name) => name === "null" ? null : names.idOf(name));
-      return names.list(await claim(sql, ids, { worker }));
+      return names.list(await claim(sql, ids, { worker: workerId }));
     },
-    async embeds({ sql, worker }, words) {
+    async embeds({ sql, workerId }, words) {
       const ids = words.map((name) => names.idOf(name));
-      return names.list(await claim(sql, ids, { worker, workType: "embedding" }));
+      return names.list(await claim(sql, ids, { worker: workerId, workType: "embedding" }));
     },
     async reaps({ sql }) {
       await claim(sql, []);
     },
     /** `releases x succeeded`, `releases all` */
-    async releases({ sql, worker }, [name, status]) {
+    async releases({ sql, workerId }, [name, status]) {
       if (name !== "all") {
-        return await release(sql, names.idOf(name), status, { worker }) ? "yes" : "no";
+        return await release(sql, names.idOf(name), status, { worker: workerId }) ? "yes" : "no";
       }
-      const [{ n }] = await sql`select release_claims_for_worker(${WORK}, ${worker}) as n`;
+      const [{ n }] = await sql`select release_claims_for_worker(${WORK}, ${workerId}) as n`;
       return `${n}`;
     },
-    async inserts({ sql, worker }, words) {
+    async inserts({ sql, workerId }, words) {
       const ids = words.map((name) => names.idOf(name));
       return rows(
         await sql`
           insert into thought_work_claims (thought_id, work_type, worker_id, ttl_expires_at)
-          select id, ${WORK}, ${worker}, dibs.clock() + interval '1 day'
+          select id, ${WORK}, ${workerId}, dibs.clock() + interval '1 day'
           from unnest(${ids}::uuid[]) id on conflict do nothing`,
       );
     },
@@ -93,18 +93,20 @@ function clientsVerbs(names: Names): Record<string, Verb> {
       const id = names.idOf(name);
       return rows(await sql`delete from thought_work_claims where thought_id = ${id}`);
     },
-    async prolongs({ sql, worker }, [name]) {
+    async prolongs({ sql, workerId }, [name]) {
       return rows(
         await sql`
           update thought_work_claims set ttl_expires_at = dibs.clock() + interval '1 day'
-          where worker_id = ${worker} and status = 'claimed' and thought_id = ${names.idOf(name)}`,
+          where worker_id = ${workerId} and status = 'claimed' and thought_id = ${
+          names.idOf(name)
+        }`,
       );
     },
-    async usurps({ sql, worker }, [name]) {
+    async usurps({ sql, workerId }, [name]) {
       return rows(
         await sql`
           update thought_work_claims
-          set worker_id = ${worker}, claimed_at = dibs.clock(),
+          set worker_id = ${workerId}, claimed_at = dibs.clock(),
             ttl_expires_at = dibs.clock() + interval '1 day'
           where ttl_expires_at < dibs.clock() and thought_id = ${names.idOf(name)}`,
       );
@@ -117,6 +119,10 @@ function ownersVerbs(names: Names): Record<string, Verb> {
   return {
     async deletes({ sql }, [name]) {
       await sql`delete from thoughts where id = ${names.idOf(name)}`;
+    },
+    /** As somebody does who looks first and then decides to delete it. */
+    async locks({ sql }, [name]) {
+      await sql`select from thoughts where id = ${names.idOf(name)} for update`;
     },
     async edits({ sql }, [name]) {
       await sql`
