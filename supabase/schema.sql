@@ -1390,9 +1390,16 @@ begin
         and (r.run_at, lower(r.run)) >= (p_lane.begin_run_at, p_lane.begin_task)
       order by r.run_at, lower(r.run) limit 1;
   end if;
-  insert into dibs.hint values (p_lane.type, p_lane.priority, v_now,
-    case when v_proven then p_lane.seen_run_at else p_lane.begin_run_at end,
-    case when v_proven then p_lane.seen_task else p_lane.begin_task end,
+  if v_proven then
+    p_lane.begin_run_at := p_lane.seen_run_at;
+    p_lane.begin_task := p_lane.seen_task;
+  end if;
+  -- What went back to its place may lie before: once found, it is not passed over again.
+  if (v_head.run_at, v_head.task) < (p_lane.begin_run_at, p_lane.begin_task) then
+    p_lane.begin_run_at := v_head.run_at;
+    p_lane.begin_task := v_head.task;
+  end if;
+  insert into dibs.hint values (p_lane.type, p_lane.priority, v_now, p_lane.begin_run_at, p_lane.begin_task,
     coalesce(v_head.run_at, v_now), coalesce(v_head.task, 0), p_lane.run_length,
     -- While an old snapshot is held a sweep gets slow; it then comes so seldom that it takes a twentieth of the time.
     coalesce(v_now + greatest(v_took * 20, interval '1 s'), p_lane.sweep_at),
@@ -2366,7 +2373,8 @@ begin
     case status when 'failed' then last_error else dibs.lost_error(worker_id, attempt_count, max_attempts) end
   from gone
   on conflict (thought_id, work_type) do update
-  set attempts = excluded.attempts, last_error = excluded.last_error;
+  -- Clients that insert claims themselves do not know which attempt it is.
+  set attempts = greatest(m.attempts + 1, excluded.attempts), last_error = excluded.last_error;
 end $function$;
 comment on function dibs.take_away(text,uuid[]) is 'Delete claims that expired or wait for a retry, remembering their attempts.';
 
@@ -2440,6 +2448,7 @@ declare
   v_place uuid := gen_random_uuid();
   v_from bigint := v_fill;
   v_runs int := ceil(p_wanted / 100.0);
+  v_found boolean;
   v_taken uuid[];
   v_ids uuid[] := '{}';
 begin
@@ -2455,8 +2464,15 @@ begin
     ), gone as (
       delete from dibs.thought_run where ctid = any (array(select run.at from run))
     )
-    select array_agg(id) into v_taken from run, unnest(run.ids) id;
-    if v_taken is not null then
+    -- Without those that stand there twice or were claimed by name since: they would count as found.
+    select exists (select from run), array(
+        select id from run, unnest(run.ids) id
+        where not exists (
+          select from public.thought_work_claims c
+          where c.thought_id = id and c.work_type || '' = p_work_type offset 0)
+        except select unnest(v_ids))
+      into v_found, v_taken;
+    if v_found then
       v_ids := v_ids || v_taken;
       v_runs := 2 * v_runs;  -- they are short
     else

@@ -2,7 +2,7 @@ import type { Sql } from "postgres";
 
 /** What is wrong with the tables of tasks, in sentences: nothing, after every transaction. */
 export async function findUnsound(sql: Sql): Promise<string[]> {
-  const [violations] = await sql.unsafe(VIOLATIONS);
+  const [violations] = await sql.unsafe(VIOLATIONS, [], { prepare: true });
   return Object.entries(violations)
     .filter(([, found]) => found !== null)
     .map(([violation, found]) => `${violation}: ${found}`);

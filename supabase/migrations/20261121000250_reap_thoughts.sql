@@ -175,7 +175,8 @@ begin
     case status when 'failed' then last_error else dibs.lost_error(worker_id, attempt_count, max_attempts) end
   from gone
   on conflict (thought_id, work_type) do update
-  set attempts = excluded.attempts, last_error = excluded.last_error;
+  -- Clients that insert claims themselves do not know which attempt it is.
+  set attempts = greatest(m.attempts + 1, excluded.attempts), last_error = excluded.last_error;
 end $$;
 comment on function dibs.take_away(text, uuid[]) is
   'Delete claims that expired or wait for a retry, remembering their attempts.';

@@ -76,6 +76,7 @@ declare
   v_place uuid := gen_random_uuid();
   v_from bigint := v_fill;
   v_runs int := ceil(p_wanted / 100.0);
+  v_found boolean;
   v_taken uuid[];
   v_ids uuid[] := '{}';
 begin
@@ -91,8 +92,15 @@ begin
     ), gone as (
       delete from dibs.thought_run where ctid = any (array(select run.at from run))
     )
-    select array_agg(id) into v_taken from run, unnest(run.ids) id;
-    if v_taken is not null then
+    -- Without those that stand there twice or were claimed by name since: they would count as found.
+    select exists (select from run), array(
+        select id from run, unnest(run.ids) id
+        where not exists (
+          select from public.thought_work_claims c
+          where c.thought_id = id and c.work_type || '' = p_work_type offset 0)
+        except select unnest(v_ids))
+      into v_found, v_taken;
+    if v_found then
       v_ids := v_ids || v_taken;
       v_runs := 2 * v_runs;  -- they are short
     else

@@ -254,9 +254,16 @@ begin
         and (r.run_at, lower(r.run)) >= (p_lane.begin_run_at, p_lane.begin_task)
       order by r.run_at, lower(r.run) limit 1;
   end if;
-  insert into dibs.hint values (p_lane.type, p_lane.priority, v_now,
-    case when v_proven then p_lane.seen_run_at else p_lane.begin_run_at end,
-    case when v_proven then p_lane.seen_task else p_lane.begin_task end,
+  if v_proven then
+    p_lane.begin_run_at := p_lane.seen_run_at;
+    p_lane.begin_task := p_lane.seen_task;
+  end if;
+  -- What went back to its place may lie before: once found, it is not passed over again.
+  if (v_head.run_at, v_head.task) < (p_lane.begin_run_at, p_lane.begin_task) then
+    p_lane.begin_run_at := v_head.run_at;
+    p_lane.begin_task := v_head.task;
+  end if;
+  insert into dibs.hint values (p_lane.type, p_lane.priority, v_now, p_lane.begin_run_at, p_lane.begin_task,
     coalesce(v_head.run_at, v_now), coalesce(v_head.task, 0), p_lane.run_length,
     -- While an old snapshot is held a sweep gets slow; it then comes so seldom that it takes a twentieth of the time.
     coalesce(v_now + greatest(v_took * 20, interval '1 s'), p_lane.sweep_at),

@@ -63,6 +63,22 @@ Deno.test("attempts are counted across reaping", async () => {
   assert.deepEqual([attempt_count, last_error], [4, "the lease of w3 ran out in attempt 3 of 5"]);
 });
 
+Deno.test("a claim that a client inserted itself counts as an attempt when it expires", async () => {
+  await using db = await freshDatabase();
+  const clock = await testClock(db.sql, { stopped: true });
+  const [id] = await makeThoughts(db.sql, 1);
+  for (const attempt of [1, 3]) {
+    const [granted] = await claimNamed(db.sql, [id], { seconds: 1 });
+    assert.equal(granted.attempt, attempt);
+    await clock.advance("1 s");
+    await claim(db.sql, []);
+    await db.sql`
+      insert into thought_work_claims (thought_id, work_type, worker_id, ttl_expires_at)
+      values (${id}, 'enrichment', 'client', dibs.clock() + interval '1 s')`;
+    await clock.advance("1 s");
+  }
+});
+
 Deno.test("a thought that keeps losing its worker is quarantined after its last attempt", async () => {
   await using db = await freshDatabase();
   const service = db.as("service_role");

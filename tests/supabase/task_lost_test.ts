@@ -82,3 +82,20 @@ testTasks("what a dead worker held keeps its place before younger tasks", async 
   await sql`select reap_tasks()`;
   assert.deepEqual(ids(await claim(sql, { limit: 1 })), [old]);
 });
+
+testTasks("of a batch that went back, one claim after the other gets the next", async ({ sql }) => {
+  const clock = await testClock(sql, { stopped: true });
+  const old = await enqueue(sql, "a", 3);
+  const [{ fence }] = await claim(sql, { limit: 3, seconds: 600 });
+  await clock.advance("1 min");
+  await enqueue(sql, "a", 10);
+  // Claims that learn where the younger ones begin.
+  for (let n = 0; n < 3; n++) {
+    await claim(sql);
+    await clock.advance("150 ms");
+  }
+  await settle(sql, fence, [], "released");
+  await clock.advance("2 s");
+  const again = [await claim(sql), await claim(sql), await claim(sql)].flat();
+  assert.deepEqual(ids(again), old);
+});

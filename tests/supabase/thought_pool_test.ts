@@ -85,6 +85,28 @@ Deno.test("thoughts in the pool that somebody claimed by name are passed over", 
   assert.equal((await claimNext(db.sql, 100)).length, 5);
 });
 
+Deno.test("a worker that asks for one gets the one that is left, whatever others claimed by name", async () => {
+  await using db = await freshDatabase();
+  const ids = await makeThoughts(db.sql, 20);
+  const first = idsOf(await claimNext(db.sql, 10));
+  const others = ids.filter((id) => !first.includes(id));
+  const left = others.pop()!;
+  assert.deepEqual(await claim(db.sql, others), others);
+  assert.deepEqual(idsOf(await claimNext(db.sql, 1)), [left]);
+});
+
+Deno.test("a thought that was handed back again and again is granted once, beside the others", async () => {
+  await using db = await freshDatabase();
+  const ids = await makeThoughts(db.sql, 4);
+  const [first] = idsOf(await claimNext(db.sql, 1));
+  const left = ids.filter((id) => id !== first);
+  for (let n = 0; n < 20; n++) {
+    assert.deepEqual(await claim(db.sql, [left[0]], { worker: "undecided" }), [left[0]]);
+    await db.sql`select release_claims_for_worker(${WORK}, 'undecided')`;
+  }
+  assert.deepEqual(idsOf(await claimNext(db.sql, 3)), left);
+});
+
 /** The ways in which a claimed thought becomes free again. */
 const FREED: Record<string, (sql: Sql, id: string, fence: string) => Promise<unknown>> = {
   "handed back by its lease": (sql, id, fence) => settle(sql, fence, [{ id, status: "released" }]),
