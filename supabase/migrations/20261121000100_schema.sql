@@ -159,3 +159,10 @@ create table if not exists dibs.settings (
 comment on table dibs.settings is 'One row of settings; change it with an update.';
 alter table dibs.settings enable row level security;
 insert into dibs.settings default values on conflict do nothing;
+
+-- Closed from the first moment, whatever a project's default privileges are. What comes after the next
+-- migration is sealed by it.
+revoke all on schema dibs from public, anon, authenticated cascade;
+revoke all on all tables in schema dibs from public, anon, authenticated cascade;
+revoke all on all sequences in schema dibs from public, anon, authenticated cascade;
+revoke all on all functions in schema dibs from public, anon, authenticated cascade;

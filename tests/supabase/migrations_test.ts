@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { schemaSql } from "../../scripts/generate/schema_sql.ts";
+import { migrate } from "../../scripts/stack/migrate.ts";
 import { contents } from "../support/contents.ts";
 import { freshDatabase } from "../support/database.ts";
 import { grantsOf } from "../support/grants.ts";
 import { applyMigrations, listMigrations } from "../support/migrations.ts";
+import { scratchProject } from "../support/project.ts";
 import { supabaseCli } from "../support/supabase_cli.ts";
 import { someOfEverything } from "../support/some_of_everything.ts";
 
@@ -16,6 +18,13 @@ Deno.test("a migration's name is its time and its subject, and no two share eith
   });
   assert.equal(new Set(parts.map(({ time }) => time)).size, parts.length);
   assert.equal(new Set(parts.map(({ subject }) => subject)).size, parts.length);
+});
+
+Deno.test("every migration ends by sealing what it made, but the one that comes before the seal", async () => {
+  const [first, ...rest] = await listMigrations();
+  assert.doesNotMatch(first.text, /dibs\.seal/);
+  const unsealed = rest.filter(({ text }) => !text.endsWith("\n\nselect dibs.seal();\n"));
+  assert.deepEqual(unsealed.map(({ name }) => name), []);
 });
 
 for (const regime of ["hidden", "exposed"] as const) {
@@ -47,6 +56,20 @@ Deno.test("supabase db push applies every migration to an empty project, and has
   const second = await supabaseCli(db.url, "db", "push");
   assert.equal(second.code, 0, second.said);
   assert.match(second.said, /up to date/);
+});
+
+Deno.test("a migration that fails before it has sealed leaves nothing behind", async () => {
+  await using db = await freshDatabase({ migrated: false, regime: "exposed" });
+  await using project = await scratchProject({
+    migration: `create table public.half_done (id int);
+      create function public.open_to_all() returns int language sql as 'select 1';
+      select 1 / 0;
+      revoke all on table public.half_done from anon;`,
+  });
+  await assert.rejects(migrate(db.url, project.dir), /division by zero/);
+  const [left] = await db.sql`
+    select to_regclass('public.half_done') as table, to_regproc('public.open_to_all') as function`;
+  assert.deepEqual(left, { table: null, function: null });
 });
 
 Deno.test("a project's own thoughts stay exactly as they are, and can be claimed", async () => {
