@@ -1,3 +1,4 @@
+// On PostgreSQL 15, too.
 // What the platform's advisors say. The CLI leaves out lints 0026 to 0029: tables that pg_graphql shows, and
 // SECURITY DEFINER functions that anon or authenticated may execute. grants_test.ts covers both, since there
 // is nothing that they may select or execute.

@@ -1,3 +1,4 @@
+// On PostgreSQL 15, too.
 // An error is read by people who should not read payloads: no part of one may quote what work is about.
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";

@@ -1,3 +1,4 @@
+// On PostgreSQL 15, too.
 // What grants.txt says is what a session of the role meets: each privilege on each object is tried.
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";

@@ -1,3 +1,4 @@
+// On PostgreSQL 15, too.
 // Who may do what, by the catalogue: grants.txt has a row for every object and a column for every role.
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";

@@ -1,3 +1,4 @@
+// On PostgreSQL 15, too.
 // Names lead no function astray, whatever else is called like what it names.
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
