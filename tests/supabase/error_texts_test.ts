@@ -74,7 +74,8 @@ Deno.test("no error quotes a payload, a result, a progress or an error that some
     values ('${UNKNOWN}', 't', 'w', '${CANARY}')`;
   assert(JSON.stringify(await errorOf(service, quoting)).includes(CANARY));
 
-  const accepted = [], quoted = [];
+  const accepted = [];
+  const quoted = [];
   for (const template of WRONG) {
     const statement = template.replaceAll("FENCE", fence).replaceAll("TASK", id);
     const error = await errorOf(service, statement);
