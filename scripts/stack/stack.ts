@@ -4,7 +4,12 @@ import { bootstrapCluster, bootstrapDatabase, type DatabaseOptions } from "./boo
 import { startMailSink } from "./mail_sink.ts";
 import { migrate, PROJECT_DIR } from "./migrate.ts";
 import { type HeldPort, holdPort } from "./ports.ts";
-import { databaseAddress, endLeftoverServer, startPostgres } from "./postgres.ts";
+import {
+  databaseAddress,
+  endLeftoverServer,
+  type PostgresOptions,
+  startPostgres,
+} from "./postgres.ts";
 import { keepRunning, startProgram } from "./processes.ts";
 import { loadSecrets } from "./secrets.ts";
 import { runStandIns } from "./stand_ins.ts";
@@ -21,6 +26,8 @@ export interface StackOptions extends Partial<DatabaseOptions> {
   projectDir?: string;
   /** A module to load before the functions, which know nothing of it, and environment for both. */
   functions?: { preload?: string; env?: Record<string, string> };
+  /** Settings of PostgreSQL beyond the usual ones. */
+  postgres?: PostgresOptions["settings"];
   /** Is told what is going on, for people. */
   onProgress?: (message: string) => void;
 }
@@ -68,7 +75,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
   progress("Starting PostgreSQL");
   const server = await keepRunning((port) =>
-    startPostgres({ dir: inState("postgres"), port, password })
+    startPostgres({ dir: inState("postgres"), port, password, settings: options.postgres })
   );
   started.defer(() => server.stop());
   const at = { port: server.port, password };
