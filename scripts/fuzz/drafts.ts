@@ -20,15 +20,15 @@ export function draftsFor(endpoint: Endpoint): fc.Arbitrary<Draft> {
   if (!bodies) {
     return fc.oneof(
       { weight: 1, arbitrary: good },
-      { weight: 3, arbitrary: changed(good, around) },
-      { weight: 12, arbitrary: changed(changed(good, around), elsewhere) },
+      { weight: 2, arbitrary: changed(good, around) },
+      { weight: 30, arbitrary: changed(changed(good, around), elsewhere) },
     );
   }
   return fc.oneof(
-    { weight: 4, arbitrary: good },
-    { weight: 20, arbitrary: mutated(bodies).map(plain) },
-    { weight: 6, arbitrary: changed(good, misspellings) },
-    { weight: 5, arbitrary: changed(good, around) },
+    { weight: 2, arbitrary: good },
+    { weight: 26, arbitrary: mutated(bodies).map(plain) },
+    { weight: 5, arbitrary: changed(good, misspellings) },
+    { weight: 2, arbitrary: changed(good, around) },
     { weight: 1, arbitrary: changed(good, elsewhere) },
   );
 }
