@@ -43,6 +43,8 @@ export interface Stack {
   secretKey: string;
   publishableKey: string;
   dispatchSecret: string;
+  /** Signs tokens of users, as far as the data API is concerned. */
+  jwtSecret: string;
   /** Where the mail sink takes emails and tells of them. */
   mailUrl: string;
   stateDir: string;
@@ -106,6 +108,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         DIBS_FUNCTIONS_URL: `http://127.0.0.1:${functionsPort.port}`,
         DIBS_PUBLISHABLE_KEY: secrets.publishableKey,
         DIBS_SECRET_KEY: secrets.secretKey,
+        DIBS_JWT_SECRET: secrets.jwtSecret,
       },
     })
   );
@@ -118,12 +121,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       log: inState("functions.log"),
       preload: options.functions?.preload,
       env: {
+        SUPABASE_JWKS: JSON.stringify({ keys: [] }),
         ...options.functions?.env,
         SUPABASE_URL: url,
         SUPABASE_DB_URL: databaseUrl,
         SUPABASE_SECRET_KEYS: JSON.stringify({ default: secrets.secretKey }),
         SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: secrets.publishableKey }),
-        SUPABASE_JWKS: JSON.stringify({ keys: [] }),
         DIBS_DISPATCH_SECRET: secrets.dispatchSecret,
         DIBS_MAIL_URL: mail.url,
         DIBS_SUPABASE_DIR: join(projectDir, "supabase"),
@@ -145,6 +148,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     secretKey: secrets.secretKey,
     publishableKey: secrets.publishableKey,
     dispatchSecret: secrets.dispatchSecret,
+    jwtSecret: secrets.jwtSecret,
     mailUrl: mail.url,
     stateDir,
     get pids() {
