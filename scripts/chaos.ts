@@ -26,7 +26,6 @@ const FULL: Size = { tasks: 1_000_000, workers: 64, faults: 1_140 };
 const QUICK: Size = { tasks: 20_000, workers: 16, faults: 52 };
 /** For so many tasks there is one thought. */
 const TASKS_PER_THOUGHT = 10;
-const TIMELINES = 2;
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
 const program = new Command("npm run chaos --")

@@ -1,3 +1,4 @@
+// longer than 300 lines because an effect in doubt can be met, listed and settled in so many states
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { testClock } from "../support/clock.ts";

@@ -5,9 +5,8 @@ export function crookClock(offMs: number): void {
   const { now } = Date;
   let off = offMs;
   class CrookedDate extends Date {
-    constructor(...args: []) {
-      if (args.length === 0) super(now() + off);
-      else super(...args);
+    constructor(...args: [string | number]) {
+      super(...(args.length === 0 ? [now() + off] as [number] : args));
     }
 
     static override now(): number {
