@@ -5,8 +5,8 @@ export function crookClock(offMs: number): void {
   const { now } = Date;
   let off = offMs;
   class CrookedDate extends Date {
-    constructor(...args: [string | number]) {
-      super(...(args.length === 0 ? [now() + off] as [number] : args));
+    constructor(...given: unknown[]) {
+      super(...(given.length === 0 ? [now() + off] : given) as [number]);
     }
 
     static override now(): number {
