@@ -94,11 +94,11 @@ begin
     )
     -- Without those that stand there twice or were claimed by name since: they would count as found.
     select exists (select from run), array(
-        select id from run, unnest(run.ids) id
-        where not exists (
+        select id from (select id, row_number() over () as nth from run, unnest(run.ids) id) taken
+        where id <> all (v_ids) and not exists (
           select from public.thought_work_claims c
           where c.thought_id = id and c.work_type || '' = p_work_type offset 0)
-        except select unnest(v_ids))
+        group by id order by min(nth))
       into v_found, v_taken;
     if v_found then
       v_ids := v_ids || v_taken;
