@@ -48,7 +48,6 @@ async function startDataApi() {
       enabled: false,
       publishable_key: setting("DIBS_PUBLISHABLE_KEY"),
       secret_key: setting("DIBS_SECRET_KEY"),
-      jwt_secret: setting("DIBS_JWT_SECRET"),
     },
   });
   await app.init();
