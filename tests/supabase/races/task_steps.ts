@@ -1,4 +1,5 @@
 import type { Sql } from "postgres";
+import { assertInvariants } from "../../support/invariants.ts";
 import type { Verb, World } from "../../support/permutations.ts";
 import { claim, enqueue, enqueueSingles, ids, renew, settle } from "../../support/tasks.ts";
 import { Fences, Names, readOutcomes, readRequest, rows, settlement } from "./words.ts";
@@ -13,7 +14,10 @@ export const singleTasks = (...names: string[]) => async (sql: Sql): Promise<Wor
 
 const worldOf = (sql: Sql, names: Names): World => ({
   verbs: { ...workersVerbs(names), ...clientsVerbs(names), ...ownersVerbs(names) },
-  state: () => stateOf(sql, names),
+  async state() {
+    await assertInvariants(sql);
+    return await stateOf(sql, names);
+  },
 });
 
 /** What workers do that know Dibs. */
