@@ -86,16 +86,26 @@ race("a heartbeat that had to wait for the end of a part", {
 });
 
 race("an effect outside, and the lease it needs", {
-  ...expired,
+  world: singleTasks("x"),
+  given: "a claims 1 -> x",
   permutations: [
-    "a begins, a mails x -> go, b claims 1 -> none, a commits, b claims 1 -> x, b mails x -> parked => x: b #2",
-    "a begins, a mails x -> go, b claims 1 -> none, a rolls back, b claims 1 -> x, b mails x -> go => x: b #2",
-    "b begins, b claims 1 -> x, a mails x… -> error PT409, b mails x -> go, b commits => x: b #2",
-    "b begins, b claims 1 -> x, a mails x… -> go, b rolls back => x: a #1",
     "a begins, a settles x succeeded -> settled 1, a2 mails x… -> error PT409, a commits => x: completed #1",
     "c begins, c cancels x -> x, a mails x… -> error PT409, c commits => x: cancelled",
     "a begins, a mails x -> go, a2 mails x… -> parked, a commits => x: a #1",
     "a begins, a mails x -> go, a2 mails x… -> go, a rolls back => x: a #1",
+    `a begins, a mails x -> go, one hour passes, b claims 1 -> none, a commits, b claims 1 -> x,
+      b mails x -> parked => x: b #2`,
+    `a begins, a mails x -> go, one hour passes, b claims 1 -> none, a rolls back, b claims 1 -> x,
+      b mails x -> go => x: b #2`,
+  ],
+});
+
+race("an effect outside, and a lease that has run out", {
+  ...expired,
+  permutations: [
+    "a mails x -> error PT409, b claims 1 -> x, b mails x -> go => x: b #2",
+    "b begins, b claims 1 -> x, a mails x… -> error PT409, b mails x -> go, b commits => x: b #2",
+    "b begins, b claims 1 -> x, a mails x… -> error PT409, b rolls back => x: a #1",
   ],
 });
 
