@@ -25,7 +25,7 @@ type Size = Pick<Plan, "tasks" | "workers" | "faults"> & Partial<Plan>;
 const FULL: Size = { tasks: 1_000_000, workers: 64, faults: 1_140 };
 const QUICK: Size = { tasks: 20_000, workers: 16, faults: 52 };
 /** For so many tasks there is one thought. */
-const TASKS_PER_THOUGHT = 10;
+const TASKS_PER_THOUGHT = 20;
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
 const program = new Command("npm run chaos --")
@@ -34,7 +34,7 @@ const program = new Command("npm run chaos --")
       "killed, frozen and cut off, then checks that nothing was lost, doubled or given to two.",
   )
   .option("--quick", "a smaller run, under a minute on two cores")
-  .option("--tasks <n>", "how many tasks, and a tenth as many thoughts", wholeNumber)
+  .option("--tasks <n>", "how many tasks, and a twentieth as many thoughts", wholeNumber)
   .option("--workers <n>", "how many worker processes at a time", wholeNumber)
   .option("--faults <n>", "how many faults", wholeNumber)
   .option("--seed <n>", "repeat the faults of an earlier run", wholeNumber, newSeed())

@@ -1,3 +1,5 @@
+import { deadline } from "@std/async/deadline";
+import { delay } from "@std/async/delay";
 import postgres, { type Sql } from "postgres";
 
 export interface ConnectionOptions {
@@ -8,30 +10,39 @@ export interface ConnectionOptions {
   max?: number;
 }
 
+/** What a new connection costs the server is more than most calls do. */
+const RECONNECT_MS = 400;
+/** An answer that nobody waits for any more may still come, so long, and the connection is well. */
+const LATE_MS = 3_000;
+
 /**
  * A connection to PostgreSQL that outlives it: with the first failure that is not an answer of the
  * server's it is thrown away, and the next call gets a new one. A query on one that broke may never settle.
  */
 export class Connection {
   #sql: Sql | null = null;
+  #droppedAt = -Infinity;
 
   constructor(private readonly url: string, private readonly options: ConnectionOptions) {}
 
   /** Rejects when the work has not settled in time. */
   async run<T>(work: (sql: Sql) => PromiseLike<T>, signal: AbortSignal): Promise<T> {
+    if (!this.#sql) await delay(this.#droppedAt + RECONNECT_MS - performance.now(), { signal });
     signal.throwIfAborted();
     const sql = this.#sql ??= this.#open();
-    const { promise, reject } = Promise.withResolvers<never>();
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    try {
-      return await Promise.race([work(sql), promise]);
-    } catch (error) {
+    const working = Promise.resolve(work(sql)).catch((error) => {
       if (!isAnswer(error)) this.#drop(sql);
       throw error;
-    } finally {
-      signal.removeEventListener("abort", abort);
-    }
+    });
+    const { promise, reject } = Promise.withResolvers<never>();
+    const abort = () => {
+      reject(signal.reason);
+      deadline(working, LATE_MS).catch(() => this.#drop(sql));
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    return await Promise.race([working, promise]).finally(() =>
+      signal.removeEventListener("abort", abort)
+    );
   }
 
   async close(): Promise<void> {
@@ -39,7 +50,9 @@ export class Connection {
   }
 
   #drop(sql: Sql): void {
-    if (this.#sql === sql) this.#sql = null;
+    if (this.#sql !== sql) return;
+    this.#sql = null;
+    this.#droppedAt = performance.now();
     void sql.end({ timeout: 0 }).catch(() => {});
   }
 

@@ -50,13 +50,13 @@ export interface Findings {
 }
 
 const LEASE_SECONDS = 4;
-/** With less than this under way for each worker, the next wave comes: what is lost shall not wait long. */
+/** With less than this under way for each worker, more comes: what is lost shall not wait long. */
 const UNDER_WAY_PER_WORKER = 80;
 const PATIENCE_MS = 30_000;
 /** One that needs a connection which another one broke may never end. */
 const LONGEST_FAULT_MS = 60_000;
 /** Looks take a while once much has ended; they shall not take all the time. */
-const LOOK_EVERY_MS = { least: 100, most: 1_000, looks: 10 };
+const LOOK_EVERY_MS = { least: 250, most: 1_000, looks: 20 };
 const PROGRESS_EVERY_MS = 3_000;
 /** So many items are judged together. */
 const ITEMS_PER_SHARE = 200_000;
@@ -133,7 +133,7 @@ export async function experiment(
     pause = Math.min(Math.max(least, looks * (Date.now() - lookedAt)), most);
     if (ended > before || troubles.areGoingOn) movedAt = Date.now();
     if (Date.now() - movedAt > patienceMs) break;
-    if (feed.handedOver - ended < UNDER_WAY_PER_WORKER * plan.workers) feed.next();
+    feed.fillUp(UNDER_WAY_PER_WORKER * plan.workers + ended);
     troubles.begin(ended / total);
     if (Date.now() - toldAt < PROGRESS_EVERY_MS) continue;
     toldAt = Date.now();
@@ -191,6 +191,7 @@ class Troubles {
   readonly counts: Record<string, number> = {};
   readonly #planned: ReturnType<typeof planFaults>;
   #atWork = 0;
+  #failure: unknown = null;
 
   constructor(
     { faults, seed, kinds }: Plan,
@@ -204,15 +205,18 @@ class Troubles {
     return this.#atWork > 0;
   }
 
-  /** Begins those that are due when so much of the work is begun. */
+  /** Begins those that are due when so much of the work has ended. Throws what made one fail. */
   begin(share: number): void {
+    if (this.#failure) throw this.#failure;
     while (this.#planned.length > 0 && this.#planned[0].at <= share) {
       const { fault, random } = this.#planned.shift()!;
       this.counts[fault.name] = (this.counts[fault.name] ?? 0) + 1;
       this.narrator.fault(fault.name);
       this.#atWork++;
       const injected = fault.inject(this.victims, random);
-      void Promise.race([injected, delay(LONGEST_FAULT_MS)]).finally(() => this.#atWork--);
+      Promise.race([injected, delay(LONGEST_FAULT_MS)])
+        .catch((error) => this.#failure = error)
+        .finally(() => this.#atWork--);
     }
   }
 }

@@ -14,7 +14,7 @@ export interface FeedTerms {
   signal: AbortSignal;
 }
 
-const WAVES_AT_ONCE = 5;
+const WAVES_AT_ONCE = 20;
 const CALL_MS = 3_000;
 const PAUSE_MS = 200;
 /** How long a transaction that enqueued something may stay open. */
@@ -35,21 +35,22 @@ export class Feed {
     this.#waves = waves[Symbol.iterator]();
   }
 
-  /** Begins with the next wave, unless enough are being handed over. Throws what made one fail. */
-  next(): void {
+  /** Begins with the next waves, until so many items are handed over. Throws what made one fail. */
+  fillUp(target: number): void {
     if (this.#failure) throw this.#failure;
-    if (this.#busy >= WAVES_AT_ONCE) return;
-    const { value: wave } = this.#waves.next();
-    if (!wave) return;
-    this.#busy++;
-    this.#handOver(wave)
-      .catch((error) => this.#failure = error)
-      .finally(() => this.#busy--);
+    while (this.handedOver < target && this.#busy < WAVES_AT_ONCE) {
+      const { value: wave } = this.#waves.next();
+      if (!wave) return;
+      this.#busy++;
+      this.#handOver(wave)
+        .catch((error) => this.#failure = error)
+        .finally(() => this.#busy--);
+    }
   }
 
   async #handOver({ bulk, singles, late, thoughts }: Wave): Promise<void> {
-    this.#enqueueLate(late).catch((error) => this.#failure = error);
     const ids = await this.#enqueue("/functions/v1/enqueue", bulk);
+    this.#enqueueLate(late).catch((error) => this.#failure = error);
     for (const task of singles) await this.#enqueue("/rest/v1/rpc/enqueue_tasks", [task]);
     await this.#insert(thoughts);
     // Repeats change nothing: what is cancelled already, or has ended, stays as it is.

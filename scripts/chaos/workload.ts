@@ -51,11 +51,11 @@ export const CANARY = "canary-5d1f0c7e";
 
 const PRIORITIES = [0, 0, 5, -5];
 const TASKS_PER_WAVE = 200;
-const SINGLES_PER_WAVE = 4;
+const SINGLES_PER_WAVE = 2;
 const LATE_PER_WAVE = 10;
 /** Of each hundred tasks. */
-const MAILS_PERCENT = 4;
-const POSTINGS_PERCENT = 2;
+const MAILS_PERCENT = 2;
+const POSTINGS_PERCENT = 1;
 
 /** The name under which the record and the history know an item. */
 export const nameOf = {

@@ -51,6 +51,9 @@ async function startDataApi() {
     },
   });
   await app.init();
+  // Otherwise each of the first requests would read the whole schema, and an answer to one that failed be a 404.
+  const { tables } = await connection.introspect();
+  if (tables.length === 0) throw new Error("The schema could not be read.");
   const jsonArguments = await findJsonArguments(connection.driver);
   return async (request: Request, peerAddress: string) => {
     const encoded = await encodeJsonArguments(request, jsonArguments);

@@ -27,6 +27,8 @@ const SETTINGS = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
   max_connections: 120,
+  // Not even an immediate stop is over before clients that connected and said nothing are gone.
+  authentication_timeout: "10s",
   shared_buffers: "256MB",
   statement_timeout: "2min",
   timezone: "UTC",

@@ -5,5 +5,5 @@ export const blackHole: Fault = {
   name: "black_hole",
   percent: 2,
   inject: ({ weather }, random) =>
-    weather.disturb("swallow", { share: 0.3, ms: random.between(500, 2000) }),
+    weather.disturb("swallow", { share: 0.3, ms: random.between(300, 1000) }),
 };

@@ -5,5 +5,5 @@ export const dropRequests: Fault = {
   name: "drop_requests",
   percent: 3,
   inject: ({ weather }, random) =>
-    weather.disturb("drop", { share: 0.5, ms: random.between(500, 2500) }),
+    weather.disturb("drop", { share: 0.5, ms: random.between(300, 1200) }),
 };

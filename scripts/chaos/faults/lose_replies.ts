@@ -5,5 +5,5 @@ export const loseReplies: Fault = {
   name: "lose_replies",
   percent: 4,
   inject: ({ weather }, random) =>
-    weather.disturb("lose_reply", { share: 0.4, ms: random.between(500, 2500) }),
+    weather.disturb("lose_reply", { share: 0.4, ms: random.between(300, 1200) }),
 };

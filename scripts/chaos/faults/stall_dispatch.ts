@@ -14,7 +14,9 @@ export const stallDispatch: Fault = {
   async inject({ stack }, random) {
     const call = (work: (sql: Sql) => PromiseLike<unknown>) =>
       connected(stack.databaseUrl, work, CALL_MS);
-    await call((sql) => sql`select cron.unschedule('dibs-tick')`).catch(() => {});
+    await call((sql) =>
+      sql`select cron.unschedule(jobid) from cron.job where jobname = 'dibs-tick'`
+    ).catch(() => {});
     await delay(random.between(2_000, 8_000));
     const ticks = Array.from({ length: TICKS }, () => call((sql) => sql`select dibs.tick()`));
     await Promise.allSettled(ticks);

@@ -16,7 +16,7 @@ import { crookClock } from "./crooked_clock.ts";
 import { recordExecutions, taskHandlers, thoughtHandler } from "./handlers.ts";
 import { sqlRpc } from "./sql_rpc.ts";
 
-const BATCH = 25;
+const BATCH = 50;
 
 const workerId = setting("DIBS_WORKER_ID");
 const leaseSeconds = Number(setting("DIBS_LEASE_SECONDS"));
@@ -33,7 +33,7 @@ surviveStrayErrors(log);
 crookClock(Number(setting("DIBS_CLOCK_OFF_MS")));
 
 const working = Promise.all([
-  work(taskWork({ ...terms, handlers }), "tasks", nameOf.task, 16),
+  work(taskWork({ ...terms, handlers }), "tasks", nameOf.task, 24),
   work(thoughtWork({ ...terms, handler: thoughtHandler }), "thoughts", nameOf.thought, 4),
 ]);
 working.catch((error) => {

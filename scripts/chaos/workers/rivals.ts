@@ -10,9 +10,9 @@ import { CONTEST, CONTEST_LEASE_SECONDS, NOBODY } from "../contest.ts";
 import { WORK_TYPE } from "../workload.ts";
 import { crookClock } from "./crooked_clock.ts";
 
-const RIVALS = 4;
+const RIVALS = 3;
 const MOST_IDS = 40;
-const PAUSE_MS = 30;
+const PAUSE_MS = 100;
 const AROUND_END_MS = 8;
 const AFTER_FAILURE_MS = 300;
 const LONGEST_HOLD_MS = 1_500;

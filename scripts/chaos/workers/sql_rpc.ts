@@ -12,7 +12,7 @@ interface Answer {
 
 /** The typed client over SQL: the same functions, called by a connection instead of the data API. */
 export function sqlRpc(databaseUrl: string): Rpc {
-  const connection = new Connection(databaseUrl, { name: "worker", role: "service_role", max: 2 });
+  const connection = new Connection(databaseUrl, { name: "worker", role: "service_role" });
   /** The one method of a client that the typed client uses. */
   const rpc = (name: string, args: Record<string, unknown>) => ({
     retry: () => ({
