@@ -10,10 +10,10 @@ import { CONTEST, CONTEST_LEASE_SECONDS, NOBODY } from "../contest.ts";
 import { WORK_TYPE } from "../workload.ts";
 import { crookClock } from "./crooked_clock.ts";
 
-const RIVALS = 3;
+const RIVALS = 4;
 const MOST_IDS = 40;
-const PAUSE_MS = 100;
-const AROUND_END_MS = 8;
+const PAUSE_MS = 30;
+const BEFORE_END_MS = 5;
 const AFTER_FAILURE_MS = 300;
 const LONGEST_HOLD_MS = 1_500;
 const CALL_MS = 10_000;
@@ -58,9 +58,10 @@ async function turn(sql: Sql, me: string, thoughts: string[]): Promise<void> {
   if (dice < 0.03) return await replace(sql, pick(thoughts));
   if (dice < 0.08) return await insertClaim(sql, me, pick(thoughts));
   const wanted = Array.from({ length: 1 + Math.random() * MOST_IDS }, () => pick(thoughts));
+  const asked = performance.now();
   const won = await claim(sql, me, wanted);
-  if (dice < 0.3) return await returnAtTheEnd(sql, me, won);
-  if (dice < 0.6) {
+  if (dice < 0.5) return await returnAtTheEnd(sql, me, won, asked);
+  if (dice < 0.7) {
     await sql`select public.release_claims_for_worker(${CONTEST}, ${me})`;
     return;
   }
@@ -80,12 +81,12 @@ async function claim(sql: Sql, me: string, wanted: string[]): Promise<string[]> 
   return won.map(({ id }) => id);
 }
 
-/** Lets claims expire, and asks for them again at that very moment. */
-async function returnAtTheEnd(sql: Sql, me: string, won: string[]): Promise<void> {
+/** Lets claims expire, and asks for them again at that very moment: it lies between question and answer. */
+async function returnAtTheEnd(sql: Sql, me: string, won: string[], asked: number): Promise<void> {
   if (won.length === 0 || stop.signal.aborted) return;
   const end = performance.now() + CONTEST_LEASE_SECONDS * 1000;
-  await delay(CONTEST_LEASE_SECONDS * 1000 - AROUND_END_MS);
-  while (performance.now() < end + AROUND_END_MS) await claim(sql, me, won);
+  await delay(asked + CONTEST_LEASE_SECONDS * 1000 - BEFORE_END_MS - performance.now());
+  while (performance.now() < end) await claim(sql, me, won);
 }
 
 /** The claim goes with the thought. For other kinds of work it stays out of the way. */
