@@ -151,6 +151,17 @@ Deno.test("a body without announced length is cut off at the limit, not read to 
   assert.ok(sent < LARGEST_BODY + 5 * 65_536, `${sent} bytes were taken`);
 });
 
+Deno.test("a body that breaks off is the sender's fault, and alarms nobody", async () => {
+  const broken = new ReadableStream({
+    pull(controller) {
+      controller.error(new TypeError("connection reset by 203.0.113.9"));
+    },
+  });
+  const { response, json, lines } = await send({ body: broken });
+  assert.deepEqual([response.status, json.code], [400, "bad_request"]);
+  assert.deepEqual(lines.map((line) => JSON.parse(line).level), ["info"]);
+});
+
 Deno.test("400 lists every bad field", async () => {
   const { json } = await send({ body: '{"text": 5, "more": 1}' });
   assert.deepEqual(json.details.map(({ path }: { path: string }) => path), ["text", "more"]);
