@@ -7,6 +7,7 @@ import { type Rule, RULES } from "./fuzz/rules.ts";
 import { git } from "./git.ts";
 import { count, number } from "./numbers.ts";
 import { Screen } from "./screen.ts";
+import { surviveLostConnections } from "./stack/lost_connections.ts";
 
 interface Options {
   bodies: number;
@@ -47,6 +48,7 @@ ${Object.entries(RULES).map(([rule, says]) => `  ${rule}: ${says}`).join("\n")}`
 const options = program.opts<Options>();
 const screen = new Screen(options.json ? process.stderr : process.stdout);
 const interrupt = interruptSignal();
+surviveLostConnections();
 Deno.exit(await main());
 
 async function main(): Promise<number> {
@@ -103,7 +105,9 @@ async function show(findings: Findings, plan: Plan, seconds: number): Promise<nu
     );
     screen.line(`${name}: ${answers.join(", ")}; ${p50_ms} ms (p50), ${p99_ms} ms (p99)`);
   }
-  screen.line(`Again with the same bodies: npm run fuzz -- --seed ${plan.seed}`);
+  const again = [`--bodies ${plan.bodies}`, `--seed ${plan.seed}`];
+  if (options.endpoint) again.push(`--endpoint ${options.endpoint}`);
+  screen.line(`Again with the same bodies: npm run fuzz -- ${again.join(" ")}`);
   if (options.json) {
     console.log(JSON.stringify({
       command: ["npm run fuzz --", ...Deno.args].join(" "),

@@ -1,6 +1,7 @@
+import { abortable } from "@std/async/abortable";
 import fc from "fast-check";
 import postgres from "postgres";
-import { type Stack, startStack } from "../stack/stack.ts";
+import { type Stack, type StackOptions, startStack } from "../stack/stack.ts";
 import { CHANGE_SETTINGS, type Changes, watchChanges } from "./changes.ts";
 import { draftsFor } from "./drafts.ts";
 import type { Endpoint } from "./endpoints.ts";
@@ -17,6 +18,8 @@ export interface Plan {
   /** To each of them. */
   bodies: number;
   seed: number;
+  /** Bugs to be found, for instance. */
+  functions?: StackOptions["functions"];
 }
 
 /** What a campaign tells while it runs. */
@@ -45,32 +48,43 @@ export async function campaign(
     port: 0,
     // Nothing ticks: whatever changes was changed by what is sent.
     standIns: false,
+    functions: plan.functions,
     postgres: CHANGE_SETTINGS,
     onProgress: narrator.step,
   });
-  parts.defer(() => {
-    narrator.step("Stopping");
-    return stack.stop();
-  });
+  parts.defer(() => stack.stop());
   signal.throwIfAborted();
   const changes = parts.use(await watchChanges(stack.adminDatabaseUrl));
   const logs = parts.use(new Logs(stateDir));
   const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
-  parts.defer(() => sql.end());
-  await makeThoughts(sql);
+  parts.defer(() => sql.end({ timeout: 1 }));
+  // A query that lost its connection may never settle.
+  await abortable(sendAllOf(plan), signal);
 
-  for (const endpoint of plan.endpoints) {
-    const drafts = draftsFor(endpoint);
-    const attack = new Attack(endpoint, stack, changes, logs, findings, signal);
-    for (let sent = 0; sent < plan.bodies; sent += BATCH) {
-      narrator.progress(endpoint.name, sent);
-      const numRuns = Math.min(BATCH, plan.bodies - sent);
-      const atHand = await restock(sql);
-      await attack.send(fc.sample(drafts, { numRuns, seed: plan.seed + sent }), atHand);
-    }
-    narrator.progress(endpoint.name, plan.bodies);
+  // What its parts still had to log is there when they have ended.
+  narrator.step("Stopping");
+  await stack.stop();
+  for (const { log, line, why } of await logs.news()) {
+    findings.note("logged", `${log}: ${why}: ${line}`, "any");
   }
   return findings;
+
+  async function sendAllOf({ endpoints, bodies, seed }: Plan): Promise<void> {
+    await makeThoughts(sql);
+    for (const endpoint of endpoints) {
+      const drafts = draftsFor(endpoint);
+      const attack = new Attack(endpoint, stack, changes, logs, findings, signal);
+      for (let sent = 0; sent < bodies; sent += BATCH) {
+        narrator.progress(endpoint.name, sent);
+        const numRuns = Math.min(BATCH, bodies - sent);
+        const atHand = await restock(sql);
+        // Far from each other, or the batches of one seed would be those of another.
+        const batchSeed = Math.imul(seed + 1, 0x9e3779b1) + sent | 0;
+        await attack.send(fc.sample(drafts, { numRuns, seed: batchSeed }), atHand);
+      }
+      narrator.progress(endpoint.name, bodies);
+    }
+  }
 }
 
 /** All that is sent to one endpoint. */

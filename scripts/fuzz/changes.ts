@@ -27,6 +27,6 @@ export async function watchChanges(adminDatabaseUrl: string): Promise<Changes> {
         where data like 'table %' order by 1`;
       return rows.map(({ change }) => change);
     },
-    [Symbol.asyncDispose]: () => sql.end(),
+    [Symbol.asyncDispose]: () => sql.end({ timeout: 1 }),
   };
 }

@@ -1,7 +1,6 @@
 import { delay } from "@std/async/delay";
 import { join } from "node:path";
-import { canariesIn } from "./request.ts";
-import { NUMERIC_CANARY } from "./texts.ts";
+import { canariesIn, leakIn } from "./request.ts";
 
 /** A line that no log may have. */
 export interface BadLine {
@@ -40,7 +39,8 @@ export class Logs implements Disposable {
       for (const line of lines) {
         if (log.name === "functions.log") this.#follow(line);
         const why = objection(log.name, line);
-        if (why) bad.push({ log: log.name, line: line.slice(0, 300), why, from: canariesIn(line) });
+        const shown = leakIn(line) ?? line.slice(0, 300);
+        if (why) bad.push({ log: log.name, line: shown, why, from: canariesIn(line) });
       }
     }
     return bad;
@@ -61,8 +61,7 @@ export class Logs implements Disposable {
   }
 
   #follow(line: string): void {
-    if (!line.startsWith("{")) return;
-    const { event, run_id, status, request_id } = JSON.parse(line);
+    const { event, run_id, status, request_id } = parsed(line);
     if (event === "request") this.#said.add(request_id);
     if (!run_id) return;
     if (event === "request" && status === 202) this.#runs.add(run_id);
@@ -75,10 +74,18 @@ export class Logs implements Disposable {
 }
 
 function objection(log: string, line: string): string | null {
-  if (canariesIn(line).length > 0 || line.includes(NUMERIC_CANARY)) return "holds what was sent";
+  if (leakIn(line)) return "holds what was sent";
   // The functions log one object a line; anything else is an error that nobody expected.
   if (log !== "functions.log" || /^\{"level":.*\}$|^Serving on |^$/.test(line)) return null;
   return "is none that a function writes";
+}
+
+function parsed(line: string) {
+  try {
+    return JSON.parse(line) ?? {};
+  } catch {
+    return {};
+  }
 }
 
 async function readOn(file: Deno.FsFile, decoder: TextDecoder): Promise<string> {

@@ -1,7 +1,7 @@
 import type { Draft } from "./draft.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { AtHand } from "./stock.ts";
-import { CANARY } from "./texts.ts";
+import { CANARY, NUMERIC_CANARY } from "./texts.ts";
 
 /** A request as it is sent. */
 export interface Request extends Omit<Draft, "body" | "encode"> {
@@ -38,6 +38,14 @@ export function requestOf(draft: Draft, n: number, endpoint: Endpoint, atHand: A
 /** The numbers of the requests whose canaries are in a text. */
 export function canariesIn(text: string): number[] {
   return [...text.matchAll(CANARIES)].map(([, n]) => parseInt(n, 36));
+}
+
+/** The passage of a text that was in some request, if there is one. */
+export function leakIn(text: string): string | null {
+  const found = [text.search(CANARIES), text.indexOf(NUMERIC_CANARY)].filter((at) => at >= 0);
+  if (found.length === 0) return null;
+  const at = Math.min(...found);
+  return text.slice(Math.max(0, at - 150), at + 150);
 }
 
 /** For people: enough of it to know it again. */

@@ -12,8 +12,8 @@ export interface Exchange {
 }
 
 const AT_ONCE = 16;
-/** Longer than anything here may take; a function is given 15 s for a body. */
-const PATIENCE_MS = 30_000;
+/** Longer than anything may take, on a machine that has much else to do. */
+const PATIENCE_MS = 120_000;
 
 /** Sends all of them, many at a time. */
 export async function sendAll(
