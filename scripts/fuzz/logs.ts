@@ -13,7 +13,8 @@ export interface BadLine {
 
 const FILES = ["functions.log", "gateway.log", "postgres/postgres.log"];
 const LOOK_EVERY_MS = 5;
-const PATIENCE_MS = 60_000;
+/** Longer than any drain may go on. */
+const PATIENCE_MS = 600_000;
 
 /** Reads a stack's logs while they grow: for canaries, and for drains that go on in the background. */
 export class Logs implements Disposable {
