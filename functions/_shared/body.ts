@@ -37,6 +37,10 @@ async function readBytes(body: ReadableStream<Uint8Array> | null): Promise<Uint8
       if (size > LARGEST_BODY) throw tooLarge();
       chunks.push(next.value);
     }
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    // The runtimes have a name each for a sender that has gone.
+    throw new ApiError("bad_request", "The body breaks off.", { hint: "Send it again, whole." });
   } finally {
     clearTimeout(patience);
     reader?.cancel().catch(() => {});

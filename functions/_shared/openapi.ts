@@ -23,6 +23,7 @@ const OPERATIONS: Operation[] = [
       "Grants only what nobody else holds, under one lease. An empty list means: nothing now, ask again later.",
     request: schemas.ClaimRequest,
     responses: { 200: { description: "What was granted.", schema: schemas.ClaimResponse } },
+    errors: [409],
   },
   {
     path: "/renew",

@@ -92,9 +92,19 @@ async function admit<S extends z.ZodType>(
 
 async function parse<S extends z.ZodType>(request: Request, schema?: S): Promise<z.output<S>> {
   if (!schema) return undefined as z.output<S>;
-  const parsed = schema.safeParse(await readJson(request));
+  const parsed = check(schema, await readJson(request));
   if (!parsed.success) throw ApiError.fromIssues(parsed.error);
   return parsed.data;
+}
+
+/** zod compares the length of whatever has one, text or not, and throws when that is no length at all. */
+function check<S extends z.ZodType>(schema: S, json: unknown): z.ZodSafeParseResult<z.output<S>> {
+  try {
+    return schema.safeParse(json);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new ApiError("bad_request", "There is an object where text or a list belongs.");
+  }
 }
 
 function respond(status: number, body: unknown, requestId: string, headers = {}): Response {

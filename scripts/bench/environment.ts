@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import os from "node:os";
+import { git } from "../git.ts";
 import { PROJECT_DIR } from "../stack/migrate.ts";
 import { type BenchCluster, SETTINGS } from "./cluster.ts";
 
@@ -78,11 +79,4 @@ async function pgmqVersion(): Promise<string | null> {
   if (!path) return null;
   const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
   return `file with SHA-256 ${new Uint8Array(digest).toHex()}`;
-}
-
-/** What git says; nothing where the code is not in a repository. */
-async function git(...args: string[]): Promise<string> {
-  const command = new Deno.Command("git", { args, cwd: PROJECT_DIR, stderr: "null" });
-  const output = await command.output().catch(() => null);
-  return new TextDecoder().decode(output?.stdout).trim();
 }

@@ -34,6 +34,7 @@ export async function startProject(
       DIBS_FUNCTIONS_URL: `http://127.0.0.1:${functionsPort}`,
       DIBS_PUBLISHABLE_KEY: PUBLISHABLE_KEY,
       DIBS_SECRET_KEY: SECRET_KEY,
+      DIBS_JWT_SECRET: crypto.randomUUID(),
     },
   });
   if (functions) {

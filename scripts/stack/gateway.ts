@@ -48,6 +48,7 @@ async function startDataApi() {
       enabled: false,
       publishable_key: setting("DIBS_PUBLISHABLE_KEY"),
       secret_key: setting("DIBS_SECRET_KEY"),
+      jwt_secret: setting("DIBS_JWT_SECRET"),
     },
   });
   await app.init();

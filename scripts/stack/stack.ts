@@ -4,7 +4,12 @@ import { bootstrapCluster, bootstrapDatabase, type DatabaseOptions } from "./boo
 import { startMailSink } from "./mail_sink.ts";
 import { migrate, PROJECT_DIR } from "./migrate.ts";
 import { type HeldPort, holdPort } from "./ports.ts";
-import { databaseAddress, endLeftoverServer, startPostgres } from "./postgres.ts";
+import {
+  databaseAddress,
+  endLeftoverServer,
+  type PostgresOptions,
+  startPostgres,
+} from "./postgres.ts";
 import { keepRunning, startProgram } from "./processes.ts";
 import { loadSecrets } from "./secrets.ts";
 import { runStandIns } from "./stand_ins.ts";
@@ -21,6 +26,8 @@ export interface StackOptions extends Partial<DatabaseOptions> {
   projectDir?: string;
   /** A module to load before the functions, which know nothing of it, and environment for both. */
   functions?: { preload?: string; env?: Record<string, string> };
+  /** Settings of PostgreSQL beyond the usual ones. */
+  postgres?: PostgresOptions["settings"];
   /** Is told what is going on, for people. */
   onProgress?: (message: string) => void;
 }
@@ -36,6 +43,8 @@ export interface Stack {
   secretKey: string;
   publishableKey: string;
   dispatchSecret: string;
+  /** Signs tokens of users, as far as the data API is concerned. */
+  jwtSecret: string;
   /** Where the mail sink takes emails and tells of them. */
   mailUrl: string;
   stateDir: string;
@@ -68,7 +77,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
   progress("Starting PostgreSQL");
   const server = await keepRunning((port) =>
-    startPostgres({ dir: inState("postgres"), port, password })
+    startPostgres({ dir: inState("postgres"), port, password, settings: options.postgres })
   );
   started.defer(() => server.stop());
   const at = { port: server.port, password };
@@ -99,6 +108,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         DIBS_FUNCTIONS_URL: `http://127.0.0.1:${functionsPort.port}`,
         DIBS_PUBLISHABLE_KEY: secrets.publishableKey,
         DIBS_SECRET_KEY: secrets.secretKey,
+        DIBS_JWT_SECRET: secrets.jwtSecret,
       },
     })
   );
@@ -111,12 +121,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       log: inState("functions.log"),
       preload: options.functions?.preload,
       env: {
+        SUPABASE_JWKS: JSON.stringify({ keys: [] }),
         ...options.functions?.env,
         SUPABASE_URL: url,
         SUPABASE_DB_URL: databaseUrl,
         SUPABASE_SECRET_KEYS: JSON.stringify({ default: secrets.secretKey }),
         SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: secrets.publishableKey }),
-        SUPABASE_JWKS: JSON.stringify({ keys: [] }),
         DIBS_DISPATCH_SECRET: secrets.dispatchSecret,
         DIBS_MAIL_URL: mail.url,
         DIBS_SUPABASE_DIR: join(projectDir, "supabase"),
@@ -138,6 +148,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     secretKey: secrets.secretKey,
     publishableKey: secrets.publishableKey,
     dispatchSecret: secrets.dispatchSecret,
+    jwtSecret: secrets.jwtSecret,
     mailUrl: mail.url,
     stateDir,
     get pids() {

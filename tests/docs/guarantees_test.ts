@@ -2,12 +2,26 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { FAULTS } from "../../scripts/chaos/faults/index.ts";
 import { INVARIANTS } from "../../scripts/chaos/verdict.ts";
+import { RULES } from "../../scripts/fuzz/rules.ts";
 import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
 
-Deno.test("docs/guarantees.md names every fault and every invariant of the chaos, and no others", async () => {
-  const text = await Deno.readTextFile(join(PROJECT_DIR, "docs/guarantees.md"));
-  const chaos = text.slice(text.indexOf("\n## Chaos"), text.indexOf("\n## What is not covered"));
-  const named = Array.from(chaos.matchAll(/^\| `(\w+)` /gm), ([, name]) => name);
+const text = await Deno.readTextFile(join(PROJECT_DIR, "docs/guarantees.md"));
+
+Deno.test("docs/guarantees.md names every fault and every invariant of the chaos, and no others", () => {
   const there = [...FAULTS.map(({ name }) => name), ...INVARIANTS.map(({ key }) => key)];
-  assert.deepEqual(named.sort(), there.sort());
+  assert.deepEqual(namedUnder("Chaos"), there.sort());
 });
+
+Deno.test("docs/guarantees.md has every rule of the fuzz as it is, and no other", () => {
+  assert.deepEqual(namedUnder("Fuzz"), Object.keys(RULES).sort());
+  for (const [rule, says] of Object.entries(RULES)) {
+    assert.match(text, RegExp(`^\\| \`${rule}\` +\\| ${says} +\\|$`, "m"));
+  }
+});
+
+/** What the tables below a heading begin their lines with. */
+function namedUnder(heading: string): string[] {
+  const [, section] = text.split(`\n## ${heading}\n`);
+  return Array.from(section.split("\n## ")[0].matchAll(/^\| `(\w+)` /gm), ([, name]) => name)
+    .sort();
+}

@@ -36,7 +36,11 @@ Deno.test("where no dispatch secret is set, none opens", async () => {
   for (const secret of [null, ""]) {
     setEnv(secret);
     const request = asking({ "x-dispatch-secret": "" });
-    await assert.rejects(requireDispatchSecret(request), { code: "unauthorized" });
+    const refusal = await requireDispatchSecret(request).catch((error) => error);
+    assert.equal(refusal.code, "unauthorized");
+    // A stranger is not told that there is none.
+    setEnv(SECRET);
+    await assert.rejects(requireDispatchSecret(request), { message: refusal.message });
   }
 });
 

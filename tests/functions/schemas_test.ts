@@ -172,6 +172,15 @@ Deno.test("a release says what it settles, or whose work it hands back, and noth
   assert.deepEqual(paths(ReleaseRequest, { fence: "1", claim: { worker_id: "w" } }), []);
 });
 
+Deno.test("what zod would leave out without a word is refused", () => {
+  const proto = JSON.parse('{"__proto__": {"a": 1}}');
+  assert.deepEqual(paths(RenewRequest, { fence: "1", progress: proto }), ["progress.__proto__"]);
+  const outcomes = [{ id: id(1), status: "succeeded", metadata: proto }];
+  assert.deepEqual(paths(ReleaseRequest, { fence: "1", outcomes }), [
+    "outcomes[0].metadata.__proto__",
+  ]);
+});
+
 Deno.test("a drain works on tasks or on thoughts, not both", () => {
   assert.deepEqual(paths(DrainRequest, { types: ["a"], work_type: "x" }), ["work_type"]);
   assert.deepEqual(paths(DrainRequest, { budget_seconds: 401 }), ["budget_seconds"]);

@@ -13,7 +13,7 @@ Deno.env.set("SUPABASE_PUBLISHABLE_KEYS", JSON.stringify({ default: "sb_publisha
 
 const app = endpoint({
   name: "echo",
-  request: z.strictObject({ text: z.string() }),
+  request: z.strictObject({ text: z.string().max(100) }),
   connect: () => ({}) as Rpc,
 }, ({ body }) => {
   if (body.text === "throw") throw new Error("sk-SECRET");
@@ -110,6 +110,12 @@ const refusals: [string, Given, number, string][] = [
   ["bytes that are no UTF-8", { body: new Uint8Array([0x22, 0xff, 0x22]) }, 400, "bad_request"],
   ["an unknown field", { body: '{"text": "a", "more": 1}' }, 400, "bad_request"],
   ["a missing field", { body: "{}" }, 400, "bad_request"],
+  [
+    "an object whose length cannot be compared",
+    { body: '{"text": {"length": {"toString": 1}}}' },
+    400,
+    "bad_request",
+  ],
   ["brackets a hundred thousand deep", { body: "[".repeat(100_000) }, 400, "bad_request"],
   ["a body over the limit", { body: `"${"x".repeat(LARGEST_BODY)}"` }, 413, "payload_too_large"],
 ];
@@ -143,6 +149,17 @@ Deno.test("a body without announced length is cut off at the limit, not read to 
   const { response } = await send({ body: endless });
   assert.equal(response.status, 413);
   assert.ok(sent < LARGEST_BODY + 5 * 65_536, `${sent} bytes were taken`);
+});
+
+Deno.test("a body that breaks off is the sender's fault, and alarms nobody", async () => {
+  const broken = new ReadableStream({
+    pull(controller) {
+      controller.error(new TypeError("connection reset by 203.0.113.9"));
+    },
+  });
+  const { response, json, lines } = await send({ body: broken });
+  assert.deepEqual([response.status, json.code], [400, "bad_request"]);
+  assert.deepEqual(lines.map((line) => JSON.parse(line).level), ["info"]);
 });
 
 Deno.test("400 lists every bad field", async () => {

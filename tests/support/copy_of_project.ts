@@ -14,6 +14,7 @@ const COPIED = [
   "scripts/check.ts",
   "scripts/generate",
   "scripts/generate.ts",
+  "scripts/git.ts",
   "scripts/stack",
   "supabase",
 ];

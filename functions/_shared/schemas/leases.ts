@@ -10,6 +10,7 @@ import {
   Json,
   LeaseMs,
   LeaseSeconds,
+  recordOf,
   RequestId,
   storageProblem,
   Text,
@@ -30,7 +31,7 @@ export const ClaimResponse = z.union([TaskGrant, ThoughtGrant]).meta({
 export const RenewRequest = z.strictObject({
   fence: Fence,
   lease_seconds: LeaseSeconds.default(900),
-  progress: z.record(Id, Json).optional().meta({
+  progress: recordOf(Id, Json).optional().meta({
     description: "How far each task is: task id → any JSON.",
   }),
 }).meta({ id: "RenewRequest", examples: [{ fence: "4711", lease_seconds: 900 }] });
@@ -51,7 +52,7 @@ export const Outcome = z.strictObject({
   status: OutcomeStatus,
   error: Text.optional().meta({ description: "Why it failed. Cut to 4,000 characters." }),
   result: Json.optional().meta({ description: "Of a task: kept with it." }),
-  metadata: z.record(z.string(), z.unknown()).optional().superRefine((metadata, context) => {
+  metadata: recordOf(z.string(), z.unknown()).optional().superRefine((metadata, context) => {
     const problem = storageProblem(metadata);
     if (problem) context.addIssue(problem);
   }).meta({ description: "Of a thought: merged into its metadata in the same transaction." }),

@@ -10,6 +10,20 @@ export const Json = z.unknown().superRefine((value, context) => {
   if (problem) context.addIssue(problem);
 });
 
+/** By key. zod leaves a key `__proto__` out without a word; here it is refused. */
+export function recordOf<Key extends z.ZodString | typeof Id, Value extends z.ZodType>(
+  key: Key,
+  value: Value,
+) {
+  const record = z.record(key, value);
+  const { $schema: _, ...described } = z.toJSONSchema(record, { io: "input" });
+  return z.unknown().superRefine((given, context) => {
+    if (typeof given === "object" && given !== null && Object.hasOwn(given, "__proto__")) {
+      context.addIssue({ code: "custom", path: ["__proto__"], message: "must not be a key" });
+    }
+  }).meta(described).pipe(record);
+}
+
 /** Text that Postgres can store. */
 export const Text = z.string().refine(isStorable, UNSTORABLE).meta({
   description: "Text without NUL characters or lone surrogates.",
