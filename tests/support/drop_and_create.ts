@@ -8,8 +8,8 @@ import type { Sql } from "postgres";
 export async function dropAndCreateEverything(sql: Sql): Promise<void> {
   const views = await sql`
     select 'view' as kind, oid, oid::regclass::text as name,
-      format('create view %s with (%s) as %s', oid::regclass, array_to_string(reloptions, ', '), pg_get_viewdef(oid))
-        as definition
+      format('create view %s %s as %s', oid::regclass,
+        'with (' || array_to_string(reloptions, ', ') || ')', pg_get_viewdef(oid)) as definition
     from pg_class where relkind = 'v' and relnamespace in ('dibs'::regnamespace, 'public'::regnamespace)`;
   const functions = await sql`
     select 'function' as kind, oid, oid::regprocedure::text as name, pg_get_functiondef(oid) as definition
