@@ -79,4 +79,6 @@ const FAST = {
   synchronous_commit: "off",
   full_page_writes: "off",
   max_connections: 400,
+  // Debian's PostgreSQL compiles what looks expensive, which takes longer than to run it.
+  jit: "off",
 };

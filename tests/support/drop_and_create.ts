@@ -15,7 +15,9 @@ export async function dropAndCreateEverything(sql: Sql): Promise<void> {
     select 'function' as kind, oid, oid::regprocedure::text as name, pg_get_functiondef(oid) as definition
     from pg_proc where pronamespace in ('dibs'::regnamespace, 'public'::regnamespace)`;
   const tables = await sql`
-    select c.oid::regclass::text as name, nspname as schema, relname as "inSchema"
+    select c.oid::regclass::text as name, nspname as schema, relname as "inSchema",
+      (select string_agg(quote_ident(attname), ', ') from pg_attribute
+        where attrelid = c.oid and attnum > 0 and attgenerated = '' and not attisdropped) as columns
     from pg_class c join pg_namespace n on n.oid = relnamespace
     where relkind = 'r' and nspname in ('dibs', 'public') and relname <> 'thoughts'`;
   const sequences = await sql`
@@ -42,10 +44,12 @@ export async function dropAndCreateEverything(sql: Sql): Promise<void> {
     for (const { name } of views) await run(`drop view ${name} cascade`);
     for (const { name } of functions) await run(`drop function if exists ${name} cascade`);
     await run("create schema parked");
-    for (const { name, schema, inSchema } of tables) {
+    for (const { name, schema, inSchema, columns } of tables) {
       await run(`alter table ${name} set schema parked`);
       await run(`create table ${schema}.${inSchema} (like parked.${inSchema} including all)`);
-      await run(`insert into ${name} overriding system value select * from parked.${inSchema}`);
+      await run(
+        `insert into ${name} (${columns}) overriding system value select ${columns} from parked.${inSchema}`,
+      );
       await run(`alter table ${name} enable row level security`);
     }
     await run("drop schema parked cascade");
