@@ -12,10 +12,19 @@ interface Count {
   failed: number;
 }
 
-const names = new Command("npm test --")
+const program = new Command("npm test --")
   .description("Runs the tests, on a PostgreSQL and a local stack started for them.")
   .argument("[names...]", "run only test files whose path contains one of these")
-  .parse(Deno.args, { from: "user" }).args;
+  .option("--postgres <dir>", "run them where another PostgreSQL has its initdb and postgres")
+  .parse(Deno.args, { from: "user" });
+const names = program.args;
+const { postgres } = program.opts<{ postgres?: string }>();
+
+/** Test files that begin with this line are about what one PostgreSQL may do otherwise than another. */
+const ON_POSTGRES_15 = "// On PostgreSQL 15, too.\n";
+
+/** Where Debian has it. */
+const POSTGRES_15 = "/usr/lib/postgresql/15/bin";
 
 /** Far more than the whole suite takes; a test that hangs must not hang whoever waits for this. */
 const LONGEST_MS = 25 * 60_000;
@@ -25,12 +34,31 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   Deno.addSignalListener(signal, () => interrupt.abort());
 }
 Deno.unrefTimer(setTimeout(() => interrupt.abort(), LONGEST_MS));
-const { passed, failed } = await runTests(names);
+const files = await findTests(names);
+const { passed, failed } = postgres ? await runTests(files, postgres) : add(
+  await runTests(files),
+  await runOnPostgres15(await thatMention(ON_POSTGRES_15, files)),
+);
 console.log(`${passed} passed, ${failed} failed`);
 Deno.exit(failed === 0 && passed > 0 && !interrupt.signal.aborted ? 0 : 1);
 
-async function runTests(names: string[]): Promise<Count> {
-  const files = await findTests(names);
+/** Runs tests a second time, on the oldest PostgreSQL that projects have. */
+async function runOnPostgres15(files: string[]): Promise<Count> {
+  if (files.length === 0 || interrupt.signal.aborted) return { passed: 0, failed: 0 };
+  if (await Deno.stat(POSTGRES_15).catch(() => null)) {
+    console.log(`\nOn PostgreSQL 15, ${POSTGRES_15}:`);
+    return await runTests(files, POSTGRES_15);
+  }
+  console.error(
+    `\nNOT RUN ON POSTGRESQL 15: ${files.length} test files that are for it, too. There is no ` +
+      `${POSTGRES_15}: install it (Debian: apt-get install postgresql-15), or say where it is ` +
+      "(npm test -- --postgres <dir>).",
+  );
+  return { passed: 0, failed: Deno.env.has("CI") ? 1 : 0 };
+}
+
+/** Runs tests on the embedded PostgreSQL, or on the one with these programs. */
+async function runTests(files: string[], programs?: string): Promise<Count> {
   if (files.length === 0) {
     console.error(`No test file's path contains ${names.join(" or ")}.`);
     return { passed: 0, failed: 0 };
@@ -40,10 +68,11 @@ async function runTests(names: string[]): Promise<Count> {
   // What interrupted tests started may still be ending, and writing.
   after.defer(() => retry(() => Deno.remove(dir, { recursive: true }), {}));
   try {
-    const { stop, ...cluster } = await startCluster(join(dir, "cluster"));
+    const { stop, ...cluster } = await startCluster(join(dir, "cluster"), { programs });
     after.defer(stop);
     const env = { [CLUSTER_VARIABLE]: JSON.stringify(cluster), TMPDIR: dir };
-    if (await someMention(files, "sharedStack(")) {
+    // The stack takes seconds to start: it is, once for all, when one of the files asks for it.
+    if ((await thatMention("sharedStack(", files)).length > 0) {
       const stack = await startStack({ stateDir: join(dir, "stack"), port: 0 });
       after.defer(() => stack.stop());
       Object.assign(env, { [STACK_VARIABLE]: JSON.stringify(stack) });
@@ -54,6 +83,10 @@ async function runTests(names: string[]): Promise<Count> {
     console.error(error instanceof Error ? error.message : error);
     return { passed: 0, failed: 1 };
   }
+}
+
+function add(one: Count, other: Count): Count {
+  return { passed: one.passed + other.passed, failed: one.failed + other.failed };
 }
 
 /** Every test file below tests/, or those whose path contains one of the names. */
@@ -68,10 +101,9 @@ async function findTests(names: string[], dir = join(PROJECT_DIR, "tests")): Pro
     .sort();
 }
 
-/** The stack takes seconds to start: it is, once for all, when one of the files asks for it. */
-async function someMention(files: string[], word: string): Promise<boolean> {
+async function thatMention(words: string, files: string[]): Promise<string[]> {
   const texts = await Promise.all(files.map((file) => Deno.readTextFile(join(PROJECT_DIR, file))));
-  return texts.some((text) => text.includes(word));
+  return files.filter((_, n) => texts[n].includes(words));
 }
 
 /** Runs test files, showing what Deno says; types are `npm run check`'s part. */

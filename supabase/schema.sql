@@ -2075,16 +2075,18 @@ declare
   v_object record;
   v_grant record;
 begin
-  revoke all on schema dibs from public, anon, authenticated, service_role;
+  -- Cascade: what somebody passed on goes with it.
+  revoke all on schema dibs from public, anon, authenticated, service_role cascade;
   grant usage on schema dibs to service_role;
 
   for v_object in
     select c.oid::regclass as name, c.relkind in ('r', 'p') and not c.relrowsecurity as unsecured
-    from pg_class c
+    from pg_catalog.pg_class c
     where c.relkind in ('r', 'p', 'v', 'S') and (c.relnamespace = 'dibs'::regnamespace
       or c.oid in (to_regclass('public.thought_work_claims'), to_regclass('public.tasks')))
   loop
-    execute format('revoke all on %s from public, anon, authenticated, service_role', v_object.name);
+    execute format('revoke all on %s from public, anon, authenticated, service_role cascade',
+      v_object.name);
     if v_object.unsecured then
       execute format('alter table %s enable row level security', v_object.name);
     end if;
@@ -2133,11 +2135,11 @@ begin
 
   -- Everything runs as its caller, so the service role may also execute the internals.
   for v_grant in
-    select p.oid::regprocedure as name from pg_proc p
+    select p.oid::regprocedure as name from pg_catalog.pg_proc p
     where p.pronamespace = 'dibs'::regnamespace
       or p.pronamespace = 'public'::regnamespace and p.proname = any (dibs.interface())
   loop
-    execute format('revoke all on function %s from public, anon, authenticated, service_role', v_grant.name);
+    execute format('revoke all on function %s from public, anon, authenticated, service_role cascade', v_grant.name);
     execute format('grant execute on function %s to service_role', v_grant.name);
   end loop;
 end $function$;
@@ -3383,7 +3385,7 @@ begin
       select jsonb_build_object(
         'cron', bool_or(n.nspname = 'cron' and p.proname = 'schedule'),
         'net', bool_or(n.nspname = 'net' and p.proname = 'http_post'))
-      from pg_proc p join pg_namespace n on n.oid = p.pronamespace),
+      from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace),
     'dispatches', (
       select coalesce(
         jsonb_agg(to_jsonb(d) - 'http_request' || jsonb_build_object('id', d.id::text) order by d.id desc), '[]')

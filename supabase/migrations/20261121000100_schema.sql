@@ -185,3 +185,10 @@ create table if not exists dibs.settings (
 comment on table dibs.settings is 'One row of settings; change it with an update.';
 -- Not "on conflict": that would wait for whoever is changing a setting this moment.
 insert into dibs.settings (only_row) select true where not exists (select from dibs.settings);
+
+-- Closed from the first moment, whatever a project's default privileges are. What comes after the next
+-- migration is sealed by it.
+revoke all on schema dibs from public, anon, authenticated cascade;
+revoke all on all tables in schema dibs from public, anon, authenticated cascade;
+revoke all on all sequences in schema dibs from public, anon, authenticated cascade;
+revoke all on all functions in schema dibs from public, anon, authenticated cascade;

@@ -1,8 +1,9 @@
 -- Who may do what: the service role, and nobody else. Said once, here.
 --
 -- A new Supabase project grants nothing to the service role, an older one everything to anon, and both
--- let PUBLIC execute every new function. So each migration ends with dibs.seal(), which secures every
--- table, takes everything from everybody, and then grants line by line.
+-- let PUBLIC execute every new function. So each migration ends with dibs.seal(), which secures every table,
+-- takes everything from PUBLIC and the roles of the API, and then grants line by line. What a project grants to
+-- roles of its own is the project's affair.
 
 set local lock_timeout = '3s';
 
@@ -12,16 +13,18 @@ declare
   v_object record;
   v_grant record;
 begin
-  revoke all on schema dibs from public, anon, authenticated, service_role;
+  -- Cascade: what somebody passed on goes with it.
+  revoke all on schema dibs from public, anon, authenticated, service_role cascade;
   grant usage on schema dibs to service_role;
 
   for v_object in
     select c.oid::regclass as name, c.relkind in ('r', 'p') and not c.relrowsecurity as unsecured
-    from pg_class c
+    from pg_catalog.pg_class c
     where c.relkind in ('r', 'p', 'v', 'S') and (c.relnamespace = 'dibs'::regnamespace
       or c.oid in (to_regclass('public.thought_work_claims'), to_regclass('public.tasks')))
   loop
-    execute format('revoke all on %s from public, anon, authenticated, service_role', v_object.name);
+    execute format('revoke all on %s from public, anon, authenticated, service_role cascade',
+      v_object.name);
     if v_object.unsecured then
       execute format('alter table %s enable row level security', v_object.name);
     end if;
@@ -70,11 +73,11 @@ begin
 
   -- Everything runs as its caller, so the service role may also execute the internals.
   for v_grant in
-    select p.oid::regprocedure as name from pg_proc p
+    select p.oid::regprocedure as name from pg_catalog.pg_proc p
     where p.pronamespace = 'dibs'::regnamespace
       or p.pronamespace = 'public'::regnamespace and p.proname = any (dibs.interface())
   loop
-    execute format('revoke all on function %s from public, anon, authenticated, service_role', v_grant.name);
+    execute format('revoke all on function %s from public, anon, authenticated, service_role cascade', v_grant.name);
     execute format('grant execute on function %s to service_role', v_grant.name);
   end loop;
 end $$;

@@ -42,7 +42,7 @@ begin
       select jsonb_build_object(
         'cron', bool_or(n.nspname = 'cron' and p.proname = 'schedule'),
         'net', bool_or(n.nspname = 'net' and p.proname = 'http_post'))
-      from pg_proc p join pg_namespace n on n.oid = p.pronamespace),
+      from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace),
     'dispatches', (
       select coalesce(
         jsonb_agg(to_jsonb(d) - 'http_request' || jsonb_build_object('id', d.id::text) order by d.id desc), '[]')

@@ -1,9 +1,9 @@
+// On PostgreSQL 15, too.
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { z } from "zod";
 import { sqlFunctions } from "../../functions/_shared/schemas/functions.ts";
 import { freshDatabase } from "../support/database.ts";
-import { supabaseCli } from "../support/supabase_cli.ts";
 
 interface SqlFunction {
   name: string;
@@ -91,19 +91,6 @@ Deno.test("what the functions send to SQL is what SQL takes", async () => {
       assert(optional || sent[argument], `${name} is sent ${argument}`);
     }
   }
-});
-
-Deno.test("the platform's advisors have nothing to warn of", async () => {
-  await using db = await freshDatabase();
-  const ask = () => supabaseCli(db.url, "db", "advisors", "--level", "warn", "--fail-on", "warn");
-  const clean = await ask();
-  assert.equal(clean.code, 0, clean.said);
-
-  await db.sql`create table public.open_to_all (id int primary key)`;
-  await db.sql`grant select on public.open_to_all to anon`;
-  const warned = await ask();
-  assert.notEqual(warned.code, 0);
-  assert.match(warned.said, /rls_disabled_in_public/);
 });
 
 async function functionsOf(sql: Sql): Promise<SqlFunction[]> {

@@ -1,10 +1,13 @@
+// On PostgreSQL 15, too.
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { schemaSql } from "../../scripts/generate/schema_sql.ts";
+import { migrate } from "../../scripts/stack/migrate.ts";
 import { contents } from "../support/contents.ts";
 import { freshDatabase } from "../support/database.ts";
 import { grantsOf } from "../support/grants.ts";
 import { applyMigrations, listMigrations } from "../../scripts/stack/migrations.ts";
+import { scratchProject } from "../support/project.ts";
 import { OLDER_CLIENT } from "../support/older_client.ts";
 import { supabaseCli } from "../support/supabase_cli.ts";
 import { someOfEverything } from "../support/some_of_everything.ts";
@@ -128,6 +131,20 @@ Deno.test("claims of older clients stay what they are, and go on under Dibs", as
   );
   assert.equal(await release(service, expired, "succeeded", { worker: "dead" }), false);
   assert.equal(await release(service, open, "succeeded", { worker: "older" }), true);
+});
+
+Deno.test("a migration that fails before it has sealed leaves nothing behind", async () => {
+  await using db = await freshDatabase({ migrated: false, regime: "exposed" });
+  await using project = await scratchProject({
+    migration: `create table public.half_done (id int);
+      create function public.open_to_all() returns int language sql as 'select 1';
+      select 1 / 0;
+      revoke all on table public.half_done from anon;`,
+  });
+  await assert.rejects(migrate(db.url, project.dir), /division by zero/);
+  const [left] = await db.sql`
+    select to_regclass('public.half_done') as table, to_regproc('public.open_to_all') as function`;
+  assert.deepEqual(left, { table: null, function: null });
 });
 
 Deno.test("a project's own thoughts stay exactly as they are, and can be claimed", async () => {

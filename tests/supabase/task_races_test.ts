@@ -1,3 +1,4 @@
+// On PostgreSQL 15, too.
 import { delay } from "@std/async/delay";
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";

@@ -1,3 +1,4 @@
+// On PostgreSQL 15, too.
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { freshDatabase } from "../support/database.ts";

@@ -6,7 +6,11 @@ import {
   type DatabaseOptions,
 } from "../../scripts/stack/bootstrap.ts";
 import { migrate } from "../../scripts/stack/migrate.ts";
-import { databaseAddress, startPostgres } from "../../scripts/stack/postgres.ts";
+import {
+  databaseAddress,
+  type PostgresOptions,
+  startPostgres,
+} from "../../scripts/stack/postgres.ts";
 import type { Process } from "../../scripts/stack/processes.ts";
 
 /** How tests reach the cluster that `npm test` started for them. */
@@ -22,9 +26,17 @@ export const CLUSTER_VARIABLE = "DIBS_TEST_CLUSTER";
 export const TEMPLATES = ["hidden", "exposed"] as const;
 
 /** Starts a throw-away PostgreSQL with a migrated template database per regime. */
-export async function startCluster(dir: string): Promise<Cluster & Pick<Process, "stop">> {
+export async function startCluster(
+  dir: string,
+  options: Pick<PostgresOptions, "programs"> = {},
+): Promise<Cluster & Pick<Process, "stop">> {
   const password = crypto.randomUUID();
-  const server = await startPostgres({ password, dir: join(dir, "postgres"), settings: FAST });
+  const server = await startPostgres({
+    ...options,
+    password,
+    dir: join(dir, "postgres"),
+    settings: FAST,
+  });
   const cluster = { port: server.port, password };
   try {
     await using superuser = connectSuperuser(cluster, "postgres");
@@ -67,4 +79,6 @@ const FAST = {
   synchronous_commit: "off",
   full_page_writes: "off",
   max_connections: 400,
+  // Debian's PostgreSQL compiles what looks expensive, which takes longer than to run it.
+  jit: "off",
 };

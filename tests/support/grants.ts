@@ -1,45 +1,54 @@
+import { fileURLToPath } from "node:url";
 import type { Sql } from "postgres";
 
+/** Whose privileges are told, in the order of the columns. */
+export const ROLES = [
+  "public",
+  "anon",
+  "authenticated",
+  "authenticator",
+  "service_role",
+  "postgres",
+] as const;
+
+/** What grants.txt says: a line an object, its cells parted by two blanks. */
+export const WANTED = (await read("../supabase/grants.txt")).split("\n")
+  .filter((line) => !/^(#|object |$)/.test(line))
+  .map((line) => line.split(/ {2,}/).join("  "))
+  .sort();
+
+const QUERY = await read("grants.sql");
+
 /**
- * What the roles of the API may do with each object of Dibs, by name, by PUBLIC or by membership:
- * a line an object, as in tests/supabase/grants.txt. Internal functions share a line when they
- * share their privileges.
+ * What each role may do with each object in the schemas of Dibs and of the extensions it uses, as
+ * {@link WANTED} has it: an object that no line of there names and that is like the others of its
+ * kind is one line with them.
  */
 export async function grantsOf(sql: Sql): Promise<string[]> {
-  const lines = await sql<{ line: string }[]>`
-    with object as (
-      select 1 as place, 'schema' as kind, 'dibs' as name, oid, array['usage', 'create'] as privileges
-      from pg_namespace where nspname = 'dibs'
-      union all
-      select 2, case relkind when 'v' then 'view' else 'table' end, relnamespace::regnamespace || '.' || relname, oid,
-        array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger', 'maintain']
-      from pg_class
-      where relkind in ('r', 'v') and (relnamespace = to_regnamespace('dibs')
-        or relnamespace = 'public'::regnamespace and relname in ('thoughts', 'thought_work_claims', 'tasks'))
-      union all
-      select 3, 'sequence', relnamespace::regnamespace || '.' || relname, oid, array['usage', 'select', 'update']
-      from pg_class where relkind = 'S' and relnamespace = to_regnamespace('dibs')
-      union all
-      select 4, 'function', pronamespace::regnamespace || '.' || proname, oid, array['execute']
-      from pg_proc where pronamespace = 'public'::regnamespace and proname = any (dibs.interface())
-      union all
-      select 5, 'functions', 'dibs.*', oid, array['execute']
-      from pg_proc where pronamespace = to_regnamespace('dibs')
-    )
-    select distinct place, kind || ' ' || name || ': ' || coalesce(granted, 'nobody') as line
-    from object, lateral (
-      select string_agg(role || ' ' || (
-          select string_agg(privilege, ' ' order by n)
-          from unnest(privileges) with ordinality p(privilege, n)
-          where case
-            when kind = 'schema' then has_schema_privilege(role, oid, privilege)
-            when kind = 'sequence' then has_sequence_privilege(role, oid, privilege)
-            when kind in ('function', 'functions') then has_function_privilege(role, oid, privilege)
-            when privilege in ('select', 'insert', 'update', 'references') then has_any_column_privilege(role, oid, privilege)
-            else has_table_privilege(role, oid, privilege) end
-        ), '; ' order by role) as granted
-      from unnest(array['public', 'anon', 'authenticated', 'service_role', 'authenticator']) role
-    ) g
-    order by place, line`;
-  return lines.map(({ line }) => line);
+  const rows = await sql.unsafe<{ cells: string[] }[]>(QUERY);
+  const lines = rows.map(({ cells }) => cells.join("  "));
+  return [...new Set(lines.map((line) => findShared(line) ?? line))].sort();
+}
+
+/** What the table says that a role may do with an object, such as `table dibs.log`. */
+export function wantedOf(object: string, role: typeof ROLES[number]): string[] {
+  const line = WANTED.find((line) => line.startsWith(`${object}  `)) ??
+    WANTED.find((line) => line.startsWith(`${sharedName(object)}  `));
+  if (!line) throw new Error(`grants.txt has no line for ${object}`);
+  return line.split("  ")[2 + ROLES.indexOf(role)].split(" ");
+}
+
+function findShared(line: string): string | undefined {
+  const [object, ...cells] = line.split("  ");
+  const shared = [sharedName(object), ...cells].join("  ");
+  return WANTED.includes(shared) ? shared : undefined;
+}
+
+/** `function dibs.*` for `function dibs.clock`. */
+function sharedName(object: string): string {
+  return object.replace(/\.\S+$/, ".*");
+}
+
+async function read(path: string): Promise<string> {
+  return await Deno.readTextFile(fileURLToPath(new URL(path, import.meta.url)));
 }
