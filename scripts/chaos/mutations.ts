@@ -11,11 +11,15 @@ export interface Mutation {
   /** What brings it out. */
   kinds: Fault[];
   faults: number;
+  /** Of how much work, where it takes longer to show. */
+  tasks?: number;
 }
 
 const CRASHES = { kinds: [stopPostgres], faults: 5 };
 const FREEZES = { kinds: [freezeWorker], faults: 8 };
 const KILLS = { kinds: [killWorker], faults: 6 };
+/** Only rivals for the same thoughts bring it out, and only now and then. */
+const CONTESTS = { ...KILLS, tasks: 6_000 };
 
 export const MUTATIONS: Record<string, Mutation> = {
   settle_tasks_without_fence: {
@@ -63,7 +67,7 @@ export const MUTATIONS: Record<string, Mutation> = {
   clock_of_the_transaction: {
     says: "time stands still while a transaction waits",
     replace: [["  return clock_timestamp();", "  return now();"]],
-    ...KILLS,
+    ...CONTESTS,
   },
   clock_read_before_the_lock: {
     says: "a claim begins at a moment that was read before the one it follows had ended",
@@ -71,7 +75,7 @@ export const MUTATIONS: Record<string, Mutation> = {
       "(select dibs.clock() as now offset 0) clock",
       "(select statement_timestamp() as now) clock",
     ]],
-    ...KILLS,
+    ...CONTESTS,
   },
   claim_in_any_order: {
     says: "claims wait for each other, in the order in which ids come",
@@ -79,7 +83,7 @@ export const MUTATIONS: Record<string, Mutation> = {
       [" where pg_try_advisory_xact_lock(uuid_hash_extended(id, v_seed))", ""],
       ["  order by wanted.id\n  -- Clients", "  order by random()\n  -- Clients"],
     ],
-    ...KILLS,
+    ...CONTESTS,
   },
   claim_without_looking: {
     says: "nobody looks whether the thoughts that are claimed exist",
