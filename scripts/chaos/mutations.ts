@@ -19,7 +19,7 @@ const CRASHES = { kinds: [stopPostgres], faults: 5 };
 const FREEZES = { kinds: [freezeWorker], faults: 8 };
 const KILLS = { kinds: [killWorker], faults: 6 };
 /** Only rivals for the same thoughts bring it out, and only now and then. */
-const CONTESTS = { ...KILLS, tasks: 6_000 };
+const CONTESTS = { ...KILLS, tasks: 2_400 };
 
 export const MUTATIONS: Record<string, Mutation> = {
   settle_tasks_without_fence: {

@@ -12,8 +12,8 @@ import { crookClock } from "./crooked_clock.ts";
 
 const RIVALS = 4;
 const MOST_IDS = 40;
-const PAUSE_MS = 30;
-const BEFORE_END_MS = 5;
+const PAUSE_MS = 60;
+const BEFORE_END_MS = 20;
 const AFTER_FAILURE_MS = 300;
 const LONGEST_HOLD_MS = 1_500;
 const CALL_MS = 10_000;
@@ -60,8 +60,8 @@ async function turn(sql: Sql, me: string, thoughts: string[]): Promise<void> {
   const wanted = Array.from({ length: 1 + Math.random() * MOST_IDS }, () => pick(thoughts));
   const asked = performance.now();
   const won = await claim(sql, me, wanted);
-  if (dice < 0.5) return await returnAtTheEnd(sql, me, won, asked);
-  if (dice < 0.7) {
+  if (dice < 0.3) return await returnAfterTheEnd(sql, me, won, asked);
+  if (dice < 0.6) {
     await sql`select public.release_claims_for_worker(${CONTEST}, ${me})`;
     return;
   }
@@ -74,19 +74,27 @@ async function turn(sql: Sql, me: string, thoughts: string[]): Promise<void> {
     where work_type = ${CONTEST} and thought_id = any (${won}) and status = 'succeeded'`;
 }
 
-async function claim(sql: Sql, me: string, wanted: string[]): Promise<string[]> {
+/** Claims in a statement that began so long before. */
+async function claim(sql: Sql, me: string, wanted: string[], waitMs = 0): Promise<string[]> {
   const ids = [...wanted, crypto.randomUUID(), null];
   const won = await sql<{ id: string }[]>`
-    select id from public.claim_thoughts(${ids}::uuid[], ${CONTEST}, ${me}, ${CONTEST_LEASE_SECONDS}) id`;
+    select id from public.claim_thoughts(
+      case when pg_sleep(${waitMs / 1000}) is not null then ${ids}::uuid[] end,
+      ${CONTEST}, ${me}, ${CONTEST_LEASE_SECONDS}) id`;
   return won.map(({ id }) => id);
 }
 
-/** Lets claims expire, and asks for them again at that very moment: it lies between question and answer. */
-async function returnAtTheEnd(sql: Sql, me: string, won: string[], asked: number): Promise<void> {
+/** Lets claims expire, and asks for them again in a statement that began while they lived. */
+async function returnAfterTheEnd(
+  sql: Sql,
+  me: string,
+  won: string[],
+  asked: number,
+): Promise<void> {
   if (won.length === 0 || stop.signal.aborted) return;
-  const end = performance.now() + CONTEST_LEASE_SECONDS * 1000;
+  const answered = performance.now();
   await delay(asked + CONTEST_LEASE_SECONDS * 1000 - BEFORE_END_MS - performance.now());
-  while (performance.now() < end) await claim(sql, me, won);
+  await claim(sql, me, won, BEFORE_END_MS + answered - asked);
 }
 
 /** The claim goes with the thought. For other kinds of work it stays out of the way. */
