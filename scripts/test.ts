@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { join, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { CLUSTER_VARIABLE, startCluster } from "../tests/support/cluster.ts";
+import { CORE, enter, MODES } from "../tests/support/modes.ts";
 import { STACK_VARIABLE } from "../tests/support/stack.ts";
 import { PROJECT_DIR } from "./stack/migrate.ts";
 import { startStack } from "./stack/stack.ts";
@@ -49,7 +50,20 @@ async function runTests(names: string[]): Promise<Count> {
       Object.assign(env, { [STACK_VARIABLE]: JSON.stringify(stack) });
     }
     interrupt.signal.throwIfAborted();
-    return await denoTest(files, env);
+    const count = await denoTest(files, env);
+    const core = files.filter((file) => CORE.test(file));
+    for (const mode of core.length > 0 ? MODES : []) {
+      console.log(`\nThe core once more: ${mode}`);
+      const { stop, ...entered } = await enter(mode, cluster, dir);
+      after.defer(stop);
+      const { passed, failed } = await denoTest(core, {
+        ...env,
+        [CLUSTER_VARIABLE]: JSON.stringify(entered),
+      });
+      count.passed += passed;
+      count.failed += failed;
+    }
+    return count;
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     return { passed: 0, failed: 1 };
