@@ -57,7 +57,8 @@ export async function freshDatabase(
   };
 }
 
-function findCluster(): Cluster {
+/** How the cluster of this run is reached. */
+export function findCluster(): Cluster {
   const address = Deno.env.get(CLUSTER_VARIABLE);
   if (!address) {
     throw new Error(
