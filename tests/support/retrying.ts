@@ -15,7 +15,7 @@ export function retrying(sql: Sql, onRetry: () => void): Sql {
       return await (text === "begin" ? sql`begin isolation level read committed` : call());
     }
     return await retry(call, {
-      isRetriable: (error) => isSerializationFailure(error) && (onRetry(), true),
+      isRetriable: (error: unknown) => isSerializationFailure(error) && (onRetry(), true),
       maxAttempts: 100,
       minTimeout: 1,
       maxTimeout: 100,
