@@ -1972,7 +1972,9 @@ CREATE OR REPLACE FUNCTION dibs.remember(p_verb text, p_request_id text, p_respo
 AS $function$
 begin
   if p_request_id is not null then
-    insert into dibs.request (id, verb, response) values (p_request_id, p_verb, p_response);
+    -- The lock of recall is enough for read committed. Where transactions are stricter, recall may have looked before
+    -- the other call committed: with this clause that is a failure to serialize (40001), and not a duplicate key.
+    insert into dibs.request (id, verb, response) values (p_request_id, p_verb, p_response) on conflict do nothing;
   end if;
 end $function$;
 comment on function dibs.remember(text,text,jsonb) is 'Keep the answer to a request id, in the transaction that made it true.';

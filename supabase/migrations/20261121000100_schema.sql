@@ -163,7 +163,9 @@ create or replace function dibs.remember(p_verb text, p_request_id text, p_respo
   language plpgsql set search_path = '' as $$
 begin
   if p_request_id is not null then
-    insert into dibs.request (id, verb, response) values (p_request_id, p_verb, p_response);
+    -- The lock of recall is enough for read committed. Where transactions are stricter, recall may have looked before
+    -- the other call committed: with this clause that is a failure to serialize (40001), and not a duplicate key.
+    insert into dibs.request (id, verb, response) values (p_request_id, p_verb, p_response) on conflict do nothing;
   end if;
 end $$;
 comment on function dibs.remember(text, text, jsonb) is

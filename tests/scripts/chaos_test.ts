@@ -22,7 +22,7 @@ Deno.test("whatever goes wrong, nothing is lost, doubled or given to two, and no
     true,
     8,
     1000,
-    100,
+    50,
   ]);
   assert.equal(verdict.faults, 16);
   assert.deepEqual(
@@ -49,7 +49,7 @@ Deno.test("a planted bug turns it red, and the result names what is broken and b
 
 Deno.test("interrupted in the middle it stops everything it started", async () => {
   const { child, output, ended, processes } = chaos("--seed", "1", "--json");
-  await eventually("workers at work", () => /\d of 1,100,000 ended/.test(output.stderr), 60);
+  await eventually("workers at work", () => /\d of 1,050,000 ended/.test(output.stderr), 60);
   child.kill("SIGINT");
   assert.equal(await ended, 130, output.stderr);
   assert.equal(output.stdout, "");

@@ -17,6 +17,10 @@ import type { Process } from "../../scripts/stack/processes.ts";
 export interface Cluster {
   port: number;
   password: string;
+  /** Where its pooler is, when tests are to go through it. */
+  poolerPort?: number;
+  /** Its default of transactions, when that is stricter than read committed. */
+  isolation?: string;
 }
 
 /** The environment variable that holds the {@link Cluster}, as JSON. */

@@ -2,6 +2,9 @@ import postgres, { type Sql } from "postgres";
 import type { Regime } from "../../scripts/stack/bootstrap.ts";
 import { databaseAddress } from "../../scripts/stack/postgres.ts";
 import { type Cluster, CLUSTER_VARIABLE, connectSuperuser, createDatabase } from "./cluster.ts";
+import { retrying } from "./retrying.ts";
+
+type Role = "anon" | "authenticated" | "service_role" | "supabase_admin";
 
 /** A database of a test's own. Use it as `await using db = await freshDatabase()`. */
 export interface TestDatabase extends AsyncDisposable {
@@ -12,7 +15,7 @@ export interface TestDatabase extends AsyncDisposable {
   /** A small pool as role `postgres`. */
   sql: Sql;
   /** One connection that works as another role. */
-  as(role: "anon" | "authenticated" | "service_role" | "supabase_admin"): Sql;
+  as(role: Role): Sql;
   /** One more connection as role `postgres`, for holding locks against the others. */
   connect(): Sql;
 }
@@ -35,19 +38,17 @@ export async function freshDatabase(
   else await createDatabase(cluster, name, { regime, standIns });
 
   const opened: Sql[] = [];
-  const open = (options: { max?: number; role?: string; connection?: Record<string, string> }) => {
-    const { role, ...rest } = options;
-    const url = databaseAddress({ ...cluster, role, database: name });
-    const sql = postgres(url, { max: 1, onnotice: () => {}, ...rest });
+  const open = ({ role, max = 1 }: { role?: Role; max?: number } = {}) => {
+    const sql = connect(cluster, name, role, max);
     opened.push(sql);
-    return sql;
+    return cluster.isolation ? retrying(sql, noteRetry) : sql;
   };
   return {
     url: databaseAddress({ ...cluster, database: name }),
     adminUrl: databaseAddress({ ...cluster, role: "supabase_admin", database: name }),
     sql: open({ max: 3 }),
-    as: (role) => role === "supabase_admin" ? open({ role }) : open({ connection: { role } }),
-    connect: () => open({}),
+    as: (role) => open({ role }),
+    connect: () => open(),
     async [Symbol.asyncDispose]() {
       await Promise.all(opened.map((sql) => sql.end({ timeout: 0 })));
       await using superuser = connectSuperuser(cluster, "postgres");
@@ -56,7 +57,8 @@ export async function freshDatabase(
   };
 }
 
-function findCluster(): Cluster {
+/** How the cluster of this run is reached. */
+export function findCluster(): Cluster {
   const address = Deno.env.get(CLUSTER_VARIABLE);
   if (!address) {
     throw new Error(
@@ -70,3 +72,31 @@ async function clone(cluster: Cluster, template: string, name: string): Promise<
   await using superuser = connectSuperuser(cluster, "postgres");
   await superuser.sql.unsafe(`create database ${name} template ${template} owner postgres`);
 }
+
+function connect(
+  { port, password, poolerPort }: Cluster,
+  database: string,
+  role: Role | undefined,
+  max: number,
+): Sql {
+  const options = { max, onnotice: () => {} };
+  if (poolerPort) {
+    const url = databaseAddress({ port: poolerPort, password, role, database });
+    // The next statement may go over another connection, which knows none prepared on this one.
+    return postgres(url, { ...options, prepare: false });
+  }
+  if (role === "supabase_admin") {
+    return postgres(databaseAddress({ port, password, role, database }), options);
+  }
+  const connection = role ? { role } : {};
+  return postgres(databaseAddress({ port, password, database }), { ...options, connection });
+}
+
+/** Shows in the output of the tests that transactions are as strict as they are said to be. */
+function noteRetry(): void {
+  retries++;
+}
+let retries = 0;
+addEventListener("unload", () => {
+  if (retries > 0) console.log(`${retries} calls were refused with 40001 and made again`);
+});

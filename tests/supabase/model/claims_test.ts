@@ -47,11 +47,11 @@ async function forgetEverything(sql: Sql): Promise<void> {
   await sql.unsafe(`
     delete from public.thoughts where true;
     ${TABLES.map((table) => `delete from ${table} where true;`).join(" ")}
-    update test_clock.passed set passed = '0 s' where true`);
+    select setval('test_clock.passed_microseconds', 0)`);
 }
 
 async function vacuum(sql: Sql): Promise<void> {
   await sql.unsafe(
-    `vacuum ${TABLES}, public.thoughts, public.thought_work_claims, test_clock.passed`,
+    `vacuum ${TABLES}, public.thoughts, public.thought_work_claims`,
   );
 }
