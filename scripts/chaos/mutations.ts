@@ -171,8 +171,8 @@ export const MUTATIONS: Record<string, Mutation> = {
   doors_left_open: {
     says: "whoever may call functions by default may call these",
     replace: [[
-      "'revoke all on function %s from public, anon, authenticated, service_role'",
-      "'revoke all on function %s from anon, authenticated, service_role'",
+      "'revoke all on function %s from public, anon, authenticated, service_role cascade'",
+      "'revoke all on function %s from anon, authenticated, service_role cascade'",
     ]],
     ...KILLS,
   },

@@ -52,17 +52,31 @@ async function startDataApi() {
     },
   });
   await app.init();
-  // Otherwise each of the first requests would read the whole schema, and an answer to one that failed be a 404.
-  const { tables } = await connection.introspect();
-  if (tables.length === 0) throw new Error("The schema could not be read.");
   const jsonArguments = await findJsonArguments(connection.driver);
+  // lite itself would read the schema anew with each request that comes before it is read, and take what it
+  // cannot read for empty.
+  let schema: Promise<void> | null = null;
+  const readSchema = async () => {
+    const { tables } = await connection.introspect();
+    if (tables.length === 0) throw new Error("The schema could not be read.");
+  };
   return async (request: Request, peerAddress: string) => {
+    try {
+      await (schema ??= readSchema());
+    } catch {
+      schema = null;
+      return databaseGone();
+    }
     const encoded = await encodeJsonArguments(request, jsonArguments);
     const response = await app.fetch(encoded, { peerAddress });
     // lite looks for a function anew with each call, and says that there is none when the database is gone.
-    if (response.status !== 404 || !jsonArguments.has(functionCalledBy(request))) return response;
-    return problem(503, "PGRST002", "The database is not answering.", "Retry in a moment.");
+    const isGone = response.status === 404 && jsonArguments.has(functionCalledBy(request));
+    return isGone ? databaseGone() : response;
   };
+}
+
+function databaseGone(): Response {
+  return problem(503, "PGRST002", "The database is not answering.", "Retry in a moment.");
 }
 
 async function forward(request: Request, url: string): Promise<Response> {
