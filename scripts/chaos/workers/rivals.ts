@@ -38,7 +38,7 @@ async function contend(me: string): Promise<void> {
       const inTime = AbortSignal.timeout(CALL_MS);
       if (thoughts.length === 0) thoughts = await connection.run(findContested, inTime);
       await connection.run((sql) => turn(sql, me, thoughts), inTime);
-      await delay(PAUSE_MS, { signal: stop.signal }).catch(() => {});
+      await pause(PAUSE_MS);
     } catch (error) {
       console.error(String(error));
       await delay(AFTER_FAILURE_MS);
@@ -93,7 +93,7 @@ async function returnAfterTheEnd(
 ): Promise<void> {
   if (won.length === 0 || stop.signal.aborted) return;
   const answered = performance.now();
-  await delay(asked + CONTEST_LEASE_SECONDS * 1000 - BEFORE_END_MS - performance.now());
+  await pause(asked + CONTEST_LEASE_SECONDS * 1000 - BEFORE_END_MS - answered);
   await claim(sql, me, won, BEFORE_END_MS + answered - asked);
 }
 
@@ -117,7 +117,7 @@ async function insertClaim(sql: Sql, me: string, id: string): Promise<void> {
       me + "/by-hand"
     }, now() + ${CONTEST_LEASE_SECONDS} * interval '1 s')
       on conflict do nothing`;
-    await delay(Math.random() * LONGEST_HOLD_MS);
+    await pause(Math.random() * LONGEST_HOLD_MS);
     if (Math.random() < 0.5) throw new ChangedItsMind();
   }).catch((error) => {
     if (!(error instanceof ChangedItsMind)) throw error;
@@ -128,6 +128,11 @@ class ChangedItsMind extends Error {}
 
 function pick<T>(list: T[]): T {
   return list[Math.floor(Math.random() * list.length)];
+}
+
+/** Shorter when it is time to stop. */
+async function pause(ms: number): Promise<void> {
+  await delay(ms, { signal: stop.signal }).catch(() => {});
 }
 
 async function finish(): Promise<void> {
