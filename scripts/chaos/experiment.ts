@@ -123,6 +123,7 @@ export async function experiment(
     { ...account, databaseUrl, signal: AbortSignal.any([signal, over.signal]) },
     makeWaves(plan, randomFrom(seed)),
   );
+  parts.defer(() => feed.close());
   let [ended, movedAt, toldAt, pause] = [0, Date.now(), Date.now(), 0];
   while (ended < total || troubles.areGoingOn) {
     await delay(pause, { signal });

@@ -1,7 +1,7 @@
 import { delay } from "@std/async/delay";
 import type { Sql } from "postgres";
 import { write } from "../record/record.ts";
-import { connected } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { nameOf, type NewTask, type NewThought, type Wave } from "./workload.ts";
 
 /** Where work is handed over: the bad connection that workers have too. */
@@ -28,11 +28,17 @@ export class Feed {
   /** How many items were handed over, or are being. */
   handedOver = 0;
   readonly #waves: Iterator<Wave>;
+  readonly #database: Connection;
   #busy = 0;
   #failure: unknown = null;
 
   constructor(private readonly terms: FeedTerms, waves: Iterable<Wave>) {
     this.#waves = waves[Symbol.iterator]();
+    this.#database = new Connection(terms.databaseUrl, { name: "chaos", max: WAVES_AT_ONCE });
+  }
+
+  close(): Promise<void> {
+    return this.#database.close();
   }
 
   /** Begins with the next waves, until so many items are handed over. Throws what made one fail. */
@@ -71,7 +77,7 @@ export class Feed {
   /** What others enqueue and finish meanwhile is newer than this, and seen before it. */
   async #enqueueLate(tasks: NewTask[]): Promise<void> {
     if (tasks.length === 0) return;
-    const { databaseUrl, signal } = this.terms;
+    const { signal } = this.terms;
     this.#note("tasks", tasks.map(nameOf.task));
     const request = crypto.randomUUID();
     const enqueue = (sql: Sql) =>
@@ -81,7 +87,8 @@ export class Feed {
         return true;
       });
     while (!signal.aborted) {
-      if (await connected(databaseUrl, enqueue, TRANSACTION_MS).catch(() => false)) return;
+      const inTime = AbortSignal.timeout(TRANSACTION_MS);
+      if (await this.#database.run(enqueue, inTime).catch(() => false)) return;
       await delay(PAUSE_MS);
     }
   }

@@ -6,6 +6,12 @@ import type { Fault } from "../fault.ts";
 
 const TICKS = 12;
 const CALL_MS = 10_000;
+/** Two may stall it at once, and then the second finds no job. */
+const UNSCHEDULE = `
+  do $$ begin
+    perform cron.unschedule('dibs-tick');
+  exception when raise_exception then null;
+  end $$`;
 
 /** The schedule stands still for a while; then all the ticks it owes come at once. */
 export const stallDispatch: Fault = {
@@ -14,9 +20,7 @@ export const stallDispatch: Fault = {
   async inject({ stack }, random) {
     const call = (work: (sql: Sql) => PromiseLike<unknown>) =>
       connected(stack.databaseUrl, work, CALL_MS);
-    await call((sql) =>
-      sql`select cron.unschedule(jobid) from cron.job where jobname = 'dibs-tick'`
-    ).catch(() => {});
+    await call((sql) => sql.unsafe(UNSCHEDULE)).catch(() => {});
     await delay(random.between(2_000, 8_000));
     const ticks = Array.from({ length: TICKS }, () => call((sql) => sql`select dibs.tick()`));
     await Promise.allSettled(ticks);
