@@ -20,8 +20,8 @@ const SIZE = { tasks: 1_200, thoughts: 400, workers: 8, patienceMs: 8_000 };
 const AT_ONCE = 2;
 
 /** What to run so that this bug shows itself. */
-export function planFor({ kinds, faults, tasks = SIZE.tasks }: Mutation, seed: number): Plan {
-  return { ...SIZE, tasks, kinds, faults, seed };
+export function planFor({ kinds, faults, size }: Mutation, seed: number): Plan {
+  return { ...SIZE, ...size, kinds, faults, seed };
 }
 
 /** Plants each bug in a run of its own; `heard` is told which invariants it broke. */

@@ -11,15 +11,15 @@ export interface Mutation {
   /** What brings it out. */
   kinds: Fault[];
   faults: number;
-  /** Of how much work, where it takes longer to show. */
-  tasks?: number;
+  /** With how much work, where it takes longer to show. */
+  size?: { tasks?: number; thoughts?: number };
 }
 
 const CRASHES = { kinds: [stopPostgres], faults: 5 };
 const FREEZES = { kinds: [freezeWorker], faults: 8 };
 const KILLS = { kinds: [killWorker], faults: 6 };
 /** Only rivals for the same thoughts bring it out, and only now and then. */
-const CONTESTS = { ...KILLS, tasks: 2_400 };
+const CONTESTS = { ...KILLS, size: { tasks: 2_400 } };
 
 export const MUTATIONS: Record<string, Mutation> = {
   settle_tasks_without_fence: {
@@ -43,6 +43,7 @@ export const MUTATIONS: Record<string, Mutation> = {
       ],
     ],
     ...FREEZES,
+    size: { thoughts: 3_000 },
   },
   reap_the_living: {
     says: "leases are taken back before they have run out",
