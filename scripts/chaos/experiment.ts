@@ -27,6 +27,8 @@ export interface Plan {
   /** All there are, unless given. */
   kinds?: Fault[];
   seed: number;
+  /** Of the workers' leases; 4. */
+  leaseSeconds?: number;
   /** Where the migrations are; this project, unless given. */
   projectDir?: string;
   /** When nothing has moved for so long, what is missing stays missing. */
@@ -49,7 +51,6 @@ export interface Findings {
   timelines: Map<Item, string[]>;
 }
 
-const LEASE_SECONDS = 4;
 /** With less than this under way for each worker, more comes: what is lost shall not wait long. */
 const UNDER_WAY_PER_WORKER = 80;
 const PATIENCE_MS = 30_000;
@@ -68,7 +69,7 @@ export async function experiment(
   narrator: Narrator,
   signal: AbortSignal,
 ): Promise<Findings> {
-  const { projectDir = PROJECT_DIR, patienceMs = PATIENCE_MS, seed } = plan;
+  const { projectDir = PROJECT_DIR, patienceMs = PATIENCE_MS, leaseSeconds = 4, seed } = plan;
   const total = plan.tasks + plan.thoughts;
   await using parts = new AsyncDisposableStack();
   const stateDir = await Deno.makeTempDir({ prefix: "dibs-chaos-" });
@@ -81,7 +82,7 @@ export async function experiment(
     projectDir,
     functions: {
       preload: new URL("workers/drains.ts", import.meta.url).href,
-      env: { DIBS_RECORD: record, DIBS_LEASE_SECONDS: String(LEASE_SECONDS) },
+      env: { DIBS_RECORD: record, DIBS_LEASE_SECONDS: String(leaseSeconds) },
     },
     onProgress: narrator.step,
   });
@@ -109,13 +110,13 @@ export async function experiment(
   const workers = new Workers(plan.workers, {
     ...account,
     dir: stateDir,
-    leaseSeconds: LEASE_SECONDS,
+    leaseSeconds,
     databaseUrl,
     badDatabaseUrl: through(databaseUrl),
     mailUrl: through(sink.url),
   });
   parts.defer(() => workers.stop());
-  const victims = { stack, workers, weather, projectDir, leaseSeconds: LEASE_SECONDS };
+  const victims = { stack, workers, weather, projectDir, leaseSeconds };
   const troubles = new Troubles(plan, victims, narrator);
   const over = new AbortController();
   parts.defer(() => over.abort());
@@ -144,7 +145,7 @@ export async function experiment(
   narrator.step("Hearing the witnesses");
   await workers.stop();
   const { maxLosses, ...testimony } = await witness.testify();
-  const terms = { leaseSeconds: LEASE_SECONDS, maxLosses };
+  const terms = { leaseSeconds, maxLosses };
   const judge = new Judge(terms);
   const { endedByThemselves } = workers;
   judge.close({ ...terms, ...testimony, endedByThemselves });

@@ -16,10 +16,11 @@ export interface Mutation {
 }
 
 const CRASHES = { kinds: [stopPostgres], faults: 5 };
-const FREEZES = { kinds: [freezeWorker], faults: 8 };
+/** It takes a careless worker that comes too late, and most are not. */
+const FREEZES = { kinds: [freezeWorker], faults: 12, size: { tasks: 6_000, thoughts: 2_000 } };
 const KILLS = { kinds: [killWorker], faults: 6 };
 /** Only rivals for the same thoughts bring it out, and only now and then. */
-const CONTESTS = { ...KILLS, size: { tasks: 2_400 } };
+const CONTESTS = { ...KILLS, size: { tasks: 8_000 } };
 
 export const MUTATIONS: Record<string, Mutation> = {
   settle_tasks_without_fence: {
@@ -43,7 +44,6 @@ export const MUTATIONS: Record<string, Mutation> = {
       ],
     ],
     ...FREEZES,
-    size: { thoughts: 3_000 },
   },
   reap_the_living: {
     says: "leases are taken back before they have run out",

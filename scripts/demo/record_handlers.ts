@@ -1,9 +1,11 @@
+import { delay } from "@std/async/delay";
 import type {
   HandlerContext,
   TaskHandler,
   ThoughtHandler,
 } from "../../functions/_shared/handler.ts";
-import { type Recorder, write } from "../record/record.ts";
+import { recordExecution } from "../record/executions.ts";
+import type { Recorder } from "../record/record.ts";
 import { nameOf } from "./workload.ts";
 
 /** As long as a small model takes to answer; without it there would be nothing to watch. */
@@ -31,29 +33,12 @@ export function recordHandlers(handlers: (TaskHandler | ThoughtHandler)[], recor
 async function recorded<T>(
   item: string,
   { attempt, signal }: HandlerContext,
-  { file, by }: Recorder,
+  recorder: Recorder,
   run: () => Promise<T>,
 ): Promise<T> {
-  const execution = crypto.randomUUID();
-  if (!write(file, { kind: "began", execution, item, by, attempt })) return run();
-  let succeeded = false;
-  try {
-    await pause(SHORTEST_MS + Math.random() * (LONGEST_MS - SHORTEST_MS), signal);
-    const result = await run();
-    succeeded = true;
-    return result;
-  } finally {
-    write(file, { kind: "ended", execution, succeeded });
-  }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    }, { once: true });
+  return await recordExecution({ item, attempt }, recorder, async (isRecorded) => {
+    const ms = SHORTEST_MS + Math.random() * (LONGEST_MS - SHORTEST_MS);
+    if (isRecorded) await delay(ms, { signal });
+    return await run();
   });
 }

@@ -52,21 +52,18 @@ async function startDataApi() {
     },
   });
   await app.init();
-  const jsonArguments = await findJsonArguments(connection.driver);
   // lite itself would read the schema anew with each request that comes before it is read, and take what it
   // cannot read for empty.
-  let schema: Promise<void> | null = null;
   const readSchema = async () => {
+    const jsonArguments = await findJsonArguments(connection.driver);
     const { tables } = await connection.introspect();
     if (tables.length === 0) throw new Error("The schema could not be read.");
+    return jsonArguments;
   };
+  let reading: ReturnType<typeof readSchema> | null = null;
   return async (request: Request, peerAddress: string) => {
-    try {
-      await (schema ??= readSchema());
-    } catch {
-      schema = null;
-      return databaseGone();
-    }
+    const jsonArguments = await (reading ??= readSchema()).catch(() => reading = null);
+    if (!jsonArguments) return databaseGone();
     const encoded = await encodeJsonArguments(request, jsonArguments);
     const response = await app.fetch(encoded, { peerAddress });
     // lite looks for a function anew with each call, and says that there is none when the database is gone.

@@ -6,7 +6,8 @@ import * as handlers from "../../../functions/handlers/index.ts";
 import { DRAINS } from "../../record/record.ts";
 import { setting } from "../../stack/child.ts";
 import { nameOf, TASK_TYPES } from "../workload.ts";
-import { recordExecution, taskHandler } from "./handlers.ts";
+import { recordExecution } from "../../record/executions.ts";
+import { taskHandler } from "./handlers.ts";
 
 const recorder = { file: setting("DIBS_RECORD"), by: DRAINS };
 const replaced = Object.values(handlers).find((handler) => "type" in handler);

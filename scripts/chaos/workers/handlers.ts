@@ -1,3 +1,4 @@
+import { delay } from "@std/async/delay";
 import type {
   HandlerContext,
   TaskHandler,
@@ -6,7 +7,8 @@ import type {
 import type { EffectContext } from "../../../functions/_shared/once.ts";
 import { PermanentError } from "../../../functions/_shared/worker/failure.ts";
 import type { Item, RunContext, Work } from "../../../functions/_shared/worker/work.ts";
-import { type Recorder, write } from "../../record/record.ts";
+import { recordExecution } from "../../record/executions.ts";
+import type { Recorder } from "../../record/record.ts";
 import {
   type Behaviour,
   MAIL_TYPE,
@@ -31,7 +33,7 @@ export async function act(
   { attempt, signal }: { attempt: number; signal: AbortSignal },
 ): Promise<void> {
   const ms = SHORTEST_MS + Math.random() * (LONGEST_MS - SHORTEST_MS);
-  await pause(behaviour === "takes_long" ? ms + LONG_MS : ms, signal);
+  await delay(behaviour === "takes_long" ? ms + LONG_MS : ms, { signal });
   if (behaviour === "fails_permanently") throw new PermanentError("no retry will mend it");
   if (behaviour === "always_fails" || behaviour === "fails_once" && attempt === 1) {
     throw new Error("failed on purpose");
@@ -117,33 +119,4 @@ export function recordExecutions<I extends Item>(
         () => work.run(item, context),
       ),
   };
-}
-
-/** Records when an execution begins and ends. */
-export async function recordExecution<T>(
-  what: { item: string; attempt: number; fence?: string },
-  { file, by }: Recorder,
-  run: () => Promise<T>,
-): Promise<T> {
-  const execution = crypto.randomUUID();
-  write(file, { kind: "began", execution, by, ...what });
-  let succeeded = false;
-  try {
-    const finding = await run();
-    succeeded = true;
-    return finding;
-  } finally {
-    write(file, { kind: "ended", execution, succeeded });
-  }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    }, { once: true });
-  });
 }

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import postgres from "postgres";
+import { choosePort } from "../../../scripts/stack/ports.ts";
+import { databaseAddress } from "../../../scripts/stack/postgres.ts";
+import { startProgram } from "../../../scripts/stack/processes.ts";
 import { scratchProject } from "../../support/project.ts";
 import { testStack } from "../../support/stack.ts";
 
@@ -104,4 +108,33 @@ Deno.test("the data API answers as a hosted project does", async (t) => {
     assert.equal(status, 404);
     assert.deepEqual(Object.keys(body), ["code", "message", "hint"]);
   });
+});
+
+Deno.test("until the database answers, the data API says that it does not, for functions and tables", async () => {
+  await using after = new AsyncDisposableStack();
+  const dir = await Deno.makeTempDir();
+  after.defer(() => Deno.remove(dir, { recursive: true }));
+  const nobody = databaseAddress({ port: choosePort(), password: "none" });
+  const gateway = await startProgram({
+    program: "gateway.ts",
+    port: choosePort(),
+    log: join(dir, "log"),
+    env: {
+      DIBS_DATABASE_URL: nobody,
+      DIBS_FUNCTIONS_URL: "http://127.0.0.1:1",
+      DIBS_PUBLISHABLE_KEY: "sb_publishable_key",
+      DIBS_SECRET_KEY: "sb_secret_key",
+      DIBS_JWT_SECRET: "secret".repeat(6),
+    },
+  });
+  after.defer(gateway.stop);
+  for (const path of ["rpc/claim_tasks", "tasks"]) {
+    const response = await fetch(`http://127.0.0.1:${gateway.port}/rest/v1/${path}`, {
+      method: "POST",
+      headers: { apikey: "sb_secret_key" },
+      body: "{}",
+    });
+    assert.equal(response.status, 503);
+    assert.equal((await response.json()).code, "PGRST002");
+  }
 });
