@@ -12,7 +12,7 @@ import { crookClock } from "./crooked_clock.ts";
 
 const RIVALS = 4;
 const MOST_IDS = 40;
-const PAUSE_MS = 40;
+const PAUSE_MS = 60;
 const BEFORE_END_MS = 20;
 const AFTER_FAILURE_MS = 300;
 const LONGEST_HOLD_MS = 1_500;
