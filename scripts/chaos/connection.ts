@@ -37,7 +37,7 @@ export class Connection {
     const { promise, reject } = Promise.withResolvers<never>();
     const abort = () => {
       reject(signal.reason);
-      deadline(working, LATE_MS).catch(() => this.#drop(sql));
+      deadline(working, LATE_MS).catch((error) => isAnswer(error) || this.#drop(sql));
     };
     signal.addEventListener("abort", abort, { once: true });
     return await Promise.race([working, promise]).finally(() =>
