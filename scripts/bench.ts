@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { type BenchCluster, startBenchCluster } from "./bench/cluster.ts";
 import { describeEnvironment } from "./bench/environment.ts";
 import { judge } from "./bench/goals.ts";
@@ -8,6 +8,7 @@ import { startProgress } from "./bench/progress.ts";
 import { summarise } from "./bench/summary.ts";
 import { renderGoals, renderTable } from "./bench/table.ts";
 import { workloads, workloadsWithGoals } from "./bench/workloads/index.ts";
+import { wholeNumber } from "./options.ts";
 
 interface Options {
   quick?: boolean;
@@ -27,8 +28,8 @@ const program = new Command("npm run bench --")
     `which of ${Object.keys(workloads).join(", ")} (default: all; quick: those of the goals)`,
   )
   .option("--quick", "small versions, under a minute; one table: how far each goal is reached")
-  .option("--repeats <n>", "how often each is measured (default: 5, quick: 2)", parseCount)
-  .option("--tasks <n>", "how many tasks each drain has (default: by workload)", parseCount)
+  .option("--repeats <n>", "how often each is measured (default: 5, quick: 2)", wholeNumber)
+  .option("--tasks <n>", "how many tasks each drain has (default: by workload)", wholeNumber)
   .option("--postgres <dir>", "where another PostgreSQL has its initdb and postgres")
   .option("--json", "print one JSON object as the last line, everything else to stderr")
   .option("--out <file>", "keep the raw results in a file")
@@ -125,9 +126,4 @@ async function leave(code: number): Promise<void> {
 /** Digits that no measurement has would only make the file longer. */
 function round(_key: string, value: unknown): unknown {
   return typeof value === "number" ? Number(value.toPrecision(5)) : value;
-}
-
-function parseCount(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
-  return Number(text);
 }

@@ -1,11 +1,13 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import process from "node:process";
 import { experiment, type Findings, type Narrator, type Plan } from "./chaos/experiment.ts";
 import { mutatedProject } from "./chaos/mutated_project.ts";
 import { checkMutations, planFor } from "./chaos/mutation_check.ts";
 import { MUTATIONS } from "./chaos/mutations.ts";
 import { INVARIANTS, verdictOf } from "./chaos/verdict.ts";
+import { exitCodeOf, interruptSignal } from "./interrupt.ts";
 import { count, number } from "./numbers.ts";
+import { newSeed, wholeNumber } from "./options.ts";
 import { Screen } from "./screen.ts";
 import { surviveLostConnections } from "./stack/lost_connections.ts";
 
@@ -27,7 +29,6 @@ const FULL: Size = { tasks: 1_000_000, workers: 64, faults: 1_140, leaseSeconds:
 const QUICK: Size = { tasks: 20_000, workers: 16, faults: 52 };
 /** For so many tasks there is one thought. */
 const TASKS_PER_THOUGHT = 20;
-const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
 const program = new Command("npm run chaos --")
   .description(
@@ -77,7 +78,7 @@ async function main(): Promise<number> {
     return options.mutations ? await checkAll() : await runOnce();
   } catch (error) {
     screen.stepFailed();
-    if (interrupt.aborted) return SIGNALS[interrupt.reason as keyof typeof SIGNALS];
+    if (interrupt.aborted) return exitCodeOf(interrupt);
     console.error(error);
     return 1;
   }
@@ -169,22 +170,4 @@ function show({ judge, faults, timelines }: Findings, plan: Plan, seconds: numbe
 
 function entriesOf(counts: Record<string, number>): string {
   return Object.entries(counts).map(([name, times]) => `${name} ${times}`).join(", ");
-}
-
-/** Aborted by the first signal, with its name; after that everything is being stopped anyway. */
-function interruptSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
-    Deno.addSignalListener(name, () => controller.abort(name));
-  }
-  return controller.signal;
-}
-
-function newSeed(): number {
-  return Math.floor(Math.random() * 1_000_000);
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("Give a whole number from 1.");
-  return Number(text);
 }

@@ -1,11 +1,13 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import process from "node:process";
 import { campaign, type Narrator, type Plan } from "./fuzz/campaign.ts";
 import { readEndpoints } from "./fuzz/endpoints.ts";
 import type { Findings } from "./fuzz/findings.ts";
 import { type Rule, RULES } from "./fuzz/rules.ts";
 import { git } from "./git.ts";
+import { exitCodeOf, interruptSignal } from "./interrupt.ts";
 import { count, number } from "./numbers.ts";
+import { newSeed, wholeNumber } from "./options.ts";
 import { Screen } from "./screen.ts";
 import { surviveLostConnections } from "./stack/lost_connections.ts";
 
@@ -16,7 +18,6 @@ interface Options {
   json?: boolean;
 }
 
-const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 const PROGRESS_EVERY_MS = 3_000;
 
 const endpoints = await readEndpoints();
@@ -64,7 +65,7 @@ async function main(): Promise<number> {
     return await show(findings, plan, (Date.now() - began) / 1000);
   } catch (error) {
     screen.stepFailed();
-    if (interrupt.aborted) return SIGNALS[interrupt.reason as keyof typeof SIGNALS];
+    if (interrupt.aborted) return exitCodeOf(interrupt);
     console.error(error);
     return 1;
   }
@@ -124,22 +125,4 @@ async function show(findings: Findings, plan: Plan, seconds: number): Promise<nu
     }));
   }
   return ok ? 0 : 1;
-}
-
-/** Aborted by the first signal, with its name; after that everything is being stopped anyway. */
-function interruptSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
-    Deno.addSignalListener(name, () => controller.abort(name));
-  }
-  return controller.signal;
-}
-
-function newSeed(): number {
-  return Math.floor(Math.random() * 1_000_000);
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError("Give a whole number from 1.");
-  return Number(text);
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { demoFiles, demonstrate } from "./demo/demonstration.ts";
 import { progressView } from "./demo/progress.ts";
 import type { Proof } from "./demo/proof.ts";
+import { exitCodeOf, interruptSignal } from "./interrupt.ts";
 import { Screen } from "./screen.ts";
 import { surviveLostConnections } from "./stack/lost_connections.ts";
 import { PROJECT_DIR } from "./stack/migrate.ts";
@@ -20,7 +21,6 @@ interface Options {
 }
 
 const WRONG_USE = 2;
-const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
 const program = new Command("npm start --")
   .description(
@@ -56,7 +56,7 @@ async function main(): Promise<number> {
     return await start(program.parse(Deno.args, { from: "user" }).opts<Options>(), interrupt);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USE;
-    if (interrupt.aborted) return SIGNALS[interrupt.reason as keyof typeof SIGNALS];
+    if (interrupt.aborted) return exitCodeOf(interrupt);
     console.error(`\n${error instanceof Error ? error.message : error}`);
     return 1;
   }
@@ -137,15 +137,6 @@ function tellHowToUse(stack: Stack, screen: Screen): void {
   screen.line(`    --json '{"worker_id": "me", "types": ["hello"], "lease_seconds": 60}'`);
   screen.line(`  curl ${stack.url}/functions/v1/status -H "apikey: $KEY"`);
   screen.line(dim("\n  Ctrl-C stops everything and keeps the data; `npm start` finds it again."));
-}
-
-/** Aborted by the first signal, with its name; after that everything is being stopped anyway. */
-function interruptSignal(): AbortSignal {
-  const interrupt = new AbortController();
-  for (const name of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]) {
-    Deno.addSignalListener(name, () => interrupt.abort(name));
-  }
-  return interrupt.signal;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
