@@ -26,13 +26,14 @@ create table if not exists dibs.thought_pass (
   work_type text primary key,
   -- Null: at the beginning.
   position uuid,
-  began_at timestamptz not null default '-infinity',
-  cost interval not null default '0',
+  began_at timestamptz not null default 'epoch',
+  debt interval not null default '0',
   fill bigint not null default 0
 );
 comment on table dibs.thought_pass is
   'How far the search for unclaimed thoughts has come, in the order of their ids; a row for each work type that
-uses the pool. fill: how many searches found some. Updated in place, once for ten thousand thoughts.';
+uses the pool. debt: how long passes took, without what was rested off when the last one began. fill: how many searches
+found some. Updated in place, once for ten thousand thoughts.';
 
 -- Claiming -----------------------------------------------------------------------------------------
 
@@ -140,8 +141,8 @@ begin
     if v_pass.position is null then
       -- One pass a call is enough.
       exit when v_pass.began_at >= p_call_began or dibs.pass_rests(v_pass);
+      v_pass.debt := dibs.search_debt(v_pass);
       v_pass.began_at := v_went_on;
-      v_pass.cost := '0';
       -- What claimers no longer look at, this pass finds again.
       delete from dibs.thought_run where ctid = any (array(
         select r.ctid from dibs.thought_run r
@@ -150,14 +151,14 @@ begin
     end if;
     select s.ids, s.reached into v_ids, v_pass.position
     from dibs.search_unclaimed(p_work_type, v_pass.position, 10000, v_until) s;
-    v_pass.cost := v_pass.cost + (clock_timestamp() - v_went_on);
+    v_pass.debt := v_pass.debt + (clock_timestamp() - v_went_on);
     exit when v_ids <> '{}' or clock_timestamp() > v_until;
   end loop;
 
   -- Asking in vain about a few thoughts, again and again, writes nothing.
-  if v_ids <> '{}' or dibs.pass_rests(v_pass) or v_pass.position is distinct from v_before.position then
+  if v_ids <> '{}' or v_pass.debt > interval '10 ms' or v_pass.position is distinct from v_before.position then
     update dibs.thought_pass
-    set position = v_pass.position, began_at = v_pass.began_at, cost = v_pass.cost,
+    set position = v_pass.position, began_at = v_pass.began_at, debt = v_pass.debt,
       fill = fill + case v_ids when '{}' then 0 else 1 end
     where work_type = p_work_type;
     perform dibs.put_in_pool(p_work_type, v_ids);
@@ -171,13 +172,20 @@ pass found none, when it is too early for another, or after 2 seconds. One calle
 create or replace function dibs.pass_rests(p_pass dibs.thought_pass) returns boolean
   language plpgsql set search_path = '' as $$
 begin
-  -- One pass after the other over very many thoughts would keep the database busy with nothing to do, so
-  -- passes may take a twentieth of the time. Cheap ones need no rest.
-  return p_pass.position is null and p_pass.cost > interval '10 ms'
-    and clock_timestamp() < p_pass.began_at + 20 * p_pass.cost;
+  -- A second in advance, so that what is new among few thoughts is found at once, also on a machine that stalls.
+  return p_pass.position is null and dibs.search_debt(p_pass) > interval '1 s';
 end $$;
 comment on function dibs.pass_rests(dibs.thought_pass) is
   'Whether it is too early to begin another pass over all thoughts.';
+
+create or replace function dibs.search_debt(p_pass dibs.thought_pass) returns interval
+  language plpgsql set search_path = '' as $$
+begin
+  return greatest(p_pass.debt - (clock_timestamp() - p_pass.began_at) / 20, interval '0');
+end $$;
+comment on function dibs.search_debt(dibs.thought_pass) is
+  'How long passes took and are still to be rested for. One pass after the other over very many thoughts would keep the
+database busy with nothing to do; in the long run they may take a twentieth of the time.';
 
 create or replace function dibs.search_unclaimed(
   p_work_type text, p_from uuid, p_wanted int, p_until timestamptz, out ids uuid[], out reached uuid

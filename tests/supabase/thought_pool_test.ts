@@ -158,9 +158,18 @@ Deno.test("a costly search rests before it looks at all thoughts again", async (
   const [added] = await makeThoughts(db.sql, 1);
   await letSearchRest(db.sql);
   assert.deepEqual(await claimNext(db.sql, 1), []);
-  await db.sql`update dibs.thought_pass set began_at = now() - 20.1 * cost where true`;
+  await db.sql`update dibs.thought_pass set began_at = now() - 20.1 * debt where true`;
   assert.deepEqual(idsOf(await claimNext(db.sql, 2)), [added]);
   assert.deepEqual((await claimsOn(db.sql)).map((row) => row.thought_id), [id, added].sort());
+});
+
+Deno.test("a search that a slow machine held up does not hide what comes next", async () => {
+  await using db = await freshDatabase();
+  await makeThoughts(db.sql, 1);
+  await claimNext(db.sql, 1);
+  const [added] = await makeThoughts(db.sql, 1);
+  await db.sql`update dibs.thought_pass set began_at = now(), debt = '800 ms' where true`;
+  assert.deepEqual(idsOf(await claimNext(db.sql, 2)), [added]);
 });
 
 Deno.test("asking in vain leaves no trace", async () => {
@@ -175,5 +184,5 @@ Deno.test("asking in vain leaves no trace", async () => {
 
 /** As after a pass over so many thoughts that the next one is far off. */
 async function letSearchRest(sql: Sql): Promise<void> {
-  await sql`update dibs.thought_pass set began_at = now(), cost = '1 h' where true`;
+  await sql`update dibs.thought_pass set began_at = now(), debt = '1 h' where true`;
 }

@@ -33,7 +33,7 @@ export class ClaimsDatabase implements VerbsInSql {
   /** Where the machine stood still during a search, claims find nothing new for a while. Not here. */
   async #afterRest<T>(claim: PromiseLike<T>): Promise<T> {
     const [, granted] = await inOrder(
-      () => this.sql`update dibs.thought_pass set cost = '0' where cost > '0'`,
+      () => this.sql`update dibs.thought_pass set debt = '0' where debt > '0'`,
       () => claim,
     );
     return granted;
