@@ -1177,6 +1177,7 @@ declare
   v_types text[] := coalesce(array_remove(p_types, ''), array['']);
   v_taken record;
   v_more record;
+  v_now timestamptz;
   v_lease dibs.lease;
 begin
   if (p_limit between 1 and 1000 and p_lease_seconds between 1 and 86400 and p_worker_id ~ '^[\w.:@/-]{1,200}$')
@@ -1196,10 +1197,11 @@ begin
     end if;
   end if;
   if v_taken.tasks is null then return null; end if;
+  if not v_taken.plain then v_taken.tasks := dibs.single_out_suspect(v_taken.tasks); end if;
+  -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
+  v_now := dibs.clock();
   insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
-    values (v_taken.at, v_taken.at + p_lease_seconds * interval '1 s',
-      case when v_taken.plain then v_taken.tasks else dibs.single_out_suspect(v_taken.tasks) end, v_taken.plain,
-      p_worker_id)
+    values (v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id)
     returning * into v_lease;
   return v_lease;
 end $function$;
@@ -2392,29 +2394,29 @@ begin
 end $function$;
 comment on function dibs.take_away(text,uuid[]) is 'Delete claims that expired or wait for a retry, remembering their attempts.';
 
-CREATE OR REPLACE FUNCTION dibs.take_first_run(p_type text, p_limit integer, OUT tasks int8multirange, OUT plain boolean, OUT at timestamp with time zone, OUT count integer)
+CREATE OR REPLACE FUNCTION dibs.take_first_run(p_type text, p_limit integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
  SET enable_bitmapscan TO 'off'
 AS $function$
 declare
+  v_now timestamptz := dibs.clock();
   v_run dibs.ready;
   -- Not all at once take the long way when a hint gets old.
   v_fresh interval := (1 + random()) * interval '100 ms';
 begin
   if p_type is null then return; end if;
-  at := dibs.clock();
   -- Rows of ready are never updated: a row locked here is the very row the delete by ctid removes.
   -- A lane of shorter runs is not even looked into: the long way has to walk through what was taken from it anyway.
   if p_type = '' then
     delete from dibs.ready where ctid = (
-      select case when l.made_at > at - v_fresh then r.place end
+      select case when l.made_at > v_now - v_fresh then r.place end
       from (select * from dibs.hinted_lane where type = '' order by priority offset 0) l,
         lateral (
           select case when l.run_length >= p_limit then (
             select r.ctid from dibs.ready r
-            where r.priority = l.priority and r.run_at <= at
+            where r.priority = l.priority and r.run_at <= v_now
               and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
             order by r.run_at, lower(r.run) limit 1 for update skip locked
           ) end as place offset 0
@@ -2424,12 +2426,12 @@ begin
     returning * into v_run;
   else
     delete from dibs.ready where ctid = (
-      select case when l.made_at > at - v_fresh then r.place end
+      select case when l.made_at > v_now - v_fresh then r.place end
       from (select * from dibs.hinted_lane where type = p_type order by priority offset 0) l,
         lateral (
           select case when l.run_length >= p_limit then (
             select r.ctid from dibs.ready r
-            where r.type = p_type and r.priority = l.priority and r.run_at <= at
+            where r.type = p_type and r.priority = l.priority and r.run_at <= v_now
               and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
             order by r.run_at, lower(r.run) limit 1 for update skip locked
           ) end as place offset 0
@@ -2450,7 +2452,7 @@ begin
 end $function$;
 comment on function dibs.take_first_run(text,integer) is 'Take the first run that nobody else has locked, or as much of it as is wanted, where that will do: by a new hint,
 which says that runs are long enough. All else is left to the long way, hints and sweeps among it.
-p_type: '''' stands for all, null for several. Returns what was taken, null when nothing was, and the moment.';
+p_type: '''' stands for all, null for several. Returns what was taken, null when nothing was.';
 
 CREATE OR REPLACE FUNCTION dibs.take_from_pool(p_work_type text, p_wanted integer, p_piece integer)
  RETURNS uuid[]
@@ -2578,12 +2580,13 @@ comment on function dibs.take_runs(text,smallint,timestamp with time zone,bigint
 what pieces the rest of a run goes back.
 Returns what was taken, null when nothing was, and how long the runs were.';
 
-CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_wanted integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT at timestamp with time zone)
+CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_wanted integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
+  v_now timestamptz := dibs.clock();
   v_wanted int := p_wanted;
   v_lanes dibs.hint[];
   v_lane dibs.hint;
@@ -2591,25 +2594,24 @@ declare
   v_found boolean;
   v_round record;
 begin
-  at := dibs.clock();
   for v_look in 1..5 loop
     -- While an old snapshot is held, this reads every lease there has been since: then now and then will do.
     if (pg_stat_get_dead_tuples('dibs.lease'::regclass) < 10000 or random() < 0.05)
-      and exists (select from dibs.lease l where l.expires_at < at) then
+      and exists (select from dibs.lease l where l.expires_at < v_now) then
       perform dibs.reap_leases();
-      at := dibs.clock();  -- what came back is due now
+      v_now := dibs.clock();  -- what came back is due now
     end if;
     v_lanes := dibs.due_lanes(p_types, v_look = 1 and cardinality(p_types) = 1);
     foreach v_lane in array v_lanes loop
       -- First by the hints, but for the one claim that sweeps; then from the start.
-      v_sweep := case v_look when 1 then v_lane.sweep_at <= at
+      v_sweep := case v_look when 1 then v_lane.sweep_at <= v_now
           and pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority)
-        else v_lane.sweep_if_empty_at <= at end;
+        else v_lane.sweep_if_empty_at <= v_now end;
       if v_sweep then v_lane.begin_run_at := '-infinity'; end if;
       -- Once mostly; more often when the runs turn out shorter than the hint said.
       v_found := false;
       loop
-        v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
+        v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, v_now,
           v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_piece);
         exit when v_round.tasks is null;
         v_found := true;
@@ -2620,20 +2622,20 @@ begin
         exit when v_wanted = 0;
       end loop;
       -- Ten hints a second are enough, the first one from a sweep.
-      if v_found and (v_sweep or v_lane.made_at < at - interval '100 ms') then
-        perform dibs.make_hint(v_lane, case when v_sweep then at end);
+      if v_found and (v_sweep or v_lane.made_at < v_now - interval '100 ms') then
+        perform dibs.make_hint(v_lane, case when v_sweep then v_now end);
       end if;
       exit when v_wanted = 0;
     end loop;
     exit when tasks is not null or v_lanes = '{}';
     -- What is due but not to be had is for a moment in the hands of other claims, which may leave a rest of it.
     if v_look > 1 then perform pg_sleep(0.001); end if;
-    at := dibs.clock();
+    v_now := dibs.clock();
   end loop;
 end $function$;
 comment on function dibs.take_tasks(text[],integer,integer) is 'Take up to p_wanted due tasks out of ready, lane by lane: by priority, and for several types by the age of what
 is first. p_types: {''''} stands for all. p_piece: in what pieces the rest of a run goes back.
-Returns them, null when there are none to be had, and the moment.';
+Returns them, null when there are none to be had.';
 
 CREATE OR REPLACE FUNCTION dibs.task_of(p_id uuid)
  RETURNS bigint

@@ -46,6 +46,7 @@ declare
   v_types text[] := coalesce(array_remove(p_types, ''), array['']);
   v_taken record;
   v_more record;
+  v_now timestamptz;
   v_lease dibs.lease;
 begin
   if (p_limit between 1 and 1000 and p_lease_seconds between 1 and 86400 and p_worker_id ~ '^[\w.:@/-]{1,200}$')
@@ -65,10 +66,11 @@ begin
     end if;
   end if;
   if v_taken.tasks is null then return null; end if;
+  if not v_taken.plain then v_taken.tasks := dibs.single_out_suspect(v_taken.tasks); end if;
+  -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
+  v_now := dibs.clock();
   insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
-    values (v_taken.at, v_taken.at + p_lease_seconds * interval '1 s',
-      case when v_taken.plain then v_taken.tasks else dibs.single_out_suspect(v_taken.tasks) end, v_taken.plain,
-      p_worker_id)
+    values (v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id)
     returning * into v_lease;
   return v_lease;
 end $$;

@@ -3,26 +3,26 @@
 set local lock_timeout = '3s';
 
 create or replace function dibs.take_first_run(
-    p_type text, p_limit int, out tasks int8multirange, out plain boolean, out at timestamptz, out count int)
+    p_type text, p_limit int, out tasks int8multirange, out plain boolean, out count int)
   -- No bitmap, which would have to be sorted by priority: the index of lanes is in that order.
   language plpgsql set search_path = '' set enable_bitmapscan = off as $$
 declare
+  v_now timestamptz := dibs.clock();
   v_run dibs.ready;
   -- Not all at once take the long way when a hint gets old.
   v_fresh interval := (1 + random()) * interval '100 ms';
 begin
   if p_type is null then return; end if;
-  at := dibs.clock();
   -- Rows of ready are never updated: a row locked here is the very row the delete by ctid removes.
   -- A lane of shorter runs is not even looked into: the long way has to walk through what was taken from it anyway.
   if p_type = '' then
     delete from dibs.ready where ctid = (
-      select case when l.made_at > at - v_fresh then r.place end
+      select case when l.made_at > v_now - v_fresh then r.place end
       from (select * from dibs.hinted_lane where type = '' order by priority offset 0) l,
         lateral (
           select case when l.run_length >= p_limit then (
             select r.ctid from dibs.ready r
-            where r.priority = l.priority and r.run_at <= at
+            where r.priority = l.priority and r.run_at <= v_now
               and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
             order by r.run_at, lower(r.run) limit 1 for update skip locked
           ) end as place offset 0
@@ -32,12 +32,12 @@ begin
     returning * into v_run;
   else
     delete from dibs.ready where ctid = (
-      select case when l.made_at > at - v_fresh then r.place end
+      select case when l.made_at > v_now - v_fresh then r.place end
       from (select * from dibs.hinted_lane where type = p_type order by priority offset 0) l,
         lateral (
           select case when l.run_length >= p_limit then (
             select r.ctid from dibs.ready r
-            where r.type = p_type and r.priority = l.priority and r.run_at <= at
+            where r.type = p_type and r.priority = l.priority and r.run_at <= v_now
               and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
             order by r.run_at, lower(r.run) limit 1 for update skip locked
           ) end as place offset 0
@@ -59,7 +59,7 @@ end $$;
 comment on function dibs.take_first_run(text, int) is
   'Take the first run that nobody else has locked, or as much of it as is wanted, where that will do: by a new hint,
 which says that runs are long enough. All else is left to the long way, hints and sweeps among it.
-p_type: '''' stands for all, null for several. Returns what was taken, null when nothing was, and the moment.';
+p_type: '''' stands for all, null for several. Returns what was taken, null when nothing was.';
 
 create or replace function dibs.put_back(p_run dibs.ready, p_keep int, p_piece int) returns int8multirange
   language plpgsql set search_path = '' as $$
@@ -82,9 +82,10 @@ cut, and finds one. Returns them.';
 -- The long way -------------------------------------------------------------------------------------
 
 create or replace function dibs.take_tasks(
-    p_types text[], p_wanted int, p_piece int, out tasks int8multirange, out plain boolean, out at timestamptz)
+    p_types text[], p_wanted int, p_piece int, out tasks int8multirange, out plain boolean)
   language plpgsql set search_path = '' as $$
 declare
+  v_now timestamptz := dibs.clock();
   v_wanted int := p_wanted;
   v_lanes dibs.hint[];
   v_lane dibs.hint;
@@ -92,25 +93,24 @@ declare
   v_found boolean;
   v_round record;
 begin
-  at := dibs.clock();
   for v_look in 1..5 loop
     -- While an old snapshot is held, this reads every lease there has been since: then now and then will do.
     if (pg_stat_get_dead_tuples('dibs.lease'::regclass) < 10000 or random() < 0.05)
-      and exists (select from dibs.lease l where l.expires_at < at) then
+      and exists (select from dibs.lease l where l.expires_at < v_now) then
       perform dibs.reap_leases();
-      at := dibs.clock();  -- what came back is due now
+      v_now := dibs.clock();  -- what came back is due now
     end if;
     v_lanes := dibs.due_lanes(p_types, v_look = 1 and cardinality(p_types) = 1);
     foreach v_lane in array v_lanes loop
       -- First by the hints, but for the one claim that sweeps; then from the start.
-      v_sweep := case v_look when 1 then v_lane.sweep_at <= at
+      v_sweep := case v_look when 1 then v_lane.sweep_at <= v_now
           and pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority)
-        else v_lane.sweep_if_empty_at <= at end;
+        else v_lane.sweep_if_empty_at <= v_now end;
       if v_sweep then v_lane.begin_run_at := '-infinity'; end if;
       -- Once mostly; more often when the runs turn out shorter than the hint said.
       v_found := false;
       loop
-        v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, at,
+        v_round := dibs.take_runs(v_lane.type, v_lane.priority, v_lane.begin_run_at, v_lane.begin_task, v_now,
           v_wanted, ceil(v_wanted / v_lane.run_length)::int, p_piece);
         exit when v_round.tasks is null;
         v_found := true;
@@ -121,21 +121,21 @@ begin
         exit when v_wanted = 0;
       end loop;
       -- Ten hints a second are enough, the first one from a sweep.
-      if v_found and (v_sweep or v_lane.made_at < at - interval '100 ms') then
-        perform dibs.make_hint(v_lane, case when v_sweep then at end);
+      if v_found and (v_sweep or v_lane.made_at < v_now - interval '100 ms') then
+        perform dibs.make_hint(v_lane, case when v_sweep then v_now end);
       end if;
       exit when v_wanted = 0;
     end loop;
     exit when tasks is not null or v_lanes = '{}';
     -- What is due but not to be had is for a moment in the hands of other claims, which may leave a rest of it.
     if v_look > 1 then perform pg_sleep(0.001); end if;
-    at := dibs.clock();
+    v_now := dibs.clock();
   end loop;
 end $$;
 comment on function dibs.take_tasks(text[], int, int) is
   'Take up to p_wanted due tasks out of ready, lane by lane: by priority, and for several types by the age of what
 is first. p_types: {''''} stands for all. p_piece: in what pieces the rest of a run goes back.
-Returns them, null when there are none to be had, and the moment.';
+Returns them, null when there are none to be had.';
 
 create or replace function dibs.due_lanes(p_types text[], p_presume boolean default false) returns dibs.hint[]
   language plpgsql set search_path = '' as $$

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import type { Sql } from "postgres";
 import { testClock } from "../support/clock.ts";
+import { startBlocked } from "../support/locks.ts";
 import {
   assertRefused,
   claim,
@@ -36,6 +38,39 @@ testTasks("a grant says how long its lease lasts yet", async ({ sql }) => {
   await clock.advance("50 s");
   assert.equal(await askAgain(), 0);
 });
+
+for (
+  const { way, types } of [{ way: "by its hint", types: ["a"] }, {
+    way: "of several types",
+    types: ["a", "b"],
+  }]
+) {
+  testTasks(
+    `a lease begins when its tasks are taken, not when the claim began to wait: ${way}`,
+    async (db) => {
+      const clock = await testClock(db.sql, { stopped: true });
+      await enqueue(db.sql, "a");
+      // Twice over the same connection, which then knows the tables and waits for nothing but the tasks.
+      const worker = db.connect();
+      const ask = (sql: Sql) =>
+        sql.begin(
+          "isolation level read committed",
+          (transaction) => claim(transaction as unknown as Sql, { types, seconds: 60 }),
+        );
+      const [lost] = await ask(worker);
+      const holder = db.connect();
+      await holder`begin`;
+      await holder`lock table dibs.ready in access exclusive mode`;
+      const waiting = await startBlocked(db.sql, worker, ask);
+      await clock.advance("61 s");
+      await holder`select reap_tasks()`;
+      await holder`commit`;
+      const [{ attempt, lease_expires_at }] = await waiting.done;
+      assert.equal(attempt, 2);
+      assert.equal(lease_expires_at.getTime(), lost.lease_expires_at.getTime() + 61_000);
+    },
+  );
+}
 
 testTasks("smaller priorities go first, then what is due longest", async ({ sql }) => {
   const late = await enqueue(sql, "a", 2, { priority: 5 });
