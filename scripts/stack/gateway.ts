@@ -1,5 +1,6 @@
 // The stack's one public port, laid out as a hosted project's: /rest/v1 is answered here by
 // @supabase/lite on the real PostgreSQL, /functions/v1 is handed to the functions process.
+import { deadline } from "@std/async/deadline";
 import { App } from "@supabase/lite";
 import { createPostgresConnection } from "@supabase/lite/postgres";
 import { runUntilParentEnds, serve, setting } from "./child.ts";
@@ -12,6 +13,8 @@ import {
 
 const REST = "/rest/v1/";
 const FUNCTIONS = "/functions/v1/";
+/** Far more than it takes; on a connection that broke it would take for ever. */
+const LONGEST_READ_MS = 10_000;
 
 const dataApi = await startDataApi();
 const functionsUrl = setting("DIBS_FUNCTIONS_URL");
@@ -62,7 +65,8 @@ async function startDataApi() {
   };
   let reading: ReturnType<typeof readSchema> | null = null;
   return async (request: Request, peerAddress: string) => {
-    const jsonArguments = await (reading ??= readSchema()).catch(() => reading = null);
+    const jsonArguments = await (reading ??= deadline(readSchema(), LONGEST_READ_MS))
+      .catch(() => reading = null);
     if (!jsonArguments) return databaseGone();
     const encoded = await encodeJsonArguments(request, jsonArguments);
     const response = await app.fetch(encoded, { peerAddress });
