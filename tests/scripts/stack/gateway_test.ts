@@ -4,6 +4,9 @@ import postgres from "postgres";
 import { choosePort } from "../../../scripts/stack/ports.ts";
 import { databaseAddress } from "../../../scripts/stack/postgres.ts";
 import { startProgram } from "../../../scripts/stack/processes.ts";
+import { freshDatabase } from "../../support/database.ts";
+import { eventually } from "../../support/eventually.ts";
+import { muteAtFirst } from "../../support/mute_relay.ts";
 import { scratchProject } from "../../support/project.ts";
 import { testStack } from "../../support/stack.ts";
 
@@ -111,30 +114,53 @@ Deno.test("the data API answers as a hosted project does", async (t) => {
 });
 
 Deno.test("until the database answers, the data API says that it does not, for functions and tables", async () => {
+  const nobody = databaseAddress({ port: choosePort(), password: "none" });
+  await using gateway = await startGateway(nobody);
+  for (const path of ["rpc/claim_tasks", "tasks"]) {
+    const response = await gateway.post(path);
+    assert.equal(response.status, 503);
+    assert.equal((await response.json()).code, "PGRST002");
+  }
+});
+
+Deno.test("where the database never answers the first question, it is asked again", async () => {
+  await using db = await freshDatabase();
+  await using relay = muteAtFirst(new URL(db.url), 1);
+  await using gateway = await startGateway(relay.url);
+  await eventually("an answer", async () => {
+    const response = await gateway.post("rpc/dibs_status");
+    await response.body?.cancel();
+    return response.status === 200;
+  }, 40);
+});
+
+/** The gateway alone, before any database. */
+async function startGateway(databaseUrl: string) {
   await using after = new AsyncDisposableStack();
   const dir = await Deno.makeTempDir();
   after.defer(() => Deno.remove(dir, { recursive: true }));
-  const nobody = databaseAddress({ port: choosePort(), password: "none" });
-  const gateway = await startProgram({
+  const { port, stop } = await startProgram({
     program: "gateway.ts",
     port: choosePort(),
     log: join(dir, "log"),
     env: {
-      DIBS_DATABASE_URL: nobody,
+      DIBS_DATABASE_URL: databaseUrl,
       DIBS_FUNCTIONS_URL: "http://127.0.0.1:1",
       DIBS_PUBLISHABLE_KEY: "sb_publishable_key",
       DIBS_SECRET_KEY: "sb_secret_key",
       DIBS_JWT_SECRET: "secret".repeat(6),
     },
   });
-  after.defer(gateway.stop);
-  for (const path of ["rpc/claim_tasks", "tasks"]) {
-    const response = await fetch(`http://127.0.0.1:${gateway.port}/rest/v1/${path}`, {
-      method: "POST",
-      headers: { apikey: "sb_secret_key" },
-      body: "{}",
-    });
-    assert.equal(response.status, 503);
-    assert.equal((await response.json()).code, "PGRST002");
-  }
-});
+  after.defer(stop);
+  const all = after.move();
+  return {
+    post: (path: string) =>
+      fetch(`http://127.0.0.1:${port}/rest/v1/${path}`, {
+        method: "POST",
+        headers: { apikey: "sb_secret_key", "content-type": "application/json" },
+        body: "{}",
+        signal: AbortSignal.timeout(30_000),
+      }),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}

@@ -3,6 +3,7 @@ import { choosePort } from "../../../scripts/stack/ports.ts";
 import { runStandIns } from "../../../scripts/stack/stand_ins.ts";
 import { freshDatabase } from "../../support/database.ts";
 import { eventually } from "../../support/eventually.ts";
+import { muteAtFirst } from "../../support/mute_relay.ts";
 
 /** A database with running stand-ins, and a server that remembers which paths were posted to. */
 async function setUp() {
@@ -127,44 +128,11 @@ Deno.test("a query that is never answered does not stop the jobs for good", asyn
   await using db = await freshDatabase({ migrated: false });
   await db.sql`create table public.runs ()`;
   await db.sql`select cron.schedule('beat', '1 second', 'insert into public.runs default values')`;
-  await using relay = muteAtFirst(new URL(db.adminUrl));
+  await using relay = muteAtFirst(new URL(db.adminUrl), 2);
   await using after = new AsyncDisposableStack();
   after.defer(runStandIns(relay.url, db.url).stop);
   await eventually("a run", async () => (await db.sql`select from public.runs`).length > 0, 30);
 });
-
-/** Stands before a server, and answers nothing on the first two connections. */
-function muteAtFirst(server: URL): { url: string } & AsyncDisposable {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const relaying = (async () => {
-    const ends = [];
-    let connections = 0;
-    for await (const client of listener) {
-      const isMute = ++connections <= 2;
-      ends.push(relay(client, isMute ? null : Number(server.port)).catch(() => {}));
-    }
-    await Promise.all(ends);
-  })();
-  const url = Object.assign(new URL(server), { port: String(listener.addr.port) });
-  // The driver gives up by itself only on connections that are not made yet, as these are.
-  url.searchParams.set("connect_timeout", "600");
-  return {
-    url: url.href,
-    async [Symbol.asyncDispose]() {
-      listener.close();
-      await relaying;
-    },
-  };
-}
-
-async function relay(client: Deno.TcpConn, port: number | null): Promise<void> {
-  if (port === null) return await client.readable.pipeTo(new WritableStream());
-  const server = await Deno.connect({ hostname: "127.0.0.1", port });
-  await Promise.allSettled([
-    client.readable.pipeTo(server.writable),
-    server.readable.pipeTo(client.writable),
-  ]);
-}
 
 Deno.test("scheduling a name again changes its job; an unknown name cannot be unscheduled", async () => {
   await using db = await freshDatabase({ migrated: false });
