@@ -12,6 +12,8 @@ export interface ConnectionOptions {
 
 /** What a new connection costs the server is more than most calls do. */
 const RECONNECT_MS = 400;
+/** Far more than anything takes; the driver keeps a zero, which were no limit, to itself. */
+export const STATEMENT_MS = 3_600_000;
 /** An answer that nobody waits for any more may still come, so long, and the connection is well. */
 const LATE_MS = 3_000;
 
@@ -62,7 +64,7 @@ export class Connection {
       max,
       onnotice: () => {},
       connect_timeout: 5,
-      connection: { application_name: name, statement_timeout: 0, ...role && { role } },
+      connection: { application_name: name, statement_timeout: STATEMENT_MS, ...role && { role } },
     });
   }
 }

@@ -2,7 +2,7 @@ import { retry } from "@std/async/retry";
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
 import type { Stack } from "../stack/stack.ts";
-import { connected, Connection } from "./connection.ts";
+import { connected, Connection, STATEMENT_MS } from "./connection.ts";
 import { NOBODY } from "./contest.ts";
 import type { Entry, HistoryEvent, Parked, Share } from "./evidence.ts";
 import type { LoggedError } from "./invariants.ts";
@@ -112,7 +112,8 @@ async function* readEntries(url: string, { number, of }: Share): AsyncIterable<E
 
 /** May take minutes over a million items. */
 function openForReading(url: string) {
-  const sql = postgres(url, { max: 1, onnotice: () => {}, connection: { statement_timeout: 0 } });
+  const connection = { statement_timeout: STATEMENT_MS };
+  const sql = postgres(url, { max: 1, onnotice: () => {}, connection });
   return { sql, [Symbol.asyncDispose]: () => sql.end({ timeout: 1 }) };
 }
 
