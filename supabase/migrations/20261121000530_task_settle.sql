@@ -60,7 +60,7 @@ begin
     v_settled := case when p_rest is null then v_lease.held * v_named else v_lease.held end;
     if v_settled = v_lease.held then
       delete from dibs.lease where fence = p_fence;
-    else
+    elsif not isempty(v_settled) then
       update dibs.lease set held = held - v_settled where fence = p_fence;
     end if;
   else

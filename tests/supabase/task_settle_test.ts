@@ -127,6 +127,18 @@ testTasks(
   },
 );
 
+testTasks(
+  "an outcome of what the lease does not hold leaves its very row alone",
+  async ({ sql }) => {
+    await enqueue(sql, "a");
+    const [{ fence }] = await claim(sql);
+    const before = [...await sql`select ctid::text, * from dibs.lease`];
+    const { lost } = await settle(sql, fence, [{ id: UNKNOWN, status: "succeeded" }]);
+    assert.deepEqual(lost, [UNKNOWN]);
+    assert.deepEqual([...await sql`select ctid::text, * from dibs.lease`], before);
+  },
+);
+
 testTasks("bad outcomes are refused with their path, and nothing is settled", async ({ sql }) => {
   const [a, b] = await enqueue(sql, "a", 2);
   const [{ fence }] = await claim(sql, { limit: 2 });
