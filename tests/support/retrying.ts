@@ -4,9 +4,14 @@ import type { PendingQuery, Row, Sql } from "postgres";
 /**
  * A connection that makes a call again when the database refuses it with 40001, as clients have to
  * where transactions are strict. A test cannot begin its own transactions anew, least of all those it
- * holds open beside each other: these are read committed, unless it says otherwise.
+ * holds open beside each other: these are read committed, unless it says otherwise. `isPassing` tells
+ * what else a test expects to pass.
  */
-export function retrying(sql: Sql, onRetry: () => void): Sql {
+export function retrying(
+  sql: Sql,
+  onRetry: () => void,
+  isPassing: (error: unknown) => boolean = isSerializationFailure,
+): Sql {
   let inTransaction = false;
 
   async function run(text: string, call: () => PendingQuery<Row[]>): Promise<unknown> {
@@ -15,7 +20,7 @@ export function retrying(sql: Sql, onRetry: () => void): Sql {
       return await (text === "begin" ? sql`begin isolation level read committed` : call());
     }
     return await retry(call, {
-      isRetriable: (error: unknown) => isSerializationFailure(error) && (onRetry(), true),
+      isRetriable: (error: unknown) => isPassing(error) && (onRetry(), true),
       maxAttempts: 100,
       minTimeout: 1,
       maxTimeout: 100,
