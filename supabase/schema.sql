@@ -860,8 +860,9 @@ begin
     exit when v_ids <> '{}' or clock_timestamp() > v_until;
   end loop;
 
-  -- Asking in vain about a few thoughts, again and again, writes nothing.
-  if v_ids <> '{}' or v_pass.debt > interval '10 ms' or v_pass.position is distinct from v_before.position then
+  -- Asking in vain writes nothing, about a few thoughts and while passes rest.
+  if v_ids <> '{}' or v_pass.position is distinct from v_before.position
+    or v_pass.began_at > v_before.began_at and dibs.search_debt(v_pass) > interval '0' then
     update dibs.thought_pass
     set position = v_pass.position, began_at = v_pass.began_at, debt = v_pass.debt,
       fill = fill + case v_ids when '{}' then 0 else 1 end
@@ -2154,10 +2155,11 @@ CREATE OR REPLACE FUNCTION dibs.search_debt(p_pass dibs.thought_pass)
  SET search_path TO ''
 AS $function$
 begin
-  return greatest(p_pass.debt - (clock_timestamp() - p_pass.began_at) / 20, interval '0');
+  -- The least pass costs nothing, however often one comes.
+  return greatest(p_pass.debt - interval '10 ms' - (clock_timestamp() - p_pass.began_at) / 20, interval '0');
 end $function$;
 comment on function dibs.search_debt(dibs.thought_pass) is 'How long passes took and are still to be rested for. One pass after the other over very many thoughts would keep the
-database busy with nothing to do; in the long run they may take a twentieth of the time.';
+database busy with nothing to do; in the long run those of more than 10 ms may take a twentieth of the time.';
 
 CREATE OR REPLACE FUNCTION dibs.search_unclaimed(p_work_type text, p_from uuid, p_wanted integer, p_until timestamp with time zone, OUT ids uuid[], OUT reached uuid)
  RETURNS record

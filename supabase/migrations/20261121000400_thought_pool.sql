@@ -155,8 +155,9 @@ begin
     exit when v_ids <> '{}' or clock_timestamp() > v_until;
   end loop;
 
-  -- Asking in vain about a few thoughts, again and again, writes nothing.
-  if v_ids <> '{}' or v_pass.debt > interval '10 ms' or v_pass.position is distinct from v_before.position then
+  -- Asking in vain writes nothing, about a few thoughts and while passes rest.
+  if v_ids <> '{}' or v_pass.position is distinct from v_before.position
+    or v_pass.began_at > v_before.began_at and dibs.search_debt(v_pass) > interval '0' then
     update dibs.thought_pass
     set position = v_pass.position, began_at = v_pass.began_at, debt = v_pass.debt,
       fill = fill + case v_ids when '{}' then 0 else 1 end
@@ -181,11 +182,12 @@ comment on function dibs.pass_rests(dibs.thought_pass) is
 create or replace function dibs.search_debt(p_pass dibs.thought_pass) returns interval
   language plpgsql set search_path = '' as $$
 begin
-  return greatest(p_pass.debt - (clock_timestamp() - p_pass.began_at) / 20, interval '0');
+  -- The least pass costs nothing, however often one comes.
+  return greatest(p_pass.debt - interval '10 ms' - (clock_timestamp() - p_pass.began_at) / 20, interval '0');
 end $$;
 comment on function dibs.search_debt(dibs.thought_pass) is
   'How long passes took and are still to be rested for. One pass after the other over very many thoughts would keep the
-database busy with nothing to do; in the long run they may take a twentieth of the time.';
+database busy with nothing to do; in the long run those of more than 10 ms may take a twentieth of the time.';
 
 create or replace function dibs.search_unclaimed(
   p_work_type text, p_from uuid, p_wanted int, p_until timestamptz, out ids uuid[], out reached uuid

@@ -173,6 +173,31 @@ Deno.test("a search that a slow machine held up does not hide what comes next", 
   assert.deepEqual(idsOf(await claimNext(db.sql, 2)), [added]);
 });
 
+Deno.test("cheap searches add up to no rest, costly ones to a twentieth of the time", async () => {
+  await using db = await freshDatabase();
+  const owed = async (debt: string, ago: string) => {
+    const [{ milliseconds }] = await db.sql`
+      select extract(epoch from dibs.search_debt(row('w', null, clock_timestamp() - ${ago}::interval,
+        ${debt}::interval, 0)))::float8 * 1000 as milliseconds`;
+    return milliseconds;
+  };
+  assert.equal(await owed("10 ms", "0"), 0);
+  assert.equal(await owed("2 s", "1 hour"), 0);
+  const [at, after] = [await owed("1 hour", "0"), await owed("1 hour", "20 min")];
+  assert.ok(Math.abs(at - after - 60_000) < 10);
+});
+
+Deno.test("while searches rest, asking in vain leaves their very row alone", async () => {
+  await using db = await freshDatabase();
+  await makeThoughts(db.sql, 1);
+  await claimNext(db.sql, 1);
+  await letSearchRest(db.sql);
+  const row = async () => [...await db.sql`select ctid::text, * from dibs.thought_pass`];
+  const before = await row();
+  assert.deepEqual(await claimNext(db.sql, 1), []);
+  assert.deepEqual(await row(), before);
+});
+
 Deno.test("asking in vain leaves no trace", async () => {
   await using db = await freshDatabase();
   await makeThoughts(db.sql, 3);
