@@ -52,11 +52,12 @@ for (
       await enqueue(db.sql, "a");
       // Twice over the same connection, which then knows the tables and waits for nothing but the tasks.
       const worker = db.connect();
-      const ask = (sql: Sql) =>
-        sql.begin(
-          "isolation level read committed",
-          (transaction) => claim(transaction as unknown as Sql, { types, seconds: 60 }),
-        );
+      const ask = async (sql: Sql) => {
+        await sql`begin isolation level read committed`;
+        const granted = await claim(sql, { types, seconds: 60 });
+        await sql`commit`;
+        return granted;
+      };
       const [lost] = await ask(worker);
       const holder = db.connect();
       await holder`begin`;
