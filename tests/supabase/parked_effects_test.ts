@@ -1,9 +1,7 @@
-// longer than 300 lines because an effect in doubt can be met, listed and settled in so many states
 import assert from "node:assert/strict";
-import type { Sql } from "postgres";
 import { testClock } from "../support/clock.ts";
 import { freshDatabase } from "../support/database.ts";
-import { startBlocked } from "../support/locks.ts";
+import { begin, begun, listed, parked, settleEffect } from "../support/effects.ts";
 import { assertRefused, claim, enqueue, settle, statuses, testTasks } from "../support/tasks.ts";
 import { claimNamed, claimsOn, makeThoughts } from "../support/thoughts.ts";
 
@@ -202,103 +200,3 @@ Deno.test("bad input settles nothing", async () => {
   await assertRefused(settleEffect(db.sql, id, false, { message: 7 }), "PT400", /^p_result/);
   assert.equal((await listed(db.sql)).length, 1);
 });
-
-testTasks(
-  "an effect is settled after the pruning that is at its task, and the other way round",
-  async (db) => {
-    const clock = await testClock(db.sql);
-    const [pruned, kept] = [await parked(db.sql), await parked(db.sql)];
-    await clock.advance("1 day");
-    const [pruning, settling] = [db.connect(), db.connect()];
-    // In two steps, as prune_tasks goes: whoever settles must not stand between them.
-    const task = db
-      .sql`int8multirange(int8range(dibs.task_of(${pruned.id}), dibs.task_of(${pruned.id}) + 1))`;
-    await pruning`begin`;
-    await pruning`delete from dibs.outcome where run && ${task}`;
-    const late = await startBlocked(db.sql, settling, (sql) => settleEffect(sql, pruned.id, true));
-    await pruning`select dibs.forget(${task})`;
-    await pruning`commit`;
-    await assertRefused(late.done, "PT404", /no such effect/);
-
-    await settling`begin`;
-    await settleEffect(settling, kept.id, true);
-    assert.equal((await pruning`select prune_tasks('1 hour') as n`)[0].n, "0");
-    await settling`commit`;
-    assert.deepEqual(await statuses(db.sql, [kept.id]), ["pending"]);
-  },
-);
-
-Deno.test("an effect is settled after the deletion that is at its thought, and the other way round", async () => {
-  await using db = await freshDatabase();
-  const [deleted, kept] = await makeThoughts(db.sql, 2);
-  for (const { fence, thought_id: id } of await claimNamed(db.sql, [deleted, kept])) {
-    await begin(db.sql, fence, id);
-    await settle(db.sql, fence, [{ id, status: "failed", permanent: true }]);
-  }
-  const [deleting, settling] = [db.connect(), db.connect()];
-  // In two steps, as a deletion goes: the thought, then what hangs on it.
-  await deleting`begin`;
-  await deleting`select from thoughts where id = ${deleted} for update`;
-  const late = await startBlocked(db.sql, settling, (sql) => settleEffect(sql, deleted, true));
-  await deleting`delete from thoughts where id = ${deleted}`;
-  await deleting`commit`;
-  await assertRefused(late.done, "PT404", /no such effect/);
-
-  await settling`begin`;
-  await settleEffect(settling, kept, true);
-  const { done } = await startBlocked(
-    db.sql,
-    deleting,
-    (sql) => sql`delete from thoughts where id = ${kept}`,
-  );
-  await settling`commit`;
-  await done;
-  assert.equal((await db.sql`select from dibs.effect`).length, 0);
-});
-
-/** A task that begins an effect. */
-async function begun(sql: Sql, mode = "at_most_once") {
-  await enqueue(sql, "mail");
-  const [{ fence, id }] = await claim(sql);
-  assert.equal(await begin(sql, fence, id, mode), "go");
-  return { fence, id };
-}
-
-/** A task that failed for good over an effect of an earlier attempt. */
-async function parked(sql: Sql) {
-  const { fence, id } = await begun(sql);
-  await settle(sql, fence, [{ id, status: "released" }]);
-  const [again] = await claim(sql);
-  assert.equal(await begin(sql, again.fence, id), "parked");
-  await settle(sql, again.fence, [{ id, status: "failed", permanent: true }]);
-  return { id };
-}
-
-async function begin(
-  sql: Sql,
-  fence: string,
-  id: string,
-  mode = "at_most_once",
-  key = "mail",
-): Promise<string> {
-  const [{ state }] = await sql`
-    select effect_begin(${fence}, ${id}, ${key}, ${mode}) ->> 'state' as state`;
-  return state;
-}
-
-async function settleEffect(
-  sql: Sql,
-  id: string,
-  happened: boolean,
-  result: unknown = null,
-  key = "mail",
-): Promise<boolean> {
-  const [{ again }] = await sql`
-    select settle_effect(
-      ${id}, ${key}, ${happened}, ${result === null ? null : sql.json(result as never)}) as again`;
-  return again;
-}
-
-async function listed(sql: Sql) {
-  return [...await sql`select * from parked_effects()`];
-}
