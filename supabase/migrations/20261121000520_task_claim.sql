@@ -1,6 +1,7 @@
 -- Claiming tasks: delete runs from ready, put them into a lease.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function public.claim_tasks(
     p_worker_id text, p_types text[] default null, p_limit int default 1, p_lease_seconds int default 900,
@@ -66,7 +67,7 @@ begin
     end if;
   end if;
   if v_taken.tasks is null then return null; end if;
-  if not v_taken.plain then v_taken.tasks := dibs.single_out_suspect(v_taken.tasks); end if;
+  if not v_taken.plain then v_taken.tasks := dibs.single_out_suspects(v_taken.tasks); end if;
   -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
   v_now := dibs.clock();
   insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
@@ -77,10 +78,10 @@ end $$;
 comment on function dibs.lease_tasks(text, text[], int, int) is
   'Lease up to p_limit due tasks. Returns the lease, or null when nothing was to be had.';
 
-create or replace function dibs.single_out_suspect(p_held int8multirange) returns int8multirange
+create or replace function dibs.single_out_suspects(p_held int8multirange) returns int8multirange
   language plpgsql set search_path = '' as $$
 declare
-  v_suspect bigint;
+  v_suspects int8multirange;
 begin
   -- Mostly nothing of this was ever lost, and that is told sooner than all there is to tell of it.
   if exists (
@@ -91,15 +92,22 @@ begin
         select task from dibs.attempt
         where task >= page.first and task < page.past and outcome = 'lost' and task <@ p_held offset 0
       ) lost) then
-    v_suspect := (select min(task) from dibs.histories_of(p_held) where losses > 1);
+    select range_agg(int8range(task, task + 1)) into v_suspects
+    from (
+      select task, losses, first_value(losses) over (order by task) as losses_of_first,
+        row_number() over (partition by losses order by task) as nth
+      from dibs.histories_of(p_held) where losses > 1
+    ) suspect
+    where losses = losses_of_first and nth <= case losses when 2 then 16 when 3 then 4 else 1 end;
   end if;
-  if v_suspect is null then return p_held; end if;
-  perform dibs.make_ready(p_held - int8range(v_suspect, v_suspect + 1)::int8multirange);
-  return int8range(v_suspect, v_suspect + 1)::int8multirange;
+  if v_suspects is null then return p_held; end if;
+  perform dibs.make_ready(p_held - v_suspects);
+  return v_suspects;
 end $$;
-comment on function dibs.single_out_suspect(int8multirange) is
-  'A task that lost its worker twice may be what kills workers. It is leased alone, so that only itself is lost
-with the next one; the others taken with it go back. Returns what is to be leased.';
+comment on function dibs.single_out_suspects(int8multirange) is
+  'A task that lost its worker twice may be what kills workers. It is leased with none but such, 16 of them at most,
+after another loss 4, then alone: so it takes ever fewer along, and when a server has stopped and taken many
+workers with it, all is soon in other hands. What was taken with them goes back. Returns what is to be leased.';
 
 -- What a worker gets -------------------------------------------------------------------------------
 

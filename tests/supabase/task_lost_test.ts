@@ -51,27 +51,40 @@ testTasks("reaping takes back expired leases only, and waits for nobody", async 
   assert.equal(again, 9);
 });
 
-testTasks("a task that lost its worker twice is leased alone", async ({ sql }) => {
-  const clock = await testClock(sql);
-  const batch = await enqueue(sql, "a", 5);
-  for (let n = 1; n <= 2; n++) {
-    assert.equal((await claim(sql, { seconds: 1, limit: 5 })).length, 5);
-    await clock.advance("2 s");
-  }
-  const [suspect, ...others] = await claim(sql, { seconds: 1, limit: 10 });
-  assert.deepEqual(others, []);
-  assert.equal(suspect.attempt, 3);
-  const [next] = await claim(sql, { limit: 10 });
-  assert.notEqual(next.id, suspect.id);
-  await settle(sql, next.fence, [], "succeeded");
+testTasks(
+  "tasks that lose their workers go apart from others, ever fewer together",
+  async ({ sql }) => {
+    const clock = await testClock(sql);
+    const suspects = await enqueue(sql, "a", 20);
+    const losses = async () => {
+      const rows = await sql`
+      select (select count(*)::int from task_attempts(id) where outcome = 'lost') as lost from tasks
+      where id = any (${suspects}) order by id`;
+      return rows.map(({ lost }) => lost);
+    };
+    const loseAll = async () => {
+      await clock.advance("2 s");
+      await sql`select reap_tasks()`;
+      await clock.advance("2 s");
+    };
+    const take = async () => ids(await claim(sql, { seconds: 1, limit: 50 }));
+    for (let n = 1; n <= 2; n++) {
+      assert.equal((await take()).length, 20);
+      await loseAll();
+    }
+    const others = await enqueue(sql, "a", 3);
+    assert.deepEqual(await take(), suspects.slice(0, 16));
+    assert.deepEqual(await take(), suspects.slice(16));
+    assert.deepEqual(await take(), others);
 
-  await clock.advance("2 s");
-  await sql`select reap_tasks()`;
-  const lost = await sql`
-    select id from tasks where (select count(*) from task_attempts(id) where outcome = 'lost') = 3`;
-  assert.deepEqual(ids(lost as never), [suspect.id]);
-  assert.deepEqual(await statuses(sql, batch.filter((id) => id === next.id)), ["completed"]);
-});
+    await loseAll();
+    assert.deepEqual(await take(), suspects.slice(0, 4));
+    await loseAll();
+    assert.deepEqual(await losses(), [...Array(4).fill(4), ...Array(16).fill(3)]);
+    assert.deepEqual(await take(), suspects.slice(0, 1));
+    assert.deepEqual(await take(), suspects.slice(1, 2));
+  },
+);
 
 testTasks("what a dead worker held keeps its place before younger tasks", async ({ sql }) => {
   const clock = await testClock(sql);

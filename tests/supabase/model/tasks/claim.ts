@@ -88,7 +88,7 @@ function judge(
     runAt: task.runAt,
     wentBack: task.backSince > -Infinity,
     mayBeOverlooked: task.backSince > state.now - OVERLOOKED_FOR,
-    suspect: count(task, "lost") > 1,
+    losses: count(task, "lost"),
   }]));
   const leased = seen.tasks.map(({ id }) => due.get(id)!);
   assert.ok(
@@ -98,7 +98,7 @@ function judge(
     }`,
   );
   const held = tasks.filter((task) => leased.some(({ id }) => id === task.id));
-  if (leased[0]?.suspect) wentBack(state, tasks.filter((task) => !held.includes(task)));
+  if (leased[0]?.losses > 1) wentBack(state, tasks.filter((task) => !held.includes(task)));
   return held;
 }
 
@@ -109,7 +109,7 @@ function reapBefore(state: Tasks, seen: Grant): void {
   if (mustReap || !seen.overdue) overdue.forEach((lease) => lose(state, lease));
 }
 
-/** What was taken with a suspect is where it was, or where some other that is alike was. */
+/** What was taken with suspects is where it was, or where some other that is alike was. */
 function wentBack(state: Tasks, tasks: Task[]): void {
   const alike = Map.groupBy(tasks, laneOf);
   state.questions.push((rows) => {

@@ -10,17 +10,20 @@ export interface Due {
   wentBack: boolean;
   /** Whether that was a moment ago: claims may overlook it there. */
   mayBeOverlooked: boolean;
-  /** Whether it lost its workers so often that it is leased alone. */
-  suspect: boolean;
+  /** How often it lost its worker. */
+  losses: number;
 }
+
+/** How many that lost their workers so often are leased together, and with no others. */
+const MOST_SUSPECTS: Record<number, number> = { 2: 16, 3: 4 };
 
 /**
  * Whether a claim may lease these of the due tasks, and no others.
  *
  * A claim of all types goes by age, whatever the type. Of several types that it names, the one whose
- * first task is oldest goes first, as far as it goes; what went back there may not count as first. A
- * suspect that is taken with others is leased alone, and they go back; of several suspects it is the
- * one with the smallest id.
+ * first task is oldest goes first, as far as it goes; what went back there may not count as first.
+ * Where suspects are taken with others, some of them are leased, and the others go back: the one with
+ * the smallest id, and such as lost their workers as often.
  */
 export function mayLease(
   leased: Due[],
@@ -29,17 +32,34 @@ export function mayLease(
 ): boolean {
   if (leased.some((task) => !due.includes(task))) return false;
   const goesBefore = orderOf(due, types === null || types.length === 1);
-  if (leased.some(({ suspect }) => suspect)) {
-    const [suspect, ...others] = leased;
-    const before = due.filter((task) => goesBefore(task, suspect));
-    return others.length === 0 && before.length < limit &&
-      !before.some((task) => task.suspect && task.id < suspect.id);
+  if (leased.some(({ losses }) => losses > 1)) {
+    return mayBeSingledOut(leased, due, limit, goesBefore);
   }
   const left = due.filter((task) => !leased.includes(task));
   if (left.some((task) => leased.some((other) => goesBefore(task, other)))) return false;
   if (leased.length === 0) return left.length === 0;
   return leased.length === limit ||
     leased.length < limit && left.every(({ mayBeOverlooked }) => mayBeOverlooked);
+}
+
+function mayBeSingledOut(
+  leased: Due[],
+  due: Due[],
+  limit: number,
+  goesBefore: (one: Due, other: Due) => boolean,
+): boolean {
+  const [{ losses }] = leased;
+  const most = MOST_SUSPECTS[losses] ?? 1;
+  const before = (task: Due) => due.filter((other) => goesBefore(other, task));
+  if (leased.length > most || leased.some((task) => task.losses !== losses)) return false;
+  if (leased.some((task) => before(task).length >= limit)) return false;
+  const ids = leased.map(({ id }) => id).sort();
+  // What surely was taken as well, and went back.
+  return leased.flatMap(before).filter((task) => task.losses > 1 && !leased.includes(task))
+    .every((task) =>
+      task.id > ids[0] &&
+      (task.losses !== losses || leased.length === most && task.id > ids.at(-1)!)
+    );
 }
 
 /** Who surely goes before whom: of those that are equally urgent and old nobody does. */
