@@ -220,3 +220,26 @@ Deno.test("bad input is refused with its argument named, and changes nothing", a
   }
   assert.deepEqual(await contents(db.sql), before);
 });
+
+Deno.test("a claim during which time passes again and again is whole all the same", async () => {
+  await using db = await freshDatabase();
+  await testClock(db.sql);
+  // Each of the first four writes takes a second.
+  await db.sql.unsafe(`
+    create sequence test_clock.writes;
+    create function test_clock.pass() returns trigger language plpgsql as $$ begin
+      if nextval('test_clock.writes') < 5 then
+        perform setval('test_clock.passed_microseconds', last_value + 1000000)
+          from test_clock.passed_microseconds;
+      end if;
+      return null;
+    end $$;
+    create trigger pass after insert or update on public.thought_work_claims
+      for each row execute function test_clock.pass()`);
+  const ids = await makeThoughts(db.sql, 1);
+  assert.deepEqual(await claim(db.sql, ids, { seconds: 2 }), ids);
+  const [{ left }] = await db.sql`
+    select extract(epoch from ttl_expires_at - dibs.clock())::float8 as left
+    from public.thought_work_claims`;
+  assert.ok(left > 1.8, `${left} s are left`);
+});
