@@ -2,8 +2,10 @@
 -- call stands in `public`; who may call it is said once, in the next migration.
 
 -- So begins every migration. Whoever wants a table that a migration waits for waits behind it; so it gives
--- up soon, having changed nothing, and is to be pushed again when nobody keeps the table for long.
+-- up soon, having changed nothing, and is to be pushed again when nobody keeps the table for long. And two who
+-- push at once take turns.
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 -- Refused before anything is changed: Dibs would close somebody else's table to the API.
 do $$

@@ -6,6 +6,7 @@
 -- roles of its own is the project's affair.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function dibs.seal() returns void
   language plpgsql set search_path = '' as $$

@@ -2,6 +2,7 @@
 -- so it is read, and refused, in one place.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function dibs.read_outcomes(p_outcomes jsonb)
   returns table (ord int, id uuid, status text, error text, result jsonb, metadata jsonb, permanent boolean)

@@ -2,6 +2,7 @@
 -- has none gets the table here, so that claims have something to point at.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 do $$
 declare

@@ -2,6 +2,7 @@
 -- that look for unclaimed thoughts by themselves included, sees that those thoughts are free again.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create table if not exists dibs.thought_attempt (
   thought_id uuid not null references public.thoughts (id) on delete cascade,

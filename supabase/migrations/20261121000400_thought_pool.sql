@@ -6,6 +6,7 @@
 -- stands in it twice, or is long claimed, or gone, does no harm. What is missing, the next pass finds.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create table if not exists dibs.thought_run (
   work_type text not null,

@@ -1,6 +1,7 @@
 -- Claims with a fence: what a claim call grants is one lease, renewed and settled by its fence.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 -- Claiming -----------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 -- Thoughts on which work failed: which ones nobody will get any more, and giving them another chance.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function public.retry_failed_thoughts(p_work_type text, p_thought_ids uuid[] default null)
   returns int

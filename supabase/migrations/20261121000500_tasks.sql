@@ -16,6 +16,7 @@
 -- The functions are in plpgsql also where SQL would do: it plans once a session, SQL at every call.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 -- Numbers and ids ----------------------------------------------------------------------------------
 -- A run never crosses a page of 128 numbers, so "which run is task n in" is a lookup by page.

@@ -1,6 +1,7 @@
 -- Enqueueing: into the log, and as runs into ready.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function public.create_task(
     p_type text, p_payload jsonb default '{}', p_priority int default 0, p_run_at timestamptz default null,

@@ -1,6 +1,7 @@
 -- Taking tasks out of ready, lane by lane.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function dibs.take_first_run(
     p_type text, p_limit int, out tasks int8multirange, out plain boolean, out count int)

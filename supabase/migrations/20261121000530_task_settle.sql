@@ -1,6 +1,7 @@
 -- Settling: what a lease held becomes outcomes, waits again, or goes back untouched.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function dibs.complete_lease(p_fence text) returns int
   language plpgsql set search_path = '' as $$

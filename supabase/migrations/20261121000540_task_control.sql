@@ -1,6 +1,7 @@
 -- What people do to tasks: cancel, try again, hand back, look, prune.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function public.cancel_tasks(p_ids uuid[]) returns setof uuid
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan

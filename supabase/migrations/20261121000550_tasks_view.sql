@@ -1,6 +1,7 @@
 -- public.tasks: one row per task, to read and to write as if it were a table.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function dibs.tasks_in(p_tasks int8multirange) returns setof bigint
   language plpgsql immutable parallel safe rows 10 set search_path = '' as $$

@@ -2,6 +2,7 @@
 -- the same call claim the next.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function public.renew_lease(
     p_fence text, p_lease_seconds int default 900, p_progress jsonb default null) returns setof uuid

@@ -2,6 +2,7 @@
 -- its transaction: its writes are committed under a lease that lives, and with the completion, or not at all.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function public.assert_lease(p_fence text, p_id uuid default null) returns void
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan

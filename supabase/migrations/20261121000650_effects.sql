@@ -2,6 +2,7 @@
 -- after, under a key of the work and the effect, never of the attempt. So the attempt after a crash knows.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create table if not exists dibs.effect (
   id uuid not null,

@@ -2,6 +2,7 @@
 -- that does, settles them, and the work goes on.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 select dibs.define_view('dibs.effect_in_doubt', $$
 select e.*

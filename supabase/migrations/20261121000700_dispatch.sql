@@ -3,6 +3,7 @@
 -- A call may be lost, late or doubled. Nothing depends on it: every tick looks at the tables anew.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create table if not exists dibs.dispatch (
   id bigint generated always as identity primary key,

@@ -1,6 +1,7 @@
 -- What is going on, in one answer.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function public.dibs_status() returns jsonb
   language plpgsql stable set search_path = '' as $$

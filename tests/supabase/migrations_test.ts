@@ -7,11 +7,16 @@ import { contents } from "../support/contents.ts";
 import { freshDatabase } from "../support/database.ts";
 import { grantsOf } from "../support/grants.ts";
 import { applyMigrations, listMigrations } from "../../scripts/stack/migrations.ts";
+import { startBlocked } from "../support/locks.ts";
 import { scratchProject } from "../support/project.ts";
 import { OLDER_CLIENT } from "../support/older_client.ts";
 import { supabaseCli } from "../support/supabase_cli.ts";
 import { someOfEverything } from "../support/some_of_everything.ts";
 import { claimNamed, makeThoughts, release, WORK } from "../support/thoughts.ts";
+
+const BEGINNING = `set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
+`;
 
 Deno.test("a migration's name is its time and its subject, and no two share either", async () => {
   const parts = (await listMigrations()).map(({ name }) => {
@@ -27,14 +32,25 @@ Deno.test("a migration's name is its time and its subject, and no two share eith
   assert.equal(new Set(parts.map(({ subject }) => subject)).size, parts.length);
 });
 
-Deno.test("a migration begins by limiting how long it waits, and ends by closing what it made", async () => {
+Deno.test("a migration begins by limiting how long it waits, then takes its turn, and ends by closing what it made", async () => {
   const [first, ...others] = await listMigrations();
   const withoutComments = (text: string) => text.replaceAll(/^--.*\n|^\n/gm, "");
   for (const { name, text } of [first, ...others]) {
-    assert.match(withoutComments(text), /^set local lock_timeout = '3s';\n/, name);
+    assert.ok(withoutComments(text).startsWith(BEGINNING), name);
   }
   // What the first one makes, the second one closes.
   for (const { name, text } of others) assert.match(text, /\n\nselect dibs\.seal\(\);\n$/, name);
+});
+
+Deno.test("two who migrate at once take turns, and both get to the end", async () => {
+  await using db = await freshDatabase();
+  const migrations = await listMigrations();
+  const [one, other] = [db.connect(), db.connect()];
+  await one`begin`;
+  await applyMigrations(one, migrations.slice(0, 1));
+  const { done } = await startBlocked(db.sql, other, (sql) => applyMigrations(sql, migrations));
+  await one`commit`;
+  await done;
 });
 
 for (const regime of ["hidden", "exposed"] as const) {
