@@ -10,9 +10,11 @@ export async function findUnsound(sql: Sql): Promise<string[]> {
 
 /** Each column is null, or an example of what is wrong. */
 const VIOLATIONS = `
-with place as (
+with unfinished as (
   select 'ready' as name, part as run from dibs.ready, unnest(run) part
   union all select 'lease', part from dibs.lease, unnest(held) part
+), place as (
+  select * from unfinished
   union all select 'outcome', part from dibs.outcome, unnest(run) part
 ), logged as (
   select *, dibs.task_of(id) as task from dibs.log
@@ -49,11 +51,11 @@ select
     select from dibs.lane l where (l.type, l.priority) = (r.type, r.priority)) limit 1)
     as "a run waits in a lane nobody looks at",
   (select format('%s', k) from dibs.unique_key k where not exists (
-    select from logged l join place p on p.run @> l.task
-    where l.task = k.task and (l.type, l.unique_key) = (k.type, k.key) and p.name <> 'outcome') limit 1)
+    select from logged l join unfinished u on u.run @> l.task
+    where l.task = k.task and (l.type, l.unique_key) = (k.type, k.key)) limit 1)
     as "a unique key belongs to no unfinished task",
-  (select format('%s', l.id) from logged l join place p on p.run @> l.task
-    where l.unique_key is not null and p.name <> 'outcome'
+  (select format('%s', l.id) from logged l join unfinished u on u.run @> l.task
+    where l.unique_key is not null
       and not exists (select from dibs.unique_key k where k.task = l.task) limit 1)
     as "an unfinished task has lost its unique key",
   (select format('%s', task) from dibs.attempt group by task having count(*) <> max(n) or min(n) <> 1 limit 1)

@@ -49,14 +49,16 @@ export async function callWitness(stack: Stack): Promise<Witness> {
   const connection = new Connection(stack.databaseUrl, { name: "chaos" });
   const look = <T>(work: (sql: Sql) => PromiseLike<T>) =>
     retry(() => connection.run(work, AbortSignal.timeout(LOOK_MS)), REPEATS);
-  const read = <T>(work: (sql: Sql) => Promise<T>) =>
-    connection.run(work, new AbortController().signal);
+  const read = <T>(work: (sql: Sql) => PromiseLike<T>) =>
+    retry(() => connection.run(work, new AbortController().signal), REPEATS);
   return {
     ended: () => look(countEnded),
     async testify() {
       const [{ maxLosses }] = await look((sql) =>
         sql`select max_losses as "maxLosses" from dibs.settings`
       );
+      // A server that was killed has forgotten how large its tables are, and might plan accordingly.
+      await read((sql) => sql`analyze`);
       return {
         maxLosses,
         unsound: await read(findUnsound),
