@@ -112,13 +112,14 @@ function reapBefore(state: Tasks, seen: Grant): void {
 /** What was taken with suspects is where it was, or where some other that is alike was. */
 function wentBack(state: Tasks, tasks: Task[]): void {
   const alike = Map.groupBy(tasks, laneOf);
+  const { now } = state;
   state.questions.push((rows) => {
     for (const task of tasks) {
       const runAt = rows.get(task.id)!.run_at;
       const lawful = runAt === task.runAt ||
-        alike.get(laneOf(task))!.some(({ enqueuedFor }) => enqueuedFor === runAt);
+        alike.get(laneOf(task))!.some(({ enqueuedFor }) => runAt === Math.min(now, enqueuedFor));
       assert.ok(lawful, `${task.id} went back to ${runAt}`);
-      Object.assign(task, { runAt, backSince: state.now });
+      Object.assign(task, { runAt, backSince: now });
     }
   });
 }
