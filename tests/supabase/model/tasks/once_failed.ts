@@ -121,4 +121,32 @@ export const ONCE_FAILED: TaskCommand[][] = [
       request: null,
     },
   ],
+  // What was retried before its time and then taken with a suspect went back to now: the model did not know.
+  [
+    {
+      verb: "enqueue",
+      tasks: [
+        { type: "a", priority: 0, run_at: null, max_attempts: 1, unique_key: null, copies: 1 },
+      ],
+      request: null,
+    },
+    { verb: "claim", worker: "ada", types: null, limit: 1, seconds: 1, request: null },
+    { verb: "pass", ms: 1500 },
+    { verb: "reap" },
+    { verb: "pass", ms: 1500 },
+    { verb: "claim", worker: "ada", types: null, limit: 1, seconds: 1, request: null },
+    { verb: "pass", ms: 1500 },
+    { verb: "reap" },
+    { verb: "pass", ms: 1500 },
+    {
+      verb: "enqueue",
+      tasks: [
+        { type: "a", priority: 0, run_at: 10_000, max_attempts: 1, unique_key: null, copies: 1 },
+      ],
+      request: null,
+    },
+    { verb: "cancel", ids: [1] },
+    { verb: "retry", ids: [1] },
+    { verb: "claim", worker: "ada", types: null, limit: 20, seconds: 1, request: null },
+  ],
 ];
