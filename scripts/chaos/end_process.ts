@@ -17,7 +17,16 @@ export async function endProcess(
   ending.set(stack, busy.add(name));
   const pid = stack.pids[name];
   const patience = Date.now() + LONGEST_MS;
-  Deno.kill(pid, signal);
+  kill(pid, signal);
   while (stack.pids[name] === pid && Date.now() < patience) await delay(LOOK_EVERY_MS);
   busy.delete(name);
+}
+
+/** One that has just ended by itself is as good as killed: the stack is starting it again. */
+function kill(pid: number, signal: Deno.Signal): void {
+  try {
+    Deno.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
