@@ -8,8 +8,9 @@ export function surviveLostConnections(): void {
     if (event.error?.stack?.includes("node_modules/postgres/")) event.preventDefault();
   });
   addEventListener("unhandledrejection", (event) => {
-    if (LOST.includes(event.reason?.code)) event.preventDefault();
+    if (LOST.test(event.reason?.code)) event.preventDefault();
   });
 }
 
-const LOST = ["ECONNRESET", "EPIPE", "CONNECTION_CLOSED", "CONNECTION_DESTROYED"];
+/** What the driver calls it, or a server that is going down, coming up, or full. */
+const LOST = /^(ECONN|EPIPE|CONNECT|08|53|57P)/;
