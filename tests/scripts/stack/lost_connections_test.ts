@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
 
 /** Runs a process in which an error is thrown from a timer, out of a file of that name. */
-async function throwFrom(file: string): Promise<{ code: number; printed: string }> {
+function throwFrom(file: string): Promise<{ code: number; printed: string }> {
+  return outcomeOf(`
+    const lost = Object.assign(new Error("lost"), { stack: "at write (${file}:1:1)" });
+    setTimeout(() => { throw lost; });`);
+}
+
+/** Runs a process in which a promise that nobody holds is rejected with an error of that code. */
+function rejectWith(code: string): Promise<{ code: number; printed: string }> {
+  return outcomeOf(`Promise.reject(Object.assign(new Error("no"), { code: "${code}" }));`);
+}
+
+async function outcomeOf(script: string): Promise<{ code: number; printed: string }> {
   const module = import.meta.resolve("../../../scripts/stack/lost_connections.ts");
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -9,8 +20,7 @@ async function throwFrom(file: string): Promise<{ code: number; printed: string 
       "--no-lock",
       `import { surviveLostConnections } from ${JSON.stringify(module)};
       surviveLostConnections();
-      const lost = Object.assign(new Error("lost"), { stack: "at write (${file}:1:1)" });
-      setTimeout(() => { throw lost; });
+      ${script}
       setTimeout(() => console.log("alive"), 10);`,
     ],
     stderr: "null",
@@ -26,4 +36,14 @@ Deno.test("a process outlives what the driver throws at a connection that is gon
 Deno.test("what anything else throws still ends the process", async () => {
   const outcome = await throwFrom("file:///project/scripts/start.ts");
   assert.deepEqual(outcome, { code: 1, printed: "" });
+});
+
+for (const code of ["CONNECTION_CLOSED", "ECONNRESET", "57P03"]) {
+  Deno.test(`a process outlives ${code} in a promise of the driver's own`, async () => {
+    assert.deepEqual(await rejectWith(code), { code: 0, printed: "alive\n" });
+  });
+}
+
+Deno.test("a query that was wrong and that nobody looked after still ends the process", async () => {
+  assert.deepEqual(await rejectWith("42P01"), { code: 1, printed: "" });
 });
