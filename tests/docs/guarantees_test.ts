@@ -4,7 +4,11 @@ import { FAULTS } from "../../scripts/chaos/faults/index.ts";
 import { INVARIANTS } from "../../scripts/chaos/verdict.ts";
 import { readEndpoints } from "../../scripts/fuzz/endpoints.ts";
 import { RULES } from "../../scripts/fuzz/rules.ts";
+import { number } from "../../scripts/numbers.ts";
 import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
+
+/** Of the workers in a full run. */
+const LEASE_SECONDS = 8;
 
 const text = await Deno.readTextFile(join(PROJECT_DIR, "docs/guarantees.md"));
 
@@ -17,6 +21,30 @@ Deno.test("docs/guarantees.md has every rule of the fuzz as it is, and no other"
   assert.deepEqual(namedUnder("Fuzz"), Object.keys(RULES).sort());
   for (const [rule, says] of Object.entries(RULES)) {
     assert.match(text, RegExp(`^\\| \`${rule}\` +\\| ${says} +\\|$`, "m"));
+  }
+});
+
+Deno.test("the full chaos that is kept was as large as it must be, and broke no invariant", async () => {
+  const [run] = await evidence("chaos.json");
+  assert.deepEqual([run.tasks, run.thoughts, run.workers], [1_000_000, 50_000, 64]);
+  for (const { key } of INVARIANTS) assert.equal(run[key], 0, key);
+  const { kill_worker, freeze_worker, terminate_worker, terminate_backends, stop_postgres } =
+    run.faults_by_kind;
+  assert.ok(kill_worker >= 500 && freeze_worker >= 100 && stop_postgres >= 20);
+  assert.ok(terminate_worker >= 100 && terminate_backends >= 100);
+  const { mails_with_key, mails_without_key } = run.emails;
+  assert.deepEqual([mails_with_key.doubled, mails_with_key.parked], [0, 0]);
+  assert.deepEqual([mails_without_key.doubled, mails_without_key.parked], [0, run.parked.length]);
+  assert.ok(run.recovery_p99_seconds <= LEASE_SECONDS + 15);
+  assertTold("Chaos", [
+    `seed ${run.seed} `,
+    ...[run.faults, run.executions, run.leases_lost, run.stale_refused].map(number),
+    `${run.recovery_p99_seconds} s`,
+    ...[mails_with_key.delivered, mails_with_key.absorbed].map(number),
+    ...[mails_without_key.delivered, mails_without_key.parked].map(number),
+  ]);
+  for (const [kind, times] of Object.entries(run.faults_by_kind)) {
+    assert.match(below("Chaos"), RegExp(`^\\| \`${kind}\` .*\\| +${times} \\|$`, "m"));
   }
 });
 
@@ -38,9 +66,17 @@ async function evidence(file: string): Promise<any[]> {
   return lines.trimEnd().split("\n").map((line) => JSON.parse(line));
 }
 
+/** What stands below a heading has all of these in it. */
+function assertTold(heading: string, words: string[]): void {
+  for (const word of words) assert.ok(below(heading).includes(word), `${heading}: ${word}`);
+}
+
 /** What the tables below a heading begin their lines with. */
 function namedUnder(heading: string): string[] {
+  return Array.from(below(heading).matchAll(/^\| `(\w+)` /gm), ([, name]) => name).sort();
+}
+
+function below(heading: string): string {
   const [, section] = text.split(`\n## ${heading}\n`);
-  return Array.from(section.split("\n## ")[0].matchAll(/^\| `(\w+)` /gm), ([, name]) => name)
-    .sort();
+  return section.split("\n## ")[0];
 }
