@@ -49,7 +49,7 @@ export async function campaign(
     // Nothing ticks: whatever changes was changed by what is sent.
     standIns: false,
     functions: plan.functions,
-    postgres: CHANGE_SETTINGS,
+    postgres: { settings: CHANGE_SETTINGS },
     onProgress: narrator.step,
   });
   parts.defer(() => stack.stop());

@@ -1,4 +1,4 @@
-import type { Sql } from "postgres";
+import type { Sql, TransactionSql } from "postgres";
 
 /** What a project's API roles may do with new objects: everything, or nothing until granted. */
 export type Regime = "exposed" | "hidden";
@@ -6,9 +6,16 @@ export type Regime = "exposed" | "hidden";
 /** What a database is given before its first migration. */
 export interface DatabaseOptions {
   regime: Regime;
-  /** Whether it has the stand-ins for pg_cron, pg_net and Vault. */
+  /** Whether it has pg_cron, pg_net and Vault: the real ones where PostgreSQL has them loaded, else stand-ins. */
   standIns: boolean;
 }
+
+/** What a hosted project has beyond PostgreSQL, and which setting names the one database that may have it. */
+const PLATFORM = [
+  { name: "pg_cron", home: "cron.database_name" },
+  { name: "pg_net", home: "pg_net.database_name" },
+  { name: "vault" },
+];
 
 /** Makes the roles of a hosted project, and `postgres` the owner of the database of that name. */
 export async function bootstrapCluster(superuser: Sql, password: string): Promise<void> {
@@ -30,8 +37,18 @@ export async function bootstrapDatabase(
       await runFile(transaction, "database.sql");
       if (regime === "hidden") await runFile(transaction, "database_hidden.sql");
     }
-    if (standIns) await runFile(transaction, "stand_ins.sql");
+    for (const { name, home } of standIns ? PLATFORM : []) {
+      const isLoaded = home && await isLoadedHere(transaction, name, home);
+      await runFile(transaction, `${isLoaded ? "extensions" : "stand_ins"}/${name}.sql`);
+    }
   });
+}
+
+async function isLoadedHere(sql: TransactionSql, name: string, home: string): Promise<boolean> {
+  const [{ here }] = await sql`
+    select exists (select from pg_available_extensions where name = ${name})
+      and current_setting(${home}, true) is not distinct from current_database()::text as here`;
+  return here;
 }
 
 async function runFile(sql: Pick<Sql, "unsafe">, name: string): Promise<void> {

@@ -26,8 +26,8 @@ export interface StackOptions extends Partial<DatabaseOptions> {
   projectDir?: string;
   /** A module to load before the functions, which know nothing of it, and environment for both. */
   functions?: { preload?: string; env?: Record<string, string> };
-  /** Settings of PostgreSQL beyond the usual ones. */
-  postgres?: PostgresOptions["settings"];
+  /** Another PostgreSQL, or settings beyond the usual ones. */
+  postgres?: Pick<PostgresOptions, "programs" | "settings">;
   /** Is told what is going on, for people. */
   onProgress?: (message: string) => void;
 }
@@ -77,7 +77,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
   progress("Starting PostgreSQL");
   const server = await keepRunning((port) =>
-    startPostgres({ dir: inState("postgres"), port, password, settings: options.postgres })
+    startPostgres({ ...options.postgres, dir: inState("postgres"), port, password })
   );
   started.defer(() => server.stop());
   const at = { port: server.port, password };

@@ -1,5 +1,5 @@
 // Does what pg_cron and pg_net do in their background workers, for the stand-ins that
-// stand_ins.sql put into the database: runs the jobs that are due, sends the queued requests.
+// stand_ins/ put into the database: runs the jobs that are due, sends the queued requests.
 import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import postgres, { type Sql } from "postgres";
@@ -50,11 +50,22 @@ async function runUntilFailure(superuserUrl: string, jobUrl: string, stopping: A
     inTime: (query, ms = LONGEST_QUERY_MS) => deadline(query, ms, { signal: failure.signal }),
   };
   await Promise.all([
-    repeat(connections, () => sendQueued(connections)),
-    repeat(connections, jobStarter(connections)),
-    repeat(connections, () => forgetOldResponses(connections), 60_000),
+    ...await standsIn(connections, "pg_net")
+      ? [
+        repeat(connections, () => sendQueued(connections)),
+        repeat(connections, () => forgetOldResponses(connections), 60_000),
+      ]
+      : [],
+    ...await standsIn(connections, "pg_cron") ? [repeat(connections, jobStarter(connections))] : [],
   ]);
   await Promise.all([books.end({ timeout: 1 }), jobs.end({ timeout: 1 })]);
+}
+
+/** The real one has a worker of its own. */
+async function standsIn({ books, inTime, fail }: Connections, extension: string): Promise<boolean> {
+  const found = await inTime(books`select from pg_extension where extname = ${extension}`)
+    .catch(fail);
+  return found?.length === 0;
 }
 
 /** What is used from one failure to the next. */

@@ -175,28 +175,4 @@ thoughts waiting and no drain.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
 Returns {dispatch_id, drains: [{types} or {work_type}]}. Errors: PT400 for bad input.';
 
--- The schedule -------------------------------------------------------------------------------------
-
-do $$
-begin
-  if exists (select from pg_available_extensions where name = 'pg_net') then
-    create extension if not exists pg_net with schema extensions;
-  end if;
-  if exists (select from pg_available_extensions where name = 'pg_cron') then
-    create extension if not exists pg_cron;
-  end if;
-  if to_regprocedure('cron.schedule(text, text, text)') is null then
-    raise notice
-      'Dibs: without pg_cron nothing ticks. Run "select dibs.tick()" every few seconds, or POST to dispatch.';
-    return;
-  end if;
-  begin
-    perform cron.schedule(
-      'dibs-tick', (select dispatch_interval_seconds from dibs.settings) || ' seconds', 'select dibs.tick()');
-  exception when others then
-    -- pg_cron before 1.5 knows minutes only.
-    perform cron.schedule('dibs-tick', '* * * * *', 'select dibs.tick()');
-  end;
-end $$;
-
 select dibs.seal();

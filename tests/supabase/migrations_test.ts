@@ -233,21 +233,6 @@ Deno.test("without pg_cron, pg_net and Vault everything but the schedule is ther
   assert.deepEqual(status.schedule, { cron: false, net: false });
 });
 
-Deno.test("with pg_cron one job ticks every few seconds, however often the migrations are applied", async () => {
-  await using db = await freshDatabase();
-  await applyMigrations(db.sql, await listMigrations());
-  assert.deepEqual(
-    [...await db.sql`select jobname, schedule, command, username, active from cron.job`],
-    [{
-      jobname: "dibs-tick",
-      schedule: "5 seconds",
-      command: "select dibs.tick()",
-      username: "postgres",
-      active: true,
-    }],
-  );
-});
-
 /** The migrations that the CLI believes to be applied. */
 async function historyOf(sql: Sql): Promise<string[]> {
   const rows = await sql`select version || '_' || name || '.sql' as file

@@ -1,0 +1,71 @@
+-- The schedule: what pg_cron runs, and how often. Where there is no pg_cron, everything else works all the same.
+
+set local lock_timeout = '3s';
+
+create or replace function dibs.schedule() returns text
+  language plpgsql set search_path = '' as $$
+declare
+  v_tick text := (select dispatch_interval_seconds from dibs.settings) || ' seconds';
+begin
+  if to_regprocedure('cron.schedule(text, text, text)') is null then return null; end if;
+  begin
+    perform cron.schedule('dibs-tick', v_tick, 'select dibs.tick()');
+  exception when others then
+    -- pg_cron before 1.5 knows minutes only.
+    v_tick := '* * * * *';
+    perform cron.schedule('dibs-tick', v_tick, 'select dibs.tick()');
+  end;
+  perform cron.schedule('dibs-prune-runs', '7 * * * *', 'select dibs.prune_runs()');
+  return v_tick;
+end $$;
+comment on function dibs.schedule() is
+  'Make the jobs of pg_cron, or change them to what dibs.settings says. For the role postgres.
+Returns the schedule of the tick, null where there is no pg_cron.';
+
+create or replace function dibs.unschedule() returns void
+  language plpgsql set search_path = '' as $$
+begin
+  if to_regclass('cron.job') is null then return; end if;
+  perform cron.unschedule(jobid) from cron.job where jobname in ('dibs-tick', 'dibs-prune-runs');
+end $$;
+comment on function dibs.unschedule() is
+  'Remove the jobs that dibs.schedule made: nothing ticks any more, and nothing of it is left in pg_cron.';
+
+create or replace function dibs.prune_runs() returns int
+  language plpgsql set search_path = '' as $$
+declare
+  v_pruned int;
+begin
+  delete from cron.job_run_details
+    where jobid in (select jobid from cron.job where jobname in ('dibs-tick', 'dibs-prune-runs'))
+      and end_time < clock_timestamp() - interval '1 day';
+  get diagnostics v_pruned = row_count;
+  return v_pruned;
+end $$;
+comment on function dibs.prune_runs() is
+  'Delete what pg_cron noted of runs of the two jobs that ended a day ago and more, which pg_cron itself never does.
+Returns how many.';
+
+do $$
+declare
+  v_extension text;
+begin
+  foreach v_extension in array array['pg_net', 'pg_cron'] loop
+    -- Both may be stood in for, and then are not to be made.
+    continue when to_regnamespace(replace(v_extension, 'pg_', '')) is not null
+      or not exists (select from pg_available_extensions where name = v_extension);
+    begin
+      execute format('create extension %I with schema %I', v_extension,
+        case v_extension when 'pg_net' then 'extensions' else 'pg_catalog' end);
+    exception when others then
+      raise warning 'Dibs: % is there, but could not be enabled: %', v_extension, sqlerrm using
+        hint = 'Enable it under Database > Extensions, or as a superuser. Then run: select dibs.schedule();';
+    end;
+  end loop;
+  if dibs.schedule() is null then
+    raise notice
+      'Dibs: without pg_cron nothing ticks. Run "select dibs.tick()" every few seconds, or POST to dispatch.';
+  end if;
+end $$;
+
+select dibs.seal();

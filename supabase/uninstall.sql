@@ -1,0 +1,29 @@
+-- Takes Dibs out of a project: its jobs, its secrets, and everything in the database but public.thoughts.
+-- All tasks and claims go with it. Whatever of yours depends on them stops it, and then nothing has changed:
+--   psql "$DATABASE_URL" -v ON_ERROR_STOP=1 -f supabase/uninstall.sql
+begin;
+set local lock_timeout = '3s';
+
+do $$
+declare
+  v_function regprocedure;
+begin
+  if to_regprocedure('dibs.unschedule()') is null then
+    raise exception 'There is no Dibs in this database, or one that was not migrated to the end.';
+  end if;
+  perform dibs.unschedule();
+  if to_regclass('vault.secrets') is not null then
+    delete from vault.secrets where name in ('dibs_project_url', 'dibs_dispatch_secret');
+  end if;
+  drop view public.tasks;
+  drop table public.thought_work_claims;
+  for v_function in
+    select oid from pg_catalog.pg_proc
+    where pronamespace = 'public'::regnamespace and proname = any (dibs.interface())
+  loop
+    execute format('drop function %s', v_function);
+  end loop;
+  drop schema dibs cascade;
+end $$;
+
+commit;
