@@ -1,6 +1,7 @@
 -- Dispatch: when there is work and nobody at it, call the dispatch function, which starts drains.
 --
--- A call may be lost, late or doubled. Nothing depends on it: every tick looks at the tables anew.
+-- A call may be lost, late or doubled. Nothing depends on it: every tick looks at the tables anew. What became of
+-- each call is noted all the same, so that a project where none arrives is told so, and is not called all the time.
 
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
@@ -8,6 +9,8 @@ select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 create table if not exists dibs.dispatch (
   id bigint generated always as identity primary key,
   reason text not null constraint reason_is_known check (reason in ('tick', 'wake', 'call')),
+  state text not null default 'planned' constraint state_is_known
+    check (state in ('planned', 'sent', 'answered', 'refused', 'timed_out', 'lost')),
   made_at timestamptz not null,
   http_request bigint,
   problem text,
@@ -16,12 +19,14 @@ create table if not exists dibs.dispatch (
   drains int
 );
 comment on table dibs.dispatch is
-  'Every call to the dispatch function: why it was made, what became of it, how many drains it planned. planned_at
-null: no answer came yet.';
+  'Every call to the dispatch function: why it was made, what became of it, how many drains it planned.
+planned: not sent, and problem says why. sent: nothing came back yet. answered, refused, timed_out: so it ended. lost:
+pg_net never sent it, or was stopped before it could note the answer. planned_at null: it did not arrive.';
 do $$
 begin
   if to_regclass('dibs.dispatch_made_at') is null then
     create index dispatch_made_at on dibs.dispatch (made_at desc);
+    create index dispatch_sent on dibs.dispatch (id) where state = 'sent';
   end if;
 end $$;
 
@@ -32,9 +37,9 @@ create or replace function dibs.tick() returns bigint
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
   perform dibs.reap_leases(), dibs.reap_thoughts(null);
-  perform dibs.tidy();
+  perform dibs.tidy(), dibs.settle_dispatches();
   -- An idle project makes no call at all.
-  if not dibs.work_waits() then return null; end if;
+  if not dibs.work_waits() or dibs.calls_rest_until() > dibs.clock() then return null; end if;
   return dibs.call_dispatch('tick');
 end $$;
 comment on function dibs.tick() is
@@ -51,7 +56,7 @@ begin
   if exists (select from dibs.dispatch where made_at > v_now - (select wake_debounce from dibs.settings)) then
     return;
   end if;
-  if pg_try_advisory_xact_lock(hashtextextended('dibs.wake', 0)) then
+  if pg_try_advisory_xact_lock(hashtextextended('dibs.wake', 0)) and (dibs.calls_rest_until() > v_now) is not true then
     perform dibs.call_dispatch('wake');
   end if;
 end $$;
@@ -84,7 +89,7 @@ begin
     if v_url is null or v_secret is null then
       raise 'the Vault has no secret dibs_project_url or dibs_dispatch_secret';
     end if;
-    update dibs.dispatch set http_request = net.http_post(
+    update dibs.dispatch set state = 'sent', http_request = net.http_post(
         url := v_url || '/functions/v1/dispatch',
         body := jsonb_build_object('dispatch_id', v_id::text),
         headers := jsonb_build_object('Content-Type', 'application/json', 'x-dispatch-secret', v_secret),
@@ -163,8 +168,8 @@ begin
   update dibs.dispatch set planned_at = v_now, types = p_types, drains = jsonb_array_length(v_drains)
     where id = v_id and planned_at is null;
   if not found then
-    insert into dibs.dispatch (reason, made_at, planned_at, types, drains)
-      values ('call', v_now, v_now, p_types, jsonb_array_length(v_drains)) returning id into v_id;
+    insert into dibs.dispatch (reason, state, made_at, planned_at, types, drains)
+      values ('call', 'answered', v_now, v_now, p_types, jsonb_array_length(v_drains)) returning id into v_id;
   end if;
   return jsonb_build_object('dispatch_id', v_id::text, 'drains', v_drains);
 end $$;

@@ -44,6 +44,8 @@ begin
         'cron', bool_or(n.nspname = 'cron' and p.proname = 'schedule'),
         'net', bool_or(n.nspname = 'net' and p.proname = 'http_post'))
       from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace),
+    'dispatch', jsonb_build_object(
+      'failed', dibs.failed_dispatches(), 'rest_until', nullif(greatest(dibs.calls_rest_until(), v_now), v_now)),
     'dispatches', (
       select coalesce(
         jsonb_agg(to_jsonb(d) - 'http_request' || jsonb_build_object('id', d.id::text) order by d.id desc), '[]')
@@ -51,7 +53,7 @@ begin
 end $$;
 comment on function public.dibs_status() is
   'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, what each
-worker holds, what has expired and was not taken back yet, effects somebody must decide about, and the last ten
-dispatches. One JSON object.';
+worker holds, what has expired and was not taken back yet, effects somebody must decide about, how many
+calls to dispatch failed in a row and until when none is made, and the last ten. One JSON object.';
 
 select dibs.seal();

@@ -31,5 +31,9 @@ export const Status = z.object({
   schedule: z.object({ cron: z.boolean(), net: z.boolean() }).meta({
     description: "Whether the database ticks by itself and can call dispatch.",
   }),
+  dispatch: z.object({ failed: Count, rest_until: Moment.nullable() }).meta({
+    description:
+      "How many of the latest calls to dispatch failed in a row, and until when none is made for it.",
+  }),
   dispatches: z.array(z.record(z.string(), z.unknown())).meta({ description: "The last ten." }),
 }).meta({ id: "Status" });
