@@ -22,8 +22,8 @@ export async function requireSecretKey(request: Request): Promise<void> {
 export async function requireDispatchSecret(request: Request): Promise<void> {
   const offered = request.headers.get("x-dispatch-secret");
   if (offered === null) return await requireSecretKey(request);
-  const secret = env.dispatchSecret();
-  if (!secret || !await isSame(offered, secret)) {
+  const matches = await Promise.all(env.dispatchSecrets().map((secret) => isSame(offered, secret)));
+  if (!matches.includes(true)) {
     throw new ApiError(
       "unauthorized",
       "The header x-dispatch-secret is not what DIBS_DISPATCH_SECRET says.",

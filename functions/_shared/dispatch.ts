@@ -44,9 +44,9 @@ async function startDrain(drain: Drain, log: Log): Promise<boolean> {
   }
 }
 
+/** Null means all types to a plan; a request leaves them out for that. */
 function requestOf(drain: Drain) {
-  if ("work_type" in drain) return { work_type: drain.work_type };
-  return drain.types ? { types: drain.types } : {};
+  return "types" in drain ? { ...drain, types: drain.types ?? undefined } : drain;
 }
 
 /** The platform's own class; plain Deno does not know it, so it is told by its name. */

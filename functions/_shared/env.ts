@@ -5,8 +5,11 @@ export const env = {
   supabaseUrl: () => required("SUPABASE_URL"),
   secretKey: () =>
     secretKeys().default ?? Object.values(secretKeys())[0] ?? required("SUPABASE_SECRET_KEYS"),
-  /** What pg_cron holds: it opens dispatch and nothing else. */
-  dispatchSecret: () => Deno.env.get("DIBS_DISPATCH_SECRET") || null,
+  /** What opens dispatch and nothing else: the one the database holds, and the one it is about to hold. */
+  dispatchSecrets: () =>
+    ["DIBS_DISPATCH_SECRET", "DIBS_NEXT_DISPATCH_SECRET"].flatMap((name) =>
+      Deno.env.get(name) || []
+    ),
   /** How long the platform lets a function run: 150 s on the free plan, 400 s on paid ones. */
   wallClockSeconds: () => number("DIBS_WALL_CLOCK_SECONDS", 150),
   mail: () => ({

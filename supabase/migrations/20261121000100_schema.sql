@@ -23,6 +23,12 @@ create schema if not exists dibs;
 comment on schema dibs is
   'Internals of Dibs. Not an interface: call the functions in public instead.';
 
+create or replace function dibs.version() returns text
+  language sql immutable set search_path = '' as $$
+  select '0.1.0'
+$$;
+comment on function dibs.version() is 'Which Dibs this database was migrated to.';
+
 -- Applying again -----------------------------------------------------------------------------------
 -- What is there already is left alone, also where SQL could say so shorter: `create index if not exists`, for
 -- one, locks the table before it looks, and workers would wait for that.
@@ -172,23 +178,6 @@ begin
 end $$;
 comment on function dibs.remember(text, text, jsonb) is
   'Keep the answer to a request id, in the transaction that made it true.';
-
--- Settings -----------------------------------------------------------------------------------------
-
-create table if not exists dibs.settings (
-  only_row boolean primary key default true check (only_row),
-  -- A lost lease is no fault of its tasks, so its cap is larger than that of failures.
-  max_losses int not null default 10 check (max_losses between 1 and 1000),
-  dispatch_interval_seconds int not null default 5 check (dispatch_interval_seconds between 1 and 59),
-  wake_debounce interval not null default '1 second' check (wake_debounce >= '0 s'),
-  tasks_per_drain int not null default 100 check (tasks_per_drain between 1 and 1000000),
-  max_drains int not null default 4 check (max_drains between 1 and 1000),
-  -- Kinds of work on thoughts that dispatch keeps going. Tasks need no list: they were enqueued.
-  dispatch_work_types text[] not null default '{}'
-);
-comment on table dibs.settings is 'One row of settings; change it with an update.';
--- Not "on conflict": that would wait for whoever is changing a setting this moment.
-insert into dibs.settings (only_row) select true where not exists (select from dibs.settings);
 
 -- Closed from the first moment, whatever a project's default privileges are. What comes after the next
 -- migration is sealed by it.

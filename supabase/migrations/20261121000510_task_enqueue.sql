@@ -13,7 +13,7 @@ declare
 begin
   perform dibs.check_task('p_', p_type, p_priority, p_max_attempts, p_unique_key);
   v_id := (dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key)).id;
-  perform dibs.wake(p_run_at);
+  perform dibs.wake(p_run_at, array[p_type]);
   return v_id;
 end $$;
 comment on function public.create_task(text, jsonb, int, timestamptz, int, text) is
@@ -219,7 +219,7 @@ begin
       int8multirange(int8range(first + at, first + least(at + v_run_length, 100, p_size - (nth - 1) * 100))), true
     from unnest(v_first) with ordinality page(first, nth),
       generate_series(0, least(100, p_size - (nth - 1) * 100) - 1, v_run_length) at;
-  perform dibs.wake(v_run_at);
+  perform dibs.wake(v_run_at, array[v_kind.type]);
   return v_ids;
 end $$;
 comment on function dibs.put_alike_tasks(jsonb, int) is
@@ -232,6 +232,7 @@ declare
   v_now timestamptz := dibs.clock();
   v_seed bigint := (select seed from dibs.id_seed);
   v_soonest timestamptz;
+  v_types text[];
 begin
   -- What many tasks have in common is read, checked and placed once for all of them.
   with kind as materialized (
@@ -279,7 +280,8 @@ begin
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
   )
-  select array_agg(w.id), array_agg(w.known), (select min(run_at) from kind) into ids, deduplicated, v_soonest
+  select array_agg(w.id), array_agg(w.known), (select min(run_at) from kind), (select array_agg(type) from kind)
+    into ids, deduplicated, v_soonest, v_types
   from (
     select u.id, u.known
     from (
@@ -287,7 +289,7 @@ begin
     ) u
     order by place
   ) w;
-  perform dibs.wake(v_soonest);
+  perform dibs.wake(v_soonest, v_types);
 end $$;
 comment on function dibs.put_mixed_tasks(jsonb) is
   'Any list: those tasks that are alike but for their payload go together as runs.';

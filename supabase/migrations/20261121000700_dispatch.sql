@@ -26,6 +26,7 @@ do $$
 begin
   if to_regclass('dibs.dispatch_made_at') is null then
     create index dispatch_made_at on dibs.dispatch (made_at desc);
+    create index dispatch_planned on dibs.dispatch (id) where planned_at is not null;
     create index dispatch_sent on dibs.dispatch (id) where state = 'sent';
   end if;
 end $$;
@@ -38,56 +39,64 @@ create or replace function dibs.tick() returns bigint
 begin
   perform dibs.reap_leases(), dibs.reap_thoughts(null);
   perform dibs.tidy(), dibs.settle_dispatches();
-  -- An idle project makes no call at all.
-  if not dibs.work_waits() or dibs.calls_rest_until() > dibs.clock() then return null; end if;
+  -- An idle project makes no call at all, nor does one whose drains are enough.
+  if dibs.calls_rest_until() > dibs.clock() or dibs.drains_wanted(dibs.handled_types()) = '[]' then return null; end if;
   return dibs.call_dispatch('tick');
 end $$;
 comment on function dibs.tick() is
-  'What pg_cron runs every few seconds: take back expired leases and, when work waits, call dispatch.
+  'What pg_cron runs every few seconds: take back expired leases and, when work waits that nobody will soon be at,
+call dispatch.
 Returns the dispatch, or null for none.';
 
-create or replace function dibs.wake(p_run_at timestamptz) returns void
+create or replace function dibs.wake(p_run_at timestamptz, p_types text[] default null) returns void
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
 begin
   if p_run_at > v_now or to_regnamespace('net') is null then return; end if;
-  -- One call for a burst. Whoever comes while another is at it need not call either.
+  -- One call for a burst.
   if exists (select from dibs.dispatch where made_at > v_now - (select wake_debounce from dibs.settings)) then
     return;
   end if;
+  -- A drain that has work asks for more when it is done; whether one is enough is for the next tick to see.
+  if exists (select from dibs.lease where expires_at > v_now and worker_id like 'drain-%')
+    or not p_types && dibs.handled_types() then return; end if;
+  -- Whoever comes while another is at it need not call either.
   if pg_try_advisory_xact_lock(hashtextextended('dibs.wake', 0)) and (dibs.calls_rest_until() > v_now) is not true then
     perform dibs.call_dispatch('wake');
   end if;
 end $$;
-comment on function dibs.wake(timestamptz) is
-  'Work due at this moment (null: now) was enqueued: call dispatch at once rather than at the next tick.
-The call leaves with the commit.';
+comment on function dibs.wake(timestamptz, text[]) is
+  'Work of these types (null: any), due at this moment (null: now), was enqueued: call dispatch at once rather than at
+the next tick. The call leaves with the commit.';
 
-create or replace function dibs.work_waits() returns boolean
-  language plpgsql set search_path = '' as $$
-declare
-  -- Types without a handler here are other workers' business; the last plan said which there are.
-  v_types text[] := (select types from dibs.dispatch where types is not null order by id desc limit 1);
+create or replace function dibs.handled_types() returns text[]
+  language plpgsql stable set search_path = '' as $$
 begin
-  return dibs.due_lanes(coalesce(v_types, array[''])) <> '{}'
-    or exists (select from dibs.settings, unnest(dispatch_work_types) work_type where dibs.thoughts_wait(work_type));
+  -- What was deployed since may handle others. After so long a call for them is worth its price.
+  return (
+    select types from dibs.dispatch
+    where planned_at is not null and types is not null and planned_at > dibs.clock() - interval '10 minutes'
+    order by id desc limit 1);
 end $$;
-comment on function dibs.work_waits() is 'Whether a drain would find something to do.';
+comment on function dibs.handled_types() is
+  'The types of tasks that the functions have handlers for, as the last plan was told. Null when none was lately.
+Other types are other workers'' business.';
 
 create or replace function dibs.call_dispatch(p_reason text) returns bigint
   language plpgsql set search_path = '' as $$
 declare
   v_id bigint;
+  v_settings dibs.settings := (select s from dibs.settings s);
   v_url text;
   v_secret text;
 begin
   insert into dibs.dispatch (reason, made_at) values (p_reason, dibs.clock()) returning id into v_id;
   begin
-    v_url := (select decrypted_secret from vault.decrypted_secrets where name = 'dibs_project_url');
-    v_secret := (select decrypted_secret from vault.decrypted_secrets where name = 'dibs_dispatch_secret');
+    v_url := (select decrypted_secret from vault.decrypted_secrets where name = v_settings.url_secret);
+    v_secret := (select decrypted_secret from vault.decrypted_secrets where name = v_settings.dispatch_secret);
     if v_url is null or v_secret is null then
-      raise 'the Vault has no secret dibs_project_url or dibs_dispatch_secret';
+      raise 'the Vault has no secret % or %', v_settings.url_secret, v_settings.dispatch_secret;
     end if;
     update dibs.dispatch set state = 'sent', http_request = net.http_post(
         url := v_url || '/functions/v1/dispatch',
@@ -107,77 +116,18 @@ Returns the dispatch; why it could not be sent stands in its row.';
 
 create or replace function dibs.tidy() returns void
   language plpgsql set search_path = '' as $$
-begin
-  delete from dibs.hint h where h.made_at < dibs.clock() - interval '1 minute' and exists (
-    select from dibs.hint newer
-    where newer.type = h.type and newer.priority = h.priority and newer.made_at > h.made_at);
-  delete from dibs.dispatch where made_at < dibs.clock() - interval '7 days';
-  delete from dibs.request where made_at < dibs.clock() - interval '1 day';
-end $$;
-comment on function dibs.tidy() is 'Delete hints nobody reads, and records nobody asks for any more.';
-
--- What the dispatch function asks ------------------------------------------------------------------
-
-create or replace function public.plan_dispatch(p_dispatch_id text default null, p_types text[] default null)
-  returns jsonb
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_now timestamptz := dibs.clock();
   v_settings dibs.settings := (select s from dibs.settings s);
-  v_id bigint;
-  v_due bigint;
-  v_busy int;
-  v_draining int;
-  v_missing int;
-  v_drains jsonb := '[]';
 begin
-  if p_dispatch_id is not null then v_id := dibs.parse_fence(p_dispatch_id); end if;
-  -- Two plans at once would both start drains for the same backlog.
-  perform pg_advisory_xact_lock(hashtextextended('dibs.plan', 0));
-
-  -- Counted only as far as it matters: past the cap more backlog means no more drains.
-  select coalesce(sum(length), 0) into v_due from (
-    select dibs.count_of(r.run) as length
-    from unnest(dibs.due_lanes(coalesce(p_types, array['']))) l,
-      lateral (
-        select run from dibs.ready where l.type = '' and priority = l.priority and run_at <= v_now
-        union all
-        select run from dibs.ready where type = l.type and priority = l.priority and run_at <= v_now
-      ) r
-    limit v_settings.max_drains * v_settings.tasks_per_drain
-  ) r;
-  -- A worker at other types is no help; the first task it holds says what it is at. Drains name themselves so.
-  select count(distinct l.worker_id), count(distinct l.worker_id) filter (where l.worker_id like 'drain-%')
-    into v_busy, v_draining
-    from dibs.lease l, lateral dibs.id_of(lower(l.held)) first
-    join dibs.log t on t.id >= first and t.id < dibs.id_of(dibs.task_of(first) + 1)
-    where l.expires_at > v_now and (p_types is null or t.type = any (p_types));
-  v_missing := least(v_settings.max_drains - v_draining, ceil(v_due / v_settings.tasks_per_drain::real) - v_busy);
-  v_drains := (
-    select coalesce(jsonb_agg(jsonb_build_object('types', p_types)), '[]') from generate_series(1, v_missing));
-
-  v_drains := v_drains || (
-    select coalesce(jsonb_agg(jsonb_build_object('work_type', work_type)), '[]')
-    from unnest(v_settings.dispatch_work_types) wanted (work_type)
-    where dibs.thoughts_wait(work_type) and not exists (
-      select from public.thought_work_claims c
-      where c.work_type = wanted.work_type and c.status = 'claimed' and c.ttl_expires_at > v_now
-        and c.worker_id like 'drain-%'));
-
-  update dibs.dispatch set planned_at = v_now, types = p_types, drains = jsonb_array_length(v_drains)
-    where id = v_id and planned_at is null;
-  if not found then
-    insert into dibs.dispatch (reason, state, made_at, planned_at, types, drains)
-      values ('call', 'answered', v_now, v_now, p_types, jsonb_array_length(v_drains)) returning id into v_id;
-  end if;
-  return jsonb_build_object('dispatch_id', v_id::text, 'drains', v_drains);
+  delete from dibs.hint h where h.made_at < v_now - interval '1 minute' and exists (
+    select from dibs.hint newer
+    where newer.type = h.type and newer.priority = h.priority and newer.made_at > h.made_at);
+  -- Where they are limited, those of this month are still to be counted.
+  delete from dibs.dispatch where made_at < v_now - v_settings.keep_dispatches
+    and (v_settings.max_invocations_per_month is null or made_at < date_trunc('month', v_now, 'UTC'));
+  delete from dibs.request where made_at < v_now - v_settings.keep_requests;
 end $$;
-comment on function public.plan_dispatch(text, text[]) is
-  'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at such
-tasks, never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has
-thoughts waiting and no drain.
-p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
-Returns {dispatch_id, drains: [{types} or {work_type}]}. Errors: PT400 for bad input.';
+comment on function dibs.tidy() is 'Delete hints nobody reads, and records nobody asks for any more.';
 
 select dibs.seal();

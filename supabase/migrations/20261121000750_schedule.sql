@@ -5,7 +5,7 @@ set local lock_timeout = '3s';
 create or replace function dibs.schedule() returns text
   language plpgsql set search_path = '' as $$
 declare
-  v_tick text := (select dispatch_interval_seconds from dibs.settings) || ' seconds';
+  v_tick text := (select tick_seconds from dibs.settings) || ' seconds';
 begin
   if to_regprocedure('cron.schedule(text, text, text)') is null then return null; end if;
   begin
@@ -15,7 +15,7 @@ begin
     v_tick := '* * * * *';
     perform cron.schedule('dibs-tick', v_tick, 'select dibs.tick()');
   end;
-  perform cron.schedule('dibs-prune-runs', '7 * * * *', 'select dibs.prune_runs()');
+  perform cron.schedule('dibs-prune', '7 * * * *', 'select dibs.prune()');
   return v_tick;
 end $$;
 comment on function dibs.schedule() is
@@ -26,25 +26,32 @@ create or replace function dibs.unschedule() returns void
   language plpgsql set search_path = '' as $$
 begin
   if to_regclass('cron.job') is null then return; end if;
-  perform cron.unschedule(jobid) from cron.job where jobname in ('dibs-tick', 'dibs-prune-runs');
+  perform cron.unschedule(jobid) from cron.job where jobname in ('dibs-tick', 'dibs-prune');
 end $$;
 comment on function dibs.unschedule() is
   'Remove the jobs that dibs.schedule made: nothing ticks any more, and nothing of it is left in pg_cron.';
 
-create or replace function dibs.prune_runs() returns int
+create or replace function dibs.prune() returns table (ended_tasks bigint, cron_runs bigint)
   language plpgsql set search_path = '' as $$
 declare
-  v_pruned int;
+  v_settings dibs.settings := (select s from dibs.settings s);
 begin
-  delete from cron.job_run_details
-    where jobid in (select jobid from cron.job where jobname in ('dibs-tick', 'dibs-prune-runs'))
-      and end_time < clock_timestamp() - interval '1 day';
-  get diagnostics v_pruned = row_count;
-  return v_pruned;
+  ended_tasks := 0;
+  cron_runs := 0;
+  if v_settings.keep_ended_tasks is not null then
+    ended_tasks := public.prune_tasks(v_settings.keep_ended_tasks);
+  end if;
+  if to_regclass('cron.job_run_details') is not null then
+    delete from cron.job_run_details
+      where jobid in (select jobid from cron.job where jobname in ('dibs-tick', 'dibs-prune'))
+        and end_time < clock_timestamp() - v_settings.keep_cron_runs;
+    get diagnostics cron_runs = row_count;
+  end if;
+  return next;
 end $$;
-comment on function dibs.prune_runs() is
-  'Delete what pg_cron noted of runs of the two jobs that ended a day ago and more, which pg_cron itself never does.
-Returns how many.';
+comment on function dibs.prune() is
+  'Delete tasks that ended longer ago than settings.keep_ended_tasks, and what pg_cron noted of runs of the two jobs
+before settings.keep_cron_runs, which pg_cron itself never does. Returns how many of each.';
 
 do $$
 declare

@@ -9,6 +9,7 @@ declare
   v_now timestamptz := dibs.clock();
 begin
   return jsonb_build_object(
+    'version', jsonb_build_object('database', dibs.version()),
     'now', v_now,
     'tasks', (select jsonb_object_agg(status, tasks) from public.task_counts()),
     'oldest_due_seconds', (select floor(extract(epoch from v_now - min(run_at))) from dibs.ready where run_at <= v_now),
@@ -45,7 +46,8 @@ begin
         'net', bool_or(n.nspname = 'net' and p.proname = 'http_post'))
       from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace),
     'dispatch', jsonb_build_object(
-      'failed', dibs.failed_dispatches(), 'rest_until', nullif(greatest(dibs.calls_rest_until(), v_now), v_now)),
+      'failed', dibs.failed_dispatches(), 'rest_until', nullif(greatest(dibs.calls_rest_until(), v_now), v_now),
+      'invocations', dibs.invocations(), 'invocations_left', dibs.invocations_left()),
     'dispatches', (
       select coalesce(
         jsonb_agg(to_jsonb(d) - 'http_request' || jsonb_build_object('id', d.id::text) order by d.id desc), '[]')
@@ -54,6 +56,7 @@ end $$;
 comment on function public.dibs_status() is
   'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, what each
 worker holds, what has expired and was not taken back yet, effects somebody must decide about, how many
-calls to dispatch failed in a row and until when none is made, and the last ten. One JSON object.';
+calls to dispatch failed in a row and until when none is made, the function calls of this month and how many are
+left of it (null: no limit), and the last ten dispatches. One JSON object.';
 
 select dibs.seal();

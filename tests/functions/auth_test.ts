@@ -19,6 +19,16 @@ Deno.test("the dispatch secret opens dispatch", async () => {
   await requireDispatchSecret(asking({ "x-dispatch-secret": SECRET }));
 });
 
+Deno.test("while the secret changes, the next one opens dispatch as well, and only as long", async () => {
+  setEnv(SECRET);
+  Deno.env.set("DIBS_NEXT_DISPATCH_SECRET", "next-secret");
+  await requireDispatchSecret(asking({ "x-dispatch-secret": SECRET }));
+  await requireDispatchSecret(asking({ "x-dispatch-secret": "next-secret" }));
+  Deno.env.delete("DIBS_NEXT_DISPATCH_SECRET");
+  const request = asking({ "x-dispatch-secret": "next-secret" });
+  await assert.rejects(requireDispatchSecret(request), { code: "unauthorized" });
+});
+
 Deno.test("the secret key opens dispatch too", async () => {
   setEnv(SECRET);
   await requireDispatchSecret(asking({ apikey: KEY }));

@@ -69,6 +69,32 @@ Deno.test("due work wakes dispatch at once, a burst of it once, and work for lat
   assert.equal((await calls(db.sql)).length, 2);
 });
 
+Deno.test("while a drain is at work, more work wakes nobody: it comes back for it", async () => {
+  await using db = await projectWithSecrets();
+  const clock = await testClock(db.sql);
+  await enqueue(db.sql, "mail");
+  await claim(db.sql, { worker: "drain-1", types: ["mail"], seconds: 60 });
+  await clock.advance("5 s");
+  await enqueue(db.sql, "mail");
+  assert.equal((await calls(db.sql)).length, 1);
+  await clock.advance("1 minute");
+  await enqueue(db.sql, "mail");
+  assert.equal((await calls(db.sql)).length, 2);
+});
+
+Deno.test("work that the functions have no handler for wakes nobody", async () => {
+  await using db = await projectWithSecrets();
+  const clock = await testClock(db.sql);
+  await planned(db.sql, ["mail"]);
+  await clock.advance("5 s");
+  await enqueue(db.sql, "unknown here");
+  await db.sql`select create_task('unknown here')`;
+  await db.sql`select enqueue_tasks('[{"type": "unknown"}, {"type": "here"}]')`;
+  assert.equal((await calls(db.sql)).length, 0);
+  await db.sql`select enqueue_tasks('[{"type": "unknown"}, {"type": "mail"}]')`;
+  assert.equal((await calls(db.sql)).length, 1);
+});
+
 Deno.test("an enqueue that is rolled back wakes nobody", async () => {
   await using db = await projectWithSecrets();
   await db.sql.begin(async (transaction) => {
@@ -76,32 +102,6 @@ Deno.test("an enqueue that is rolled back wakes nobody", async () => {
     throw new Error("undone");
   }).catch(() => {});
   assert.deepEqual(await calls(db.sql), []);
-});
-
-Deno.test("a plan has a drain for each so many due tasks, up to the cap, less the workers at it", async () => {
-  await using db = await freshDatabase();
-  await db.sql`update dibs.settings set tasks_per_drain = 10, max_drains = 3 where only_row`;
-  const plan = () => planned(db.sql, ["mail"]);
-  await enqueue(db.sql, "other", 50);
-  assert.deepEqual(await plan(), []);
-  await enqueue(db.sql, "mail", 11);
-  assert.deepEqual(await plan(), [{ types: ["mail"] }, { types: ["mail"] }]);
-  await enqueue(db.sql, "mail", 100);
-  assert.equal((await plan()).length, 3);
-
-  await claim(db.sql, { worker: "drain-1", types: ["mail"] });
-  await claim(db.sql, { worker: "elsewhere", types: ["other"] });
-  assert.equal((await plan()).length, 2);
-});
-
-Deno.test("a plan has one drain for each listed kind of work on thoughts that nobody drains", async () => {
-  await using db = await freshDatabase();
-  await db.sql`update dibs.settings set dispatch_work_types = '{enrichment}' where only_row`;
-  assert.deepEqual(await planned(db.sql, []), []);
-  await db.sql`insert into public.thoughts (content) values ('one'), ('two')`;
-  assert.deepEqual(await planned(db.sql, []), [{ work_type: "enrichment" }]);
-  await db.sql`select claim_next_thoughts('enrichment', 'drain-1', 1)`;
-  assert.deepEqual(await planned(db.sql, []), []);
 });
 
 Deno.test("work that the last plan had no handler for is not called for again", async () => {
@@ -113,19 +113,23 @@ Deno.test("work that the last plan had no handler for is not called for again", 
   assert.notEqual(await tick(db.sql), null);
 });
 
-Deno.test("a plan is written down with the call that asked for it, once", async () => {
+Deno.test("what was deployed since may have a handler for it: after a while it is called for", async () => {
   await using db = await projectWithSecrets();
-  await enqueue(db.sql, "mail");
-  const [{ id }] = await db.sql`select id::text from dibs.dispatch`;
-  const [{ plan }] = await db.sql`select plan_dispatch(${id}, '{mail}') as plan`;
-  assert.equal(plan.dispatch_id, id);
-  const [{ repeated }] = await db.sql`select plan_dispatch(${id}, '{mail}') as repeated`;
-  assert.notEqual(repeated.dispatch_id, id);
-  const rows = await db.sql`select reason, drains, types from dibs.dispatch order by id`;
-  assert.deepEqual([...rows], [
-    { reason: "wake", drains: 1, types: ["mail"] },
-    { reason: "call", drains: 1, types: ["mail"] },
-  ]);
+  const clock = await testClock(db.sql);
+  await planned(db.sql, ["mail"]);
+  await quietly(db.sql, () => enqueue(db.sql, "new here"));
+  assert.equal(await tick(db.sql), null);
+  await clock.advance("11 minutes");
+  assert.notEqual(await tick(db.sql), null);
+});
+
+Deno.test("a tick calls nobody while there are as many drains as the work needs", async () => {
+  await using db = await projectWithSecrets();
+  await quietly(db.sql, () => enqueue(db.sql, "mail", 30));
+  await claim(db.sql, { worker: "drain-1", types: ["mail"] });
+  assert.equal(await tick(db.sql), null);
+  await db.sql`select dibs.configure('tasks_per_drain', '10')`;
+  assert.notEqual(await tick(db.sql), null);
 });
 
 Deno.test("records nobody asks for any more are forgotten, the others kept", async () => {
@@ -163,9 +167,8 @@ async function tick(sql: Sql): Promise<string | null> {
   return id;
 }
 
-async function planned(sql: Sql, types: string[]) {
-  const [{ plan }] = await sql`select plan_dispatch(null, ${types}) as plan`;
-  return plan.drains;
+async function planned(sql: Sql, types: string[]): Promise<void> {
+  await sql`select plan_dispatch(null, ${types})`;
 }
 
 /** The requests that would leave. */

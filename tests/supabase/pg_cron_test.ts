@@ -46,7 +46,7 @@ Deno.test("with the real pg_cron", async (t) => {
         active,
       ]),
       [
-        ["dibs-prune-runs", "7 * * * *", "postgres", "postgres", true],
+        ["dibs-prune", "7 * * * *", "postgres", "postgres", true],
         ["dibs-tick", "* * * * *", "postgres", "postgres", true],
       ],
     );
@@ -93,8 +93,8 @@ Deno.test("with the real pg_cron", async (t) => {
     await sql`
       insert into cron.job_run_details (jobid, runid, username, end_time)
       select jobid, -1, 'postgres', now() - interval '2 days' from cron.job where jobname = 'dibs-tick'`;
-    const [{ pruned }] = await sql`select dibs.prune_runs() as pruned`;
-    assert.equal(pruned, 1);
+    const [{ cron_runs }] = await sql`select cron_runs::int from dibs.prune()`;
+    assert.equal(cron_runs, 1);
   });
 
   await t.step("uninstalled, nothing is scheduled any more", async () => {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { applyMigrations, listMigrations } from "../../scripts/stack/migrations.ts";
+import { testClock } from "../support/clock.ts";
 import { freshDatabase } from "../support/database.ts";
+import { enqueue } from "../support/tasks.ts";
 
 Deno.test("one job ticks every few seconds, one prunes, however often the migrations are applied", async () => {
   await using db = await freshDatabase();
@@ -16,9 +18,9 @@ Deno.test("one job ticks every few seconds, one prunes, however often the migrat
     active,
   })), [
     {
-      jobname: "dibs-prune-runs",
+      jobname: "dibs-prune",
       schedule: "7 * * * *",
-      command: "select dibs.prune_runs()",
+      command: "select dibs.prune()",
       username: "postgres",
       active: true,
     },
@@ -32,12 +34,11 @@ Deno.test("one job ticks every few seconds, one prunes, however often the migrat
   ]);
 });
 
-Deno.test("a new interval changes the job once it is scheduled again", async () => {
+Deno.test("a new interval changes the job at once", async () => {
   await using db = await freshDatabase();
-  await db.sql`update dibs.settings set dispatch_interval_seconds = 20 where only_row`;
-  const [{ schedule }] = await db.sql`select dibs.schedule()`;
-  assert.equal(schedule, "20 seconds");
-  assert.equal((await jobs(db.sql)).find(({ jobname }) => jobname === "dibs-tick")!.schedule, schedule);
+  await db.sql`select dibs.configure('tick_seconds', '20')`;
+  const tick = (await jobs(db.sql)).find(({ jobname }) => jobname === "dibs-tick")!;
+  assert.equal(tick.schedule, "20 seconds");
 });
 
 Deno.test("runs that ended a day ago are forgotten, those of others' jobs are not", async () => {
@@ -48,10 +49,25 @@ Deno.test("runs that ended a day ago are forgotten, those of others' jobs are no
     insert into cron.job_run_details (jobid, end_time, return_message)
     values (${ours}, now() - interval '25 hours', 'old'), (${ours}, now() - interval '23 hours', 'new'),
       (${ours}, null, 'running'), (${theirs}, now() - interval '25 hours', 'theirs')`;
-  const [{ pruned }] = await db.sql`select dibs.prune_runs() as pruned`;
-  assert.equal(pruned, 1);
+  const [{ cron_runs }] = await db.sql`select cron_runs::int from dibs.prune()`;
+  assert.equal(cron_runs, 1);
   const left = await db.sql`select return_message from cron.job_run_details order by 1`;
   assert.deepEqual(left.map(({ return_message }) => return_message), ["new", "running", "theirs"]);
+});
+
+Deno.test("ended tasks stay until the settings say for how long", async () => {
+  await using db = await freshDatabase();
+  const clock = await testClock(db.sql);
+  await enqueue(db.sql, "mail", 2);
+  await db.sql`update public.tasks set status = 'completed' where type = 'mail'`;
+  await clock.advance("31 days");
+  await enqueue(db.sql, "mail");
+  const prune = async () => (await db.sql`select ended_tasks::int from dibs.prune()`)[0].ended_tasks;
+  assert.equal(await prune(), 0);
+  await db.sql`select dibs.configure('keep_ended_tasks', '30 days')`;
+  assert.equal(await prune(), 2);
+  const left = await db.sql`select status from public.tasks`;
+  assert.deepEqual([...left], [{ status: "pending" }]);
 });
 
 Deno.test("unscheduled, nothing of Dibs is left in pg_cron, and what is theirs stays", async () => {

@@ -55,8 +55,10 @@ export const DispatchResponse = z.object({
   drains: Count.meta({ description: "How many drains were started." }),
 }).meta({ id: "DispatchResponse" });
 
+const Pace = z.object({ batch: Limit, lease_seconds: LeaseSeconds });
+
 /** What one planned drain works on: tasks of these types (null: all), or thoughts of a work type. */
 export const PlannedDrain = z.union([
-  z.object({ work_type: WorkType }),
-  z.object({ types: z.array(TaskType).nullish() }),
+  Pace.extend({ work_type: WorkType }),
+  Pace.extend({ types: z.array(TaskType).nullish() }),
 ]);

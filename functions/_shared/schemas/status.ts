@@ -3,6 +3,9 @@ import { z } from "zod";
 import { Count, Moment } from "./values.ts";
 
 export const Status = z.object({
+  version: z.object({ database: z.string(), functions: z.string().optional() }).meta({
+    description: "Which Dibs the database was migrated to, and which the functions are of.",
+  }),
   now: Moment,
   tasks: z.record(z.string(), Count).nullable().meta({
     description: "How many tasks have which status.",
@@ -31,9 +34,15 @@ export const Status = z.object({
   schedule: z.object({ cron: z.boolean(), net: z.boolean() }).meta({
     description: "Whether the database ticks by itself and can call dispatch.",
   }),
-  dispatch: z.object({ failed: Count, rest_until: Moment.nullable() }).meta({
-    description:
-      "How many of the latest calls to dispatch failed in a row, and until when none is made for it.",
+  dispatch: z.object({
+    failed: Count.meta({ description: "How many of the latest calls to dispatch failed in a row." }),
+    rest_until: Moment.nullable().meta({
+      description: "No call is made until then: too many failed, or the month's are used up.",
+    }),
+    invocations: Count.meta({ description: "Calls of dispatch and drain in this month of UTC." }),
+    invocations_left: Count.nullable().meta({
+      description: "Of settings.max_invocations_per_month; null where that is not set.",
+    }),
   }),
   dispatches: z.array(z.record(z.string(), z.unknown())).meta({ description: "The last ten." }),
 }).meta({ id: "Status" });
