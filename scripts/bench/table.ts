@@ -46,6 +46,9 @@ const COLUMNS: Column[] = [
   { title: "heap-only\nrenewals", figure: "heap_only_renewals", show: middle },
   { title: "latency ms\np50", figure: "latency_p50_ms", show: range },
   { title: "p99", figure: "latency_p99_ms", show: range },
+  { title: "calls per\n1000 tasks", figure: "calls_per_1000_tasks", show: middle },
+  { title: "wakes", figure: "wake_calls", show: range },
+  { title: "calls\nwhile idle", figure: "calls_while_idle", show: range },
   ...[1, 10, 100].flatMap((batch) => [
     { title: `claim ${batch}\nms p50`, figure: `claim_b${batch}_p50_ms`, show: middle },
     { title: "p99", figure: `claim_b${batch}_p99_ms`, show: middle },

@@ -156,6 +156,7 @@ async function dispatches(sql: Sql): Promise<[string, string, string | null][]> 
 }
 
 async function status(sql: Sql): Promise<{ failed: number; rest_until: string | null }> {
-  const [{ dispatch }] = await sql`select dibs_status() -> 'dispatch' as dispatch`;
-  return dispatch;
+  const [{ failed, rest_until }] = await sql`
+    select d.* from jsonb_to_record(dibs_status() -> 'dispatch') d (failed int, rest_until text)`;
+  return { failed, rest_until };
 }

@@ -1,6 +1,7 @@
 import type { Cell, Scale } from "../workload.ts";
 import { backlogCells } from "./backlog.ts";
 import { costsCells } from "./costs.ts";
+import { dispatchCells } from "./dispatch.ts";
 import { drainCells } from "./drain.ts";
 import { enqueueCells } from "./enqueue.ts";
 import { fewCells } from "./few.ts";
@@ -31,6 +32,7 @@ export const workloads: Record<string, (scale: Scale) => Cell[]> = {
   steady: steadyCells,
   http: httpCells,
   latency: latencyCells,
+  dispatch: dispatchCells,
   backlog: backlogCells,
   scale: scaleCells,
   next_thoughts: nextThoughtsCells,
