@@ -13,7 +13,8 @@ begin
   end if;
   perform dibs.unschedule();
   if to_regclass('vault.secrets') is not null then
-    delete from vault.secrets where name in ('dibs_project_url', 'dibs_dispatch_secret');
+    delete from vault.secrets
+      where name in (select unnest(array[url_secret, dispatch_secret]) from dibs.settings);
   end if;
   drop view public.tasks;
   drop table public.thought_work_claims;

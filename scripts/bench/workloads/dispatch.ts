@@ -46,7 +46,7 @@ async function measureWake(project: DispatchProject, { quick }: Scale): Promise<
 
 /** Tasks that fall due without anybody enqueueing at that moment. */
 async function measureTick(project: DispatchProject, { quick }: Scale): Promise<Figures> {
-  return await oneByOne(project, quick ? 2 : 20, 500);
+  return await oneByOne(project, quick ? 2 : 10, 500);
 }
 
 async function oneByOne(project: DispatchProject, tasks: number, dueInMs: number): Promise<Figures> {
