@@ -139,7 +139,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     started.defer(() => running.stop());
   }
 
-  await Deno.writeTextFile(inState("stack.json"), JSON.stringify({ pid: Deno.pid, url }));
+  const told = { pid: Deno.pid, url, databasePort: server.port };
+  await Deno.writeTextFile(inState("stack.json"), JSON.stringify(told));
   const parts = started.move();
   return {
     url,
