@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { VERSION } from "../../../functions/_shared/version.ts";
 import { listMigrations } from "../../stack/migrations.ts";
 import type { Check } from "../check.ts";
-import { error, type Mend, ok, warning } from "../finding.ts";
+import { error, info, type Mend, ok, warning } from "../finding.ts";
 import type { Project } from "../project.ts";
 
 const OLDEST_VERSION = 15;
@@ -20,7 +20,7 @@ export const database: Check = {
   id: "database",
   needs: [],
   async look(project) {
-    if (!project.inputs.databaseUrl) return { severity: "info", says: "Not given, so not looked at." };
+    if (!project.inputs.databaseUrl) return info("Not given, so not looked at.");
     try {
       return ok(`PostgreSQL ${(await project.database()).version} answers.`);
     } catch (reason) {
