@@ -45,7 +45,7 @@ Exit code: 0 all is well, or there is only something to know; 1 a warning; 3 an 
 
 Examples:
   npm run doctor
-  npm run doctor -- --json | jq '.findings[] | select(.severity != "ok")'
+  npm run doctor -- --json | tail -1 | jq '.findings[] | select(.severity != "ok")'
   SUPABASE_URL=https://<ref>.supabase.co SUPABASE_SECRET_KEY=sb_secret_… \\
     npm run doctor -- --database-url 'postgresql://postgres:…@db.<ref>.supabase.co:5432/postgres'`,
   )

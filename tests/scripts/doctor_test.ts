@@ -32,6 +32,8 @@ Deno.test("the doctor finds what is wrong with a project, and its mends mend it"
     });
     assert.ok(findings.length > 30);
     assert.deepEqual(findings.filter((finding: object) => "mend" in finding), []);
+    const dispatches = await patient.sql`select * from dibs.dispatch`;
+    assert.deepEqual([...dispatches], [], "looking at it called dispatch");
   });
 
   for (const fault of FAULTS) {

@@ -20,7 +20,7 @@ export const clock: Check = {
 };
 
 /** By how far the clocks of the database and of the functions are ahead of this machine's, in ms. */
-export function judge(database: number, functions: number | null): Found {
+function judge(database: number, functions: number | null): Found {
   if (Math.abs(database) > TOLERATED_MS) {
     return warning(`The clock of this machine is ${difference(-database)} that of the database.`, {
       command: "sudo timedatectl set-ntp true",

@@ -83,8 +83,9 @@ const faults: {
     functions: ["claim", "renew", "release", "enqueue", "drain", "dispatch", "status"],
     answer: async (answer) => {
       const { status, body, headers } = await answer();
-      const date = new Date(Date.now() + 60_000).toUTCString();
-      return new Response(body, { status, headers: [...headers, ["date", date]] });
+      const changed = new Headers(headers);
+      changed.set("date", new Date(Date.now() + 60_000).toUTCString());
+      return new Response(body, { status, headers: changed });
     },
     finds: "clock",
     says: /functions is (59|60|61) seconds ahead of/,
