@@ -1,6 +1,6 @@
 import type { Check, Group } from "./check.ts";
 import { GROUPS } from "./checks.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, info, warning } from "./finding.ts";
 import type { Inputs } from "./inputs.ts";
 import { Project } from "./project.ts";
 
@@ -24,10 +24,11 @@ export async function examine(inputs: Inputs, groups: Group[] = GROUPS): Promise
 
 async function make({ id, needs, look }: Check, project: Project): Promise<Finding> {
   const reason = await project.missing(needs);
-  if (reason) return { id, severity: "info", says: `Not looked at: ${reason}.` };
+  if (reason) return { id, ...info(`Not looked at: ${reason}.`) };
   try {
     return { id, ...await look(project) };
   } catch (error) {
-    return { id, severity: "warning", says: `Could not be looked at: ${(error as Error).message}.` };
+    const says = `Could not be looked at: ${(error as Error).message}.`;
+    return { id, ...warning(says, { by_hand: "Look once more, with the database as role postgres." }) };
   }
 }

@@ -14,9 +14,9 @@ export function isSameProject(url: string, inputs: Inputs): Sameness {
   const own = refOf(inputs);
   if (theirs && own) return theirs === own ? "same" : "other";
   if (inputs.url && originOf(url) === originOf(inputs.url)) return "same";
-  // A copy on this machine must not drive the project it is a copy of.
+  // A copy on this machine must not drive the project it is a copy of, nor one elsewhere a copy here.
   const isHere = isLoopback(inputs.url) || isLoopback(inputs.databaseUrl);
-  if (isHere && theirs) return "other";
+  if (isHere ? theirs : isLoopback(url)) return "other";
   return isLoopback(url) && isLoopback(inputs.url) ? "other" : "unknown";
 }
 

@@ -1,3 +1,4 @@
+import { count } from "../../numbers.ts";
 import { age } from "../ages.ts";
 import type { Check } from "../check.ts";
 import { error, info, ok, warning } from "../finding.ts";
@@ -82,7 +83,7 @@ export const tickRuns: Check = {
     }
     const failed = failedInARow(runs);
     if (failed.length === 0) return ok(`dibs-tick ran ${age(runs[0].ago)} ago.`);
-    const says = `The last ${failed.length} runs of dibs-tick failed: ${failed[0].message?.trim()}.`;
+    const says = `The last ${count(failed.length, "run")} of dibs-tick failed: ${failed[0].message?.trim()}.`;
     const mend = { sql: `${TICK};` };
     return failed.length < 3 ? warning(says, mend) : error(says, mend);
   },

@@ -21,6 +21,7 @@ const cases: [what: string, url: string, inputs: Inputs, same: string][] = [
   ["its parent, in a branch with a URL", hosted(ONE), { url: hosted(TWO) }, "other"],
   ["a hosted project, in a copy here", hosted(ONE), { databaseUrl: DATABASE_HERE }, "other"],
   ["a hosted project, in a stack here", hosted(ONE), { url: HERE }, "other"],
+  ["a stack here, in a hosted project", HERE, { databaseUrl: direct(ONE) }, "other"],
   ["the stack here by another name", "http://localhost:54321", { url: HERE }, "same"],
   ["another stack here", "http://127.0.0.1:54331", { url: HERE }, "other"],
   ["a domain of its own", "https://api.example.org", { url: "https://api.example.org" }, "same"],

@@ -57,9 +57,9 @@ Deno.test("runs of the tick: none yet, none for long, the last ones failed, all 
   await ran("1 hour", "succeeded");
   assertFound(await look(db, "tick_runs"), "error", /for 60 minutes/);
   await ran("3 seconds", "failed");
-  assertFound(await look(db, "tick_runs"), "warning", /1 runs .* what went wrong/);
+  assertFound(await look(db, "tick_runs"), "warning", /last 1 run of .* what went wrong/);
   for (const ago of ["2 seconds", "1 second"]) await ran(ago, "failed");
-  assertFound(await look(db, "tick_runs"), "error", /3 runs/);
+  assertFound(await look(db, "tick_runs"), "error", /last 3 runs/);
   await ran("0 seconds", "succeeded");
   assertFound(await look(db, "tick_runs"), "ok", /ran 0 seconds ago/);
 });
