@@ -25,7 +25,11 @@ const program = new Command("npm run doctor --")
     "Looks at a project, hosted or local, for what is wrong with Dibs there, and says what mends it.\n" +
       "It only reads. Without anything given it looks at the stack that `npm start` runs.",
   )
-  .option("--database-url <url>", "the database, as role postgres (default: SUPABASE_DB_URL)", address)
+  .option(
+    "--database-url <url>",
+    "the database, as role postgres (default: SUPABASE_DB_URL)",
+    address,
+  )
   .option(
     "--state <folder>",
     "where the local stack keeps its data",
@@ -102,12 +106,16 @@ function setting(name: string): string | undefined {
   const value = Deno.env.get(name);
   if (!value) return undefined;
   if (URL.canParse(value)) return value.replace(/\/+$/, "");
-  return program.error(`error: the environment variable ${name} is not a URL; --help shows examples`);
+  return program.error(
+    `error: the environment variable ${name} is not a URL; --help shows examples`,
+  );
 }
 
 function address(text: string): string {
   if (URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol)) return text;
-  throw new InvalidArgumentError("Give it as postgresql://postgres:<password>@<host>:5432/postgres.");
+  throw new InvalidArgumentError(
+    "Give it as postgresql://postgres:<password>@<host>:5432/postgres.",
+  );
 }
 
 function hostOf(url: string): string {

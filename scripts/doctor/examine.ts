@@ -29,6 +29,9 @@ async function make({ id, needs, look }: Check, project: Project): Promise<Findi
     return { id, ...await look(project) };
   } catch (error) {
     const says = `Could not be looked at: ${(error as Error).message}.`;
-    return { id, ...warning(says, { by_hand: "Look once more, with the database as role postgres." }) };
+    return {
+      id,
+      ...warning(says, { by_hand: "Look once more, with the database as role postgres." }),
+    };
   }
 }

@@ -57,5 +57,7 @@ function summary(findings: Finding[]): string {
     warnings > 0 ? count(warnings, "warning") : [],
     infos > 0 ? `${infos} to know of` : [],
   ].flat();
-  return `${told.length > 0 ? told.join(", ") : "All good"}, of ${count(findings.length, "check")}.`;
+  return `${told.length > 0 ? told.join(", ") : "All good"}, of ${
+    count(findings.length, "check")
+  }.`;
 }

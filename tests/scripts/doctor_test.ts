@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { delay } from "@std/async/delay";
 import postgres from "postgres";
-import { type Examined, examine } from "../../scripts/doctor/examine.ts";
+import { examine, type Examined } from "../../scripts/doctor/examine.ts";
 import type { Mend } from "../../scripts/doctor/finding.ts";
-import { testClock, type TestClock } from "../support/clock.ts";
+import { type TestClock, testClock } from "../support/clock.ts";
 import { runNpm } from "../support/command.ts";
 import { printed, runMend, troublesOf } from "../support/doctor.ts";
 import { testStack } from "../support/stack.ts";
@@ -49,7 +49,10 @@ Deno.test("the doctor finds what is wrong with a project, and its mends mend it"
     await patient.sql`select dibs.configure('drain_batch', '500')`;
     const warned = await doctor(["--state", stack.stateDir]);
     assert.equal(warned.code, 1, warned.out);
-    assert.match(warned.out, /! settings +.*\n +SQL  select dibs\.configure\('drain_batch', '100'\);/);
+    assert.match(
+      warned.out,
+      /! settings +.*\n +SQL  select dibs\.configure\('drain_batch', '100'\);/,
+    );
     await patient.sql`grant select on dibs.log to anon`;
     const failed = await doctor(["--state", stack.stateDir, "--json"]);
     assert.equal(failed.code, 3, failed.err);
@@ -62,7 +65,14 @@ Deno.test("the doctor finds what is wrong with a project, and its mends mend it"
 Deno.test("help says what each exit code means, and wrong use ends with 2", async () => {
   const help = await doctor(["--help"]);
   assert.equal(help.code, 0);
-  for (const part of ["--database-url", "SUPABASE_SECRET_KEY", "3 an error", "npm run doctor -- --json"]) {
+  for (
+    const part of [
+      "--database-url",
+      "SUPABASE_SECRET_KEY",
+      "3 an error",
+      "npm run doctor -- --json",
+    ]
+  ) {
     assert.ok(help.out.includes(part), part);
   }
   const nowhere = await Deno.makeTempDir();

@@ -1,5 +1,5 @@
 import { GROUPS } from "../../scripts/doctor/checks.ts";
-import { type Examined, examine } from "../../scripts/doctor/examine.ts";
+import { examine, type Examined } from "../../scripts/doctor/examine.ts";
 import type { Finding, Mend } from "../../scripts/doctor/finding.ts";
 import type { Inputs } from "../../scripts/doctor/inputs.ts";
 import { print } from "../../scripts/doctor/print.ts";

@@ -30,7 +30,8 @@ function judge(database: number, functions: number | null): Found {
     return warning(
       `The clock of the functions is ${difference(functions - database)} that of the database.`,
       {
-        by_hand: "Set the clock where the functions run; on a hosted project, tell Supabase. Leases are safe: " +
+        by_hand:
+          "Set the clock where the functions run; on a hosted project, tell Supabase. Leases are safe: " +
           "they go by the clock of the database alone.",
       },
     );

@@ -25,7 +25,8 @@ export const database: Check = {
       return ok(`PostgreSQL ${(await project.database()).version} answers.`);
     } catch (reason) {
       return error(`The database does not answer: ${(reason as Error).message || reason}.`, {
-        by_hand: "Take the address from Dashboard → Connect → Session pooler, with the password of " +
+        by_hand:
+          "Take the address from Dashboard → Connect → Session pooler, with the password of " +
           "the database; unpause the project when it is paused.",
       });
     }
@@ -59,7 +60,9 @@ export const migrations: Check = {
       sql<[{ missing: string[] }]>`
         select coalesce(jsonb_agg(name order by name), '[]') as missing
         from (
-          select name from jsonb_array_elements_text(${sql.json(relations)}) name where to_regclass(name) is null
+          select name from jsonb_array_elements_text(${
+        sql.json(relations)
+      }) name where to_regclass(name) is null
           union all
           select name from jsonb_array_elements_text(${sql.json(functions)}) name
           where not exists (
@@ -69,14 +72,19 @@ export const migrations: Check = {
     );
     if (missing.length === 0) return ok("All that the migrations make is there.");
     const more = missing.length > 3 ? ` and ${missing.length - 3} more` : "";
-    return error(`Of what the migrations make ${missing.slice(0, 3).join(", ")}${more} is missing.`, await migrate(project));
+    return error(
+      `Of what the migrations make ${missing.slice(0, 3).join(", ")}${more} is missing.`,
+      await migrate(project),
+    );
   },
 };
 
 /** The names of what supabase/schema.sql makes, but for what a project may have had before. */
 function madeBy(schema: string): { relations: string[]; functions: string[] } {
   const found = (pattern: RegExp) => [...schema.matchAll(pattern)].map(([, name]) => name);
-  const indexes = [...schema.matchAll(/^create (?:unique )?index (\w+) on (?:only )?(\w+)\.(\w+)/gim)]
+  const indexes = [
+    ...schema.matchAll(/^create (?:unique )?index (\w+) on (?:only )?(\w+)\.(\w+)/gim),
+  ]
     .filter(([, , , table]) => table !== "thoughts").map(([, name, schema]) => `${schema}.${name}`);
   return {
     relations: [...found(/^create (?:table|view|sequence) (\w+\.\w+)/gim), ...indexes],
@@ -103,7 +111,8 @@ export const databaseVersion: Check = {
 async function migrate(project: Project): Promise<Mend> {
   const versions = (await listMigrations()).map(({ name }) => name.split("_")[0]);
   const pushed = await project.read(async (sql) => {
-    const [{ there }] = await sql`select to_regclass('supabase_migrations.schema_migrations') is not null as there`;
+    const [{ there }] =
+      await sql`select to_regclass('supabase_migrations.schema_migrations') is not null as there`;
     return there ? await sql`select version from supabase_migrations.schema_migrations` : [];
   });
   const isPushed = new Set(pushed.map(({ version }) => version));

@@ -18,7 +18,9 @@ export const pgNetSends: Check = {
     const [{ queued, waited, hasWorker }] = await project.read((sql) =>
       sql<[{ queued: number; waited: number | null; hasWorker: boolean }]>`
         select
-          (select count(*)::int from (select from net.http_request_queue limit ${LONG_QUEUE + 1}) q) as queued,
+          (select count(*)::int from (select from net.http_request_queue limit ${
+        LONG_QUEUE + 1
+      }) q) as queued,
           (select extract(epoch from dibs.clock() - min(d.made_at))::float8 from dibs.dispatch d
             where d.state = 'sent' and d.http_request in (select id from net.http_request_queue)) as waited,
           not exists (select from pg_extension where extname = 'pg_net')
@@ -27,7 +29,9 @@ export const pgNetSends: Check = {
             or exists (select from pg_stat_activity where backend_type like 'pg_net%' and datname = current_database())
             as "hasWorker"`
     );
-    if (!hasWorker) return error("The worker of pg_net has ended: nothing is sent.", RESTART_WORKER);
+    if (!hasWorker) {
+      return error("The worker of pg_net has ended: nothing is sent.", RESTART_WORKER);
+    }
     if (waited && waited > LONGEST_WAIT_SECONDS) {
       return error(`pg_net has not sent a call to dispatch for ${age(waited)}.`, RESTART_WORKER);
     }
@@ -69,7 +73,9 @@ function outcomeOf(state: Call["state"]): string {
 
 function mendOf({ state, problem }: Call): Mend {
   if (state === "lost") return RESTART_WORKER;
-  if (problem?.endsWith("404")) return { command: "npx supabase functions deploy dispatch --use-api" };
+  if (problem?.endsWith("404")) {
+    return { command: "npx supabase functions deploy dispatch --use-api" };
+  }
   return {
     by_hand: state === "planned"
       ? "See vault_url, vault_secret and pg_net above."
@@ -88,10 +94,14 @@ export const dispatchRests: Check = {
           extract(epoch from dibs.calls_rest_until() - dibs.clock())::float8 as rests`
     );
     if (failed < 3 || !(rests > 0)) return ok("Dispatch is called whenever there is work.");
-    return error(`Since ${failed} calls in a row failed, dispatch is not called for ${age(rests)}.`, {
-      command: 'curl -s "$SUPABASE_URL/functions/v1/dispatch" -H "apikey: $SUPABASE_SECRET_KEY" ' +
-        "--json '{}'",
-    });
+    return error(
+      `Since ${failed} calls in a row failed, dispatch is not called for ${age(rests)}.`,
+      {
+        command:
+          'curl -s "$SUPABASE_URL/functions/v1/dispatch" -H "apikey: $SUPABASE_SECRET_KEY" ' +
+          "--json '{}'",
+      },
+    );
   },
 };
 

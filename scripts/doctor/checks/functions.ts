@@ -38,13 +38,17 @@ export const functionsStart: Check = {
   id: "functions_start",
   needs: ["functions"],
   async look(project) {
-    const broken = await those(project, ({ status, isDibs }) =>
-      !isDibs && status !== 404 && status !== 401
+    const broken = await those(
+      project,
+      ({ status, isDibs }) => !isDibs && status !== 404 && status !== 401,
     );
     if (broken.length === 0) return ok("What is deployed starts.");
     const answers = await project.functions();
     const how = broken.map((name) => `${name} (${answers.get(name)!.status || "no answer"})`);
-    return error(`What answers is not a function of Dibs: ${how.join(", ")}.`, deploy(project, broken));
+    return error(
+      `What answers is not a function of Dibs: ${how.join(", ")}.`,
+      deploy(project, broken),
+    );
   },
 };
 
@@ -54,9 +58,13 @@ export const verifyJwt: Check = {
   needs: ["functions"],
   async look(project) {
     const guarded = await those(project, ({ status, isDibs }) => status === 401 && !isDibs);
-    if (guarded.length === 0) return ok("verify_jwt is off: functions see for themselves who calls.");
+    if (guarded.length === 0) {
+      return ok("verify_jwt is off: functions see for themselves who calls.");
+    }
     return error(
-      `verify_jwt is on for ${guarded.join(", ")}: whoever sends no JWT, as the database does, is turned away.`,
+      `verify_jwt is on for ${
+        guarded.join(", ")
+      }: whoever sends no JWT, as the database does, is turned away.`,
       deploy(project, guarded, " --no-verify-jwt"),
     );
   },
@@ -86,9 +94,12 @@ export const functionsDatabase: Check = {
     if (status === 200 && isDibs) return ok("The functions reach the database.");
     const unseen = unseenBehind(status, isDibs);
     if (unseen) return unseen;
-    return error(`The functions do not reach the database: ${body.message} ${body.hint ?? ""}`.trim(), {
-      sql: "notify pgrst, 'reload schema';",
-    });
+    return error(
+      `The functions do not reach the database: ${body.message} ${body.hint ?? ""}`.trim(),
+      {
+        sql: "notify pgrst, 'reload schema';",
+      },
+    );
   },
 };
 

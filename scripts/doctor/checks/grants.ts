@@ -29,7 +29,9 @@ export const grants: Check = {
             else has_table_privilege(role, oid, 'select, insert, update, delete, truncate, references, trigger')
               or has_any_column_privilege(role, oid, 'select, insert, update, references') end
           union all
-          select name from (${sql.unsafe(FUNCTIONS)}) f where has_function_privilege(role, oid, 'execute')
+          select name from (${
+        sql.unsafe(FUNCTIONS)
+      }) f where has_function_privilege(role, oid, 'execute')
         ) leak`
     );
     if (leaks.length === 0) return ok("Nobody but the service role may do anything with Dibs.");

@@ -17,7 +17,9 @@ export const inputs: Check = {
     }
     const ref = refOf({ url, databaseUrl }) ?? "<ref>";
     const missing = [
-      databaseUrl ? [] : `SUPABASE_DB_URL='postgresql://postgres:<password>@db.${ref}.supabase.co:5432/postgres'`,
+      databaseUrl
+        ? []
+        : `SUPABASE_DB_URL='postgresql://postgres:<password>@db.${ref}.supabase.co:5432/postgres'`,
       url ? [] : `SUPABASE_URL=https://${ref}.supabase.co`,
       secretKey ? [] : "SUPABASE_SECRET_KEY=sb_secret_<key>",
     ].flat();

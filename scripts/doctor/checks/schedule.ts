@@ -7,7 +7,8 @@ import type { Database } from "../project.ts";
 const TICK = "select dibs.tick()";
 const SCHEDULE_ANEW = { sql: "select dibs.unschedule();\nselect dibs.schedule();" };
 const RESTART = {
-  by_hand: "Restart the database, and pg_cron with it: Dashboard → Settings → General → Restart project.",
+  by_hand:
+    "Restart the database, and pg_cron with it: Dashboard → Settings → General → Restart project.",
 };
 
 /** The tick is a job of pg_cron, as the settings want it. */
@@ -49,7 +50,9 @@ export const pruneScheduled: Check = {
     );
     if (job?.active) return ok("dibs-prune runs.");
     return warning(
-      `The job dibs-prune is not ${job ? "active" : "there"}: what pg_cron notes of each run piles up.`,
+      `The job dibs-prune is not ${
+        job ? "active" : "there"
+      }: what pg_cron notes of each run piles up.`,
       SCHEDULE_ANEW,
     );
   },
@@ -83,7 +86,9 @@ export const tickRuns: Check = {
     }
     const failed = failedInARow(runs);
     if (failed.length === 0) return ok(`dibs-tick ran ${age(runs[0].ago)} ago.`);
-    const says = `The last ${count(failed.length, "run")} of dibs-tick failed: ${failed[0].message?.trim()}.`;
+    const says = `The last ${count(failed.length, "run")} of dibs-tick failed: ${
+      failed[0].message?.trim()
+    }.`;
     const mend = { sql: `${TICK};` };
     return failed.length < 3 ? warning(says, mend) : error(says, mend);
   },

@@ -27,8 +27,11 @@ export const oldTransactions: Check = {
     );
     if (open.length === 0) return ok("No transaction is open for long.");
     const [{ pid, usename, state, seconds, held_back }] = open;
-    const says = `${count(open.length, "transaction")} open for long, the oldest for ${age(seconds)} ` +
-      `(${usename}, ${state}): what ${number(held_back)} transactions since then left cannot be cleaned up.`;
+    const says =
+      `${count(open.length, "transaction")} open for long, the oldest for ${age(seconds)} ` +
+      `(${usename}, ${state}): what ${
+        number(held_back)
+      } transactions since then left cannot be cleaned up.`;
     const mend = { sql: `select pg_terminate_backend(${pid});` };
     return seconds < 3_600 ? warning(says, mend) : error(says, mend);
   },
@@ -48,7 +51,9 @@ export const preparedTransactions: Check = {
     if (prepared.length === 0) return ok("No prepared transaction waits for long.");
     const [{ gid, seconds }] = prepared;
     return error(
-      `${count(prepared.length, "prepared transaction")} neither committed nor rolled back, the oldest for ` +
+      `${
+        count(prepared.length, "prepared transaction")
+      } neither committed nor rolled back, the oldest for ` +
         `${age(seconds)}: it keeps its locks and all that it may see.`,
       { sql: `rollback prepared ${literal(gid)};` },
     );
@@ -69,7 +74,9 @@ export const replicationSlots: Check = {
     if (slots.length === 0) return ok("No replication slot waits for nobody.");
     const [{ slot_name, kept }] = slots;
     return warning(
-      `Nobody reads from ${count(slots.length, "replication slot")}; ${slot_name} keeps ${kept} of log, and old rows.`,
+      `Nobody reads from ${
+        count(slots.length, "replication slot")
+      }; ${slot_name} keeps ${kept} of log, and old rows.`,
       { sql: `select pg_drop_replication_slot(${literal(slot_name)});` },
     );
   },

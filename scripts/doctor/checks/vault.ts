@@ -26,9 +26,12 @@ export const vaultUrl: Check = {
       };`,
     };
     if (url === null) {
-      return error(`The Vault has no ${url_name}, the address of this project: nothing is dispatched.`, {
-        sql: `select vault.create_secret(${literal(own)}, ${literal(url_name)});`,
-      });
+      return error(
+        `The Vault has no ${url_name}, the address of this project: nothing is dispatched.`,
+        {
+          sql: `select vault.create_secret(${literal(own)}, ${literal(url_name)});`,
+        },
+      );
     }
     if (!/^https?:\/\/[^/\s?#]+$/.test(url) || !URL.canParse(url)) {
       // Not told as it is: a secret may have been put there.
@@ -38,9 +41,14 @@ export const vaultUrl: Check = {
       case "same":
         return ok(`${url_name} is this very project.`);
       case "other":
-        return error(`${url_name} is ${url}: this database drives the functions of another project.`, set);
+        return error(
+          `${url_name} is ${url}: this database drives the functions of another project.`,
+          set,
+        );
       case "unknown":
-        return info(`${url_name} is ${url}; whether that is this project cannot be told from here.`);
+        return info(
+          `${url_name} is ${url}; whether that is this project cannot be told from here.`,
+        );
     }
   },
 };
@@ -55,8 +63,12 @@ export const vaultSecret: Check = {
     const draw = "gen_random_uuid()::text || gen_random_uuid()";
     const sql = secret === null
       ? `select vault.create_secret(${draw}, ${literal(secret_name)});`
-      : `select vault.update_secret(id, ${draw}) from vault.secrets where name = ${literal(secret_name)};`;
-    return error(`The Vault has no ${secret_name}, which opens dispatch: nothing is dispatched.`, { sql });
+      : `select vault.update_secret(id, ${draw}) from vault.secrets where name = ${
+        literal(secret_name)
+      };`;
+    return error(`The Vault has no ${secret_name}, which opens dispatch: nothing is dispatched.`, {
+      sql,
+    });
   },
 };
 
@@ -68,7 +80,9 @@ export const dispatchSecret: Check = {
     const { secret_name, secret } = await readEntries(project);
     if (!secret) return info(`Not looked at: there is no ${secret_name}.`);
     const { status, isDibs } = await showDispatch(project.inputs.url!, secret);
-    if (!isDibs) return info(`Not looked at: dispatch does not answer, but the platform, ${status}.`);
+    if (!isDibs) {
+      return info(`Not looked at: dispatch does not answer, but the platform, ${status}.`);
+    }
     if (status !== 401) return ok(`dispatch takes ${secret_name}.`);
     return error(
       `dispatch refuses ${secret_name}: it is not the DIBS_DISPATCH_SECRET of the functions.`,
@@ -80,7 +94,8 @@ export const dispatchSecret: Check = {
 /** Secrets of hosted functions can be set but not read, so there the Vault's is the one to take. */
 function agree(ref: string | null, name: string): Mend {
   if (ref === null) {
-    const sql = `select vault.update_secret(id, '<DIBS_DISPATCH_SECRET>') from vault.secrets where name = ${name};`;
+    const sql =
+      `select vault.update_secret(id, '<DIBS_DISPATCH_SECRET>') from vault.secrets where name = ${name};`;
     return { sql };
   }
   const query = `select decrypted_secret from vault.decrypted_secrets where name = ${name}`;

@@ -24,7 +24,9 @@ export const expiredLeases: Check = {
     );
     if (tasks + thoughts === 0) return ok("What leases that ran out held was taken back.");
     return error(
-      `${count(tasks, "task")} and ${count(thoughts, "thought")} are held by leases that ran out minutes ago: ` +
+      `${count(tasks, "task")} and ${
+        count(thoughts, "thought")
+      } are held by leases that ran out minutes ago: ` +
         "nothing ticks.",
       { sql: "select dibs.tick();" },
     );
@@ -41,7 +43,9 @@ export const workWaits: Check = {
     if (oldest < LONG_SECONDS) return ok(`${count(due, "task")} due, none of them for long.`);
     if (workers > 0) return ok(`${count(due, "task")} due, and ${count(workers, "worker")} at it.`);
     return error(
-      `${count(due, "task")} due, the oldest for ${age(oldest)}, and no worker at it: nothing dispatches.`,
+      `${count(due, "task")} due, the oldest for ${
+        age(oldest)
+      }, and no worker at it: nothing dispatches.`,
       { sql: "select dibs.tick();" },
     );
   },
@@ -52,14 +56,18 @@ export const backlog: Check = {
   id: "backlog",
   needs: ["dibs"],
   async look(project) {
-    const { due, oldest, workers, drains, max_drains, tasks_per_drain } = await readBacklog(project);
+    const { due, oldest, workers, drains, max_drains, tasks_per_drain } = await readBacklog(
+      project,
+    );
     const isOver = due > max_drains * tasks_per_drain || drains >= max_drains;
     if (!isOver || oldest < LONG_SECONDS || workers === 0) {
       return ok(`Up to ${count(max_drains, "drain")} are enough.`);
     }
     const wanted = Math.max(2 * max_drains, Math.ceil(due / tasks_per_drain));
     return warning(
-      `${count(due, "task")} due, the oldest for ${age(oldest)}: ${count(max_drains, "drain")} are not enough.`,
+      `${count(due, "task")} due, the oldest for ${age(oldest)}: ${
+        count(max_drains, "drain")
+      } are not enough.`,
       { sql: `select dibs.configure('max_drains', ${literal(String(Math.min(wanted, 1_000)))});` },
     );
   },
@@ -75,10 +83,13 @@ export const noHandler: Check = {
     const [{ type, due, oldest }, ...others] = orphans;
     const more = others.length > 0 ? `; ${count(others.length, "more type")}` : "";
     return warning(
-      `No function has a handler for ${type}, and no worker is at it: ${number(due)} due, the oldest for ` +
+      `No function has a handler for ${type}, and no worker is at it: ${
+        number(due)
+      } due, the oldest for ` +
         `${age(oldest)}${more}.`,
       {
-        by_hand: `Deploy a handler for ${type}, start a worker that has one, or give up what waits: ` +
+        by_hand:
+          `Deploy a handler for ${type}, start a worker that has one, or give up what waits: ` +
           `select count(*) from cancel_tasks(array(select id from tasks where type = ${
             literal(type)
           } and status = 'pending' limit 1000));`,
@@ -101,7 +112,9 @@ export const parkedEffects: Check = {
     if (parked === 0) return ok("No effect is in doubt.");
     const of = work_type ? `, p_work_type => ${literal(work_type)}` : "";
     return warning(
-      `${count(parked, "effect")} in doubt: somebody has to ask the other side whether it happened.`,
+      `${
+        count(parked, "effect")
+      } in doubt: somebody has to ask the other side whether it happened.`,
       { sql: `select settle_effect(${literal(id)}, ${literal(key)}, <true or false>${of});` },
     );
   },
@@ -131,7 +144,9 @@ interface Due {
 
 async function readBacklog(project: Project): Promise<Backlog> {
   const [{ types, ...rest }] = await project.read((sql) =>
-    sql<[Pick<Backlog, "workers" | "drains" | "max_drains" | "tasks_per_drain"> & { types: Due[] }]>`
+    sql<
+      [Pick<Backlog, "workers" | "drains" | "max_drains" | "tasks_per_drain"> & { types: Due[] }]
+    >`
       -- The first task a worker holds says what it is at.
       with live as (
         select l.worker_id, t.type from dibs.lease l

@@ -1,7 +1,7 @@
 // What goes wrong with a project, planted into a stack at work.
 import type { Sql } from "postgres";
 import type { Stack } from "../../../scripts/stack/stack.ts";
-import { testClock, type TestClock } from "../../support/clock.ts";
+import { type TestClock, testClock } from "../../support/clock.ts";
 
 /** A stack to make ill. */
 export interface Patient {
@@ -59,12 +59,14 @@ export const FAULTS: Fault[] = [
   },
   {
     what: "a schedule other than the settings'",
-    plant: ({ admin }) => admin`update cron.job set schedule = '30 seconds' where jobname = 'dibs-tick'`,
+    plant: ({ admin }) =>
+      admin`update cron.job set schedule = '30 seconds' where jobname = 'dibs-tick'`,
     finds: [["tick_scheduled"]],
   },
   {
     what: "a tick that does something else",
-    plant: ({ admin }) => admin`update cron.job set command = 'select 1' where jobname = 'dibs-tick'`,
+    plant: ({ admin }) =>
+      admin`update cron.job set command = 'select 1' where jobname = 'dibs-tick'`,
     finds: [["tick_scheduled"]],
   },
   {
@@ -206,7 +208,9 @@ export const FAULTS: Fault[] = [
     what: "a transaction that was left open",
     plant: async (patient) => {
       const held = await patient.connect();
-      await held.unsafe("begin isolation level repeatable read; select count(*) from public.thoughts");
+      await held.unsafe(
+        "begin isolation level repeatable read; select count(*) from public.thoughts",
+      );
       await (await patient.clock()).advance("10 minutes");
     },
     finds: [["old_transactions"]],
@@ -251,7 +255,9 @@ const CARE_PLAN = {
 
 /** A task that has been due for ten minutes, of which no enqueueing woke anybody. */
 async function makeDue({ sql }: Patient, type: string, payload = {}): Promise<void> {
-  await sql`select create_task(${type}, ${sql.json(payload)}, p_run_at => now() + interval '1 day')`;
+  await sql`select create_task(${type}, ${
+    sql.json(payload)
+  }, p_run_at => now() + interval '1 day')`;
   await sql.unsafe(`update dibs.ready set run_at = ${LONG_AGO} where type = '${type}'`);
 }
 

@@ -1,6 +1,11 @@
 // Which project the doctor is told to look at, and whether what the Vault names is that one.
 import assert from "node:assert/strict";
-import { type Inputs, isSameProject, refOfDatabase, urlOf } from "../../../scripts/doctor/inputs.ts";
+import {
+  type Inputs,
+  isSameProject,
+  refOfDatabase,
+  urlOf,
+} from "../../../scripts/doctor/inputs.ts";
 import { findingsOf } from "../../support/doctor.ts";
 import { sharedStack } from "../../support/stack.ts";
 
