@@ -51,6 +51,7 @@ counting starts anew.';
 create table dibs.dispatch (
   id bigint generated always as identity,
   reason text not null,
+  state text default 'planned'::text not null,
   made_at timestamp with time zone not null,
   http_request bigint,
   problem text,
@@ -58,12 +59,16 @@ create table dibs.dispatch (
   types text[],
   drains integer,
   constraint dispatch_pkey PRIMARY KEY (id),
-  constraint reason_is_known CHECK ((reason = ANY (ARRAY['tick'::text, 'wake'::text, 'call'::text])))
+  constraint reason_is_known CHECK ((reason = ANY (ARRAY['tick'::text, 'wake'::text, 'call'::text]))),
+  constraint state_is_known CHECK ((state = ANY (ARRAY['planned'::text, 'sent'::text, 'answered'::text, 'refused'::text, 'timed_out'::text, 'lost'::text])))
 );
 alter table dibs.dispatch enable row level security;
 CREATE INDEX dispatch_made_at ON dibs.dispatch USING btree (made_at DESC);
-comment on table dibs.dispatch is 'Every call to the dispatch function: why it was made, what became of it, how many drains it planned. planned_at
-null: no answer came yet.';
+CREATE INDEX dispatch_planned ON dibs.dispatch USING btree (id) WHERE (planned_at IS NOT NULL);
+CREATE INDEX dispatch_sent ON dibs.dispatch USING btree (id) WHERE (state = 'sent'::text);
+comment on table dibs.dispatch is 'Every call to the dispatch function: why it was made, what became of it, how many drains it planned.
+planned: not sent, and problem says why. sent: nothing came back yet. answered, refused, timed_out: so it ended. lost:
+pg_net never sent it, or was stopped before it could note the answer. planned_at null: it did not arrive.';
 
 create table dibs.effect (
   id uuid not null,
@@ -225,22 +230,56 @@ comment on table dibs.result is 'What completed tasks came to, where their handl
 
 create table dibs.settings (
   only_row boolean default true not null,
-  max_losses integer default 10 not null,
-  dispatch_interval_seconds integer default 5 not null,
+  tick_seconds integer default 5 not null,
   wake_debounce interval default '00:00:01'::interval not null,
   tasks_per_drain integer default 100 not null,
   max_drains integer default 4 not null,
+  max_invocations_per_month bigint,
   dispatch_work_types text[] default '{}'::text[] not null,
+  drain_batch integer default 50 not null,
+  drain_lease_seconds integer default 120 not null,
+  max_losses integer default 10 not null,
+  keep_ended_tasks interval,
+  keep_dispatches interval default '7 days'::interval not null,
+  keep_requests interval default '1 day'::interval not null,
+  keep_cron_runs interval default '1 day'::interval not null,
+  url_secret text default 'dibs_project_url'::text not null,
+  dispatch_secret text default 'dibs_dispatch_secret'::text not null,
   constraint settings_pkey PRIMARY KEY (only_row),
-  constraint settings_dispatch_interval_seconds_check CHECK (((dispatch_interval_seconds >= 1) AND (dispatch_interval_seconds <= 59))),
+  constraint settings_dispatch_secret_check CHECK ((dispatch_secret <> ''::text)),
+  constraint settings_dispatch_work_types_check CHECK ((array_position(dispatch_work_types, NULL::text) IS NULL)),
+  constraint settings_drain_batch_check CHECK (((drain_batch >= 1) AND (drain_batch <= 1000))),
+  constraint settings_drain_lease_seconds_check CHECK (((drain_lease_seconds >= 1) AND (drain_lease_seconds <= 86400))),
+  constraint settings_keep_cron_runs_check CHECK ((keep_cron_runs >= '00:00:00'::interval)),
+  constraint settings_keep_dispatches_check CHECK ((keep_dispatches >= '01:00:00'::interval)),
+  constraint settings_keep_ended_tasks_check CHECK ((keep_ended_tasks >= '00:00:00'::interval)),
+  constraint settings_keep_requests_check CHECK ((keep_requests >= '01:00:00'::interval)),
   constraint settings_max_drains_check CHECK (((max_drains >= 1) AND (max_drains <= 1000))),
+  constraint settings_max_invocations_per_month_check CHECK ((max_invocations_per_month >= 0)),
   constraint settings_max_losses_check CHECK (((max_losses >= 1) AND (max_losses <= 1000))),
   constraint settings_only_row_check CHECK (only_row),
   constraint settings_tasks_per_drain_check CHECK (((tasks_per_drain >= 1) AND (tasks_per_drain <= 1000000))),
-  constraint settings_wake_debounce_check CHECK ((wake_debounce >= '00:00:00'::interval))
+  constraint settings_tick_seconds_check CHECK (((tick_seconds >= 1) AND (tick_seconds <= 59))),
+  constraint settings_url_secret_check CHECK ((url_secret <> ''::text)),
+  constraint settings_wake_debounce_check CHECK (((wake_debounce >= '00:00:00'::interval) AND (wake_debounce <= '01:00:00'::interval)))
 );
 alter table dibs.settings enable row level security;
-comment on table dibs.settings is 'One row of settings; change it with an update.';
+comment on table dibs.settings is 'The settings, in one row. Change one with dibs.configure.';
+comment on column dibs.settings.max_drains is 'Never more drains of tasks at once, 1 to 1000.';
+comment on column dibs.settings.max_losses is 'Lost leases until a task is failed for good, 1 to 1000.';
+comment on column dibs.settings.url_secret is 'The entry of the Vault with the address of this project.';
+comment on column dibs.settings.drain_batch is 'The most a drain claims in one call, 1 to 1000.';
+comment on column dibs.settings.tick_seconds is 'Seconds between two ticks, 1 to 59. pg_cron before 1.5 ticks once a minute whatever it says.';
+comment on column dibs.settings.keep_requests is 'How long a repeated request id is answered as before: an interval of an hour or more.';
+comment on column dibs.settings.wake_debounce is 'Enqueues within this time wake dispatch once: an interval of up to an hour, such as 1 second.';
+comment on column dibs.settings.keep_cron_runs is 'How long what pg_cron notes of its runs of Dibs stays: an interval.';
+comment on column dibs.settings.dispatch_secret is 'The entry of the Vault with what opens the dispatch function.';
+comment on column dibs.settings.keep_dispatches is 'How long the records of calls to dispatch stay: an interval of an hour or more.';
+comment on column dibs.settings.tasks_per_drain is 'One drain for so many due tasks, 1 to 1000000.';
+comment on column dibs.settings.keep_ended_tasks is 'How long tasks stay after they have ended: an interval such as 30 days. Null: until somebody calls prune_tasks.';
+comment on column dibs.settings.dispatch_work_types is 'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}. Tasks need no list: they were enqueued.';
+comment on column dibs.settings.drain_lease_seconds is 'How long what a drain claimed stays with it after it has ended without a word, 1 to 86400 seconds.';
+comment on column dibs.settings.max_invocations_per_month is 'Never more calls of dispatch and drain in a month of UTC, from 0. Null: as many as the work takes.';
 
 create table dibs.thought_attempt (
   thought_id uuid not null,
@@ -353,17 +392,18 @@ CREATE OR REPLACE FUNCTION dibs.call_dispatch(p_reason text)
 AS $function$
 declare
   v_id bigint;
+  v_settings dibs.settings := (select s from dibs.settings s);
   v_url text;
   v_secret text;
 begin
   insert into dibs.dispatch (reason, made_at) values (p_reason, dibs.clock()) returning id into v_id;
   begin
-    v_url := (select decrypted_secret from vault.decrypted_secrets where name = 'dibs_project_url');
-    v_secret := (select decrypted_secret from vault.decrypted_secrets where name = 'dibs_dispatch_secret');
+    v_url := (select decrypted_secret from vault.decrypted_secrets where name = v_settings.url_secret);
+    v_secret := (select decrypted_secret from vault.decrypted_secrets where name = v_settings.dispatch_secret);
     if v_url is null or v_secret is null then
-      raise 'the Vault has no secret dibs_project_url or dibs_dispatch_secret';
+      raise 'the Vault has no secret % or %', v_settings.url_secret, v_settings.dispatch_secret;
     end if;
-    update dibs.dispatch set http_request = net.http_post(
+    update dibs.dispatch set state = 'sent', http_request = net.http_post(
         url := v_url || '/functions/v1/dispatch',
         body := jsonb_build_object('dispatch_id', v_id::text),
         headers := jsonb_build_object('Content-Type', 'application/json', 'x-dispatch-secret', v_secret),
@@ -377,6 +417,28 @@ begin
 end $function$;
 comment on function dibs.call_dispatch(text) is 'Post to the dispatch function through pg_net, with URL and secret from the Vault.
 Returns the dispatch; why it could not be sent stands in its row.';
+
+CREATE OR REPLACE FUNCTION dibs.calls_rest_until()
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_failed int := dibs.failed_dispatches();
+begin
+  -- A call that may start no drain is not worth making.
+  if dibs.invocations_left() < 2 then
+    return date_trunc('month', dibs.clock(), 'UTC') + interval '1 month';
+  elsif v_failed < 3 then
+    return null;
+  end if;
+  return (select made_at from dibs.dispatch order by id desc limit 1)
+    + least(interval '5 s' * 2 ^ (v_failed - 2), interval '5 min');
+end $function$;
+comment on function dibs.calls_rest_until() is 'Until when dispatch is not called: after three failures in a row 10 seconds, then twice as long each time, up to
+5 minutes; until the month ends once settings.max_invocations_per_month are used up. Null while calls get through.
+Whoever calls dispatch and is answered ends a rest after failures.';
 
 CREATE OR REPLACE FUNCTION dibs.check_between(p_argument text, p_value bigint, p_least bigint, p_most bigint)
  RETURNS void
@@ -592,6 +654,37 @@ end $function$;
 comment on function dibs.complete_lease(text) is 'The usual end of a lease: everything it held succeeded. Returns how many tasks that were, null when there is no
 such lease of tasks.';
 
+CREATE OR REPLACE FUNCTION dibs.configure(p_setting text, p_value text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_column record;
+  v_value text;
+begin
+  select attname as name, format_type(atttypid, atttypmod) as type, col_description(attrelid, attnum) as meaning
+    into v_column from pg_catalog.pg_attribute
+    where attrelid = 'dibs.settings'::regclass and attnum > 1 and not attisdropped and attname = p_setting;
+  if not found then
+    perform dibs.refuse('PT400', 'p_setting must be the name of a setting', 'There are: ' || (
+      select string_agg(attname, ', ' order by attnum) from pg_catalog.pg_attribute
+      where attrelid = 'dibs.settings'::regclass and attnum > 1 and not attisdropped) || '.');
+  end if;
+  begin
+    execute format('update dibs.settings set %I = $1::%s where only_row returning %1$I::text',
+      v_column.name, v_column.type) into v_value using p_value;
+  exception when data_exception or check_violation or not_null_violation then
+    perform dibs.refuse('PT400', 'p_value is none that ' || v_column.name || ' can have', v_column.meaning);
+  end;
+  if v_column.name = 'tick_seconds' then perform dibs.schedule(); end if;
+  return v_value;
+end $function$;
+comment on function dibs.configure(text,text) is 'Change a setting.
+p_setting: the name of a column of dibs.settings. p_value: as text, null where it may be; its comment says what it
+may be.
+Returns the value that it has now. Errors: PT400 for a name or a value that it cannot be, saying which it can.';
+
 CREATE OR REPLACE FUNCTION dibs.count_of(p_tasks int8multirange)
  RETURNS integer
  LANGUAGE plpgsql
@@ -637,6 +730,66 @@ begin
   return old;
 end $function$;
 comment on function dibs.delete_task() is 'A delete from public.tasks forgets a task, its history included.';
+
+CREATE OR REPLACE FUNCTION dibs.drains_wanted(p_types text[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+  v_settings dibs.settings := (select s from dibs.settings s);
+  v_left bigint := dibs.invocations_left();
+  v_due bigint;
+  v_due_since timestamptz;
+  v_busy int;
+  v_draining int;
+  v_missing int;
+begin
+  -- Counted only as far as it matters: past the cap more backlog means no more drains.
+  select coalesce(sum(length), 0), min(run_at) into v_due, v_due_since from (
+    select dibs.count_of(r.run) as length, r.run_at
+    from unnest(dibs.due_lanes(coalesce(p_types, array['']))) l,
+      lateral (
+        select run, run_at from dibs.ready where l.type = '' and priority = l.priority and run_at <= v_now
+        union all
+        select run, run_at from dibs.ready where type = l.type and priority = l.priority and run_at <= v_now
+      ) r
+    limit v_settings.max_drains * v_settings.tasks_per_drain
+  ) r;
+  -- A worker at other types is no help; the first task it holds says what it is at. Drains name themselves so.
+  select count(distinct l.worker_id), count(distinct l.worker_id) filter (where l.worker_id like 'drain-%')
+    into v_busy, v_draining
+    from dibs.lease l, lateral dibs.id_of(lower(l.held)) first
+    join dibs.log t on t.id >= first and t.id < dibs.id_of(dibs.task_of(first) + 1)
+    where v_due > 0 and l.expires_at > v_now and (p_types is null or t.type = any (p_types));
+  v_missing := ceil(v_due / v_settings.tasks_per_drain::real) - v_busy;
+  -- Those at work may be at something long.
+  if v_missing < 1 and v_due_since < v_now - 3 * v_settings.tick_seconds * interval '1 s' then v_missing := 1; end if;
+
+  return (
+    select coalesce(jsonb_agg(drain || jsonb_build_object(
+      'batch', v_settings.drain_batch, 'lease_seconds', v_settings.drain_lease_seconds)), '[]')
+    from (
+      select jsonb_build_object('types', p_types) as drain
+        from generate_series(1, least(v_missing, v_settings.max_drains - v_draining))
+      union all
+      select jsonb_build_object('work_type', work_type)
+        from unnest(v_settings.dispatch_work_types) wanted (work_type)
+        where dibs.thoughts_wait(work_type) and not exists (
+          select from public.thought_work_claims c
+          where c.work_type = wanted.work_type and c.status = 'claimed' and c.ttl_expires_at > v_now
+            and c.worker_id like 'drain-%')
+      limit v_left
+    ) wanted);
+end $function$;
+comment on function dibs.drains_wanted(text[]) is 'The drains that are missing now, as plan_dispatch returns them, for tasks of these types (null: all). A task that
+has been due for three ticks gets one also where all workers are busy.';
 
 CREATE OR REPLACE FUNCTION dibs.due_lanes(p_types text[], p_presume boolean DEFAULT false)
  RETURNS dibs.hint[]
@@ -814,6 +967,26 @@ begin
     ) o);
 end $function$;
 comment on function dibs.ended(int8multirange,text[]) is 'The runs that ended in one of these ways and have a part of these tasks.';
+
+CREATE OR REPLACE FUNCTION dibs.failed_dispatches()
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select count(*) from (
+      select bool_and(state <> 'answered') over (order by id desc) as failed
+      from (
+        select id, state from dibs.dispatch
+        where state not in ('planned', 'sent') order by id desc limit 20
+      ) settled
+    ) latest
+    where failed);
+end $function$;
+comment on function dibs.failed_dispatches() is 'How many of the latest calls to dispatch failed one after the other, 20 at most. Not those that could not even be
+sent: they cost nothing, and once the secrets are there the next one is to go at once.';
 
 CREATE OR REPLACE FUNCTION dibs.fence_out()
  RETURNS trigger
@@ -1002,6 +1175,22 @@ begin
 end $function$;
 comment on function dibs.granted_thoughts(bigint) is 'What a grant still holds, with what a worker needs of it.';
 
+CREATE OR REPLACE FUNCTION dibs.handled_types()
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  -- What was deployed since may handle others. After so long a call for them is worth its price.
+  return (
+    select types from dibs.dispatch
+    where planned_at is not null and types is not null and planned_at > dibs.clock() - interval '10 minutes'
+    order by id desc limit 1);
+end $function$;
+comment on function dibs.handled_types() is 'The types of tasks that the functions have handlers for, as the last plan was told. Null when none was lately.
+Other types are other workers'' business.';
+
 CREATE OR REPLACE FUNCTION dibs.held_tasks(p_lease dibs.lease)
  RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer)
  LANGUAGE plpgsql
@@ -1155,6 +1344,32 @@ AS $function$
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
+
+CREATE OR REPLACE FUNCTION dibs.invocations()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select count(*) filter (where state <> 'planned') + coalesce(sum(drains), 0) from dibs.dispatch
+    where made_at >= date_trunc('month', dibs.clock(), 'UTC'));
+end $function$;
+comment on function dibs.invocations() is 'How many calls of dispatch and drain there were in this month of UTC, as far as dibs.dispatch goes back.';
+
+CREATE OR REPLACE FUNCTION dibs.invocations_left()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_most bigint := (select max_invocations_per_month from dibs.settings);
+begin
+  return case when v_most is not null then greatest(v_most - dibs.invocations(), 0) end;
+end $function$;
+comment on function dibs.invocations_left() is 'How many calls of functions dispatch may still make in this month. Null: as many as the work takes.';
 
 CREATE OR REPLACE FUNCTION dibs.is_moment(p_text text)
  RETURNS boolean
@@ -1567,6 +1782,30 @@ end $function$;
 comment on function dibs.pool_freed_thoughts() is 'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because deleting
 a thought deletes its claims, and who may do that need not have rights in Dibs.';
 
+CREATE OR REPLACE FUNCTION dibs.prune()
+ RETURNS TABLE(ended_tasks bigint, cron_runs bigint)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_settings dibs.settings := (select s from dibs.settings s);
+begin
+  ended_tasks := 0;
+  cron_runs := 0;
+  if v_settings.keep_ended_tasks is not null then
+    ended_tasks := public.prune_tasks(v_settings.keep_ended_tasks);
+  end if;
+  if to_regclass('cron.job_run_details') is not null then
+    delete from cron.job_run_details
+      where jobid in (select jobid from cron.job where jobname in ('dibs-tick', 'dibs-prune'))
+        and end_time < clock_timestamp() - v_settings.keep_cron_runs;
+    get diagnostics cron_runs = row_count;
+  end if;
+  return next;
+end $function$;
+comment on function dibs.prune() is 'Delete tasks that ended longer ago than settings.keep_ended_tasks, and what pg_cron noted of runs of the two jobs
+before settings.keep_cron_runs, which pg_cron itself never does. Returns how many of each.';
+
 CREATE OR REPLACE FUNCTION dibs.put_alike_tasks(p_tasks jsonb, p_size integer)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -1606,7 +1845,7 @@ begin
       int8multirange(int8range(first + at, first + least(at + v_run_length, 100, p_size - (nth - 1) * 100))), true
     from unnest(v_first) with ordinality page(first, nth),
       generate_series(0, least(100, p_size - (nth - 1) * 100) - 1, v_run_length) at;
-  perform dibs.wake(v_run_at);
+  perform dibs.wake(v_run_at, array[v_kind.type]);
   return v_ids;
 end $function$;
 comment on function dibs.put_alike_tasks(jsonb,integer) is 'The usual list: tasks that are alike but for their payload, as runs, a hundred tasks to a page. Returns their ids,
@@ -1654,6 +1893,7 @@ declare
   v_now timestamptz := dibs.clock();
   v_seed bigint := (select seed from dibs.id_seed);
   v_soonest timestamptz;
+  v_types text[];
 begin
   -- What many tasks have in common is read, checked and placed once for all of them.
   with kind as materialized (
@@ -1701,7 +1941,8 @@ begin
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
   )
-  select array_agg(w.id), array_agg(w.known), (select min(run_at) from kind) into ids, deduplicated, v_soonest
+  select array_agg(w.id), array_agg(w.known), (select min(run_at) from kind), (select array_agg(type) from kind)
+    into ids, deduplicated, v_soonest, v_types
   from (
     select u.id, u.known
     from (
@@ -1709,7 +1950,7 @@ begin
     ) u
     order by place
   ) w;
-  perform dibs.wake(v_soonest);
+  perform dibs.wake(v_soonest, v_types);
 end $function$;
 comment on function dibs.put_mixed_tasks(jsonb) is 'Any list: those tasks that are alike but for their payload go together as runs.';
 
@@ -2070,6 +2311,28 @@ begin
 end $function$;
 comment on function dibs.runs_of(int8multirange) is 'The runs that make up a set of tasks, cut where a page ends.';
 
+CREATE OR REPLACE FUNCTION dibs.schedule()
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_tick text := (select tick_seconds from dibs.settings) || ' seconds';
+begin
+  if to_regprocedure('cron.schedule(text, text, text)') is null then return null; end if;
+  begin
+    perform cron.schedule('dibs-tick', v_tick, 'select dibs.tick()');
+  exception when others then
+    -- pg_cron before 1.5 knows minutes only.
+    v_tick := '* * * * *';
+    perform cron.schedule('dibs-tick', v_tick, 'select dibs.tick()');
+  end;
+  perform cron.schedule('dibs-prune', '7 * * * *', 'select dibs.prune()');
+  return v_tick;
+end $function$;
+comment on function dibs.schedule() is 'Make the jobs of pg_cron, or change them to what dibs.settings says. For the role postgres.
+Returns the schedule of the tick, null where there is no pg_cron.';
+
 CREATE OR REPLACE FUNCTION dibs.seal()
  RETURNS void
  LANGUAGE plpgsql
@@ -2213,6 +2476,45 @@ begin
   end if;
 end $function$;
 comment on function dibs.settle(text,jsonb,text) is 'Settle a lease of tasks or thoughts: the fence says which.';
+
+CREATE OR REPLACE FUNCTION dibs.settle_dispatches()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (select from dibs.dispatch where state = 'sent')
+    or not pg_try_advisory_xact_lock(hashtextextended('dibs.settle_dispatches', 0)) then return; end if;
+  update dibs.dispatch d
+  set state = case when r.status_code between 200 and 299 then 'answered' when r.status_code is not null then 'refused'
+      when r.timed_out then 'timed_out' else 'lost' end,
+    problem = case when r.status_code is null then coalesce(r.error_msg, 'no answer in time')
+      when r.status_code not between 200 and 299 then 'dispatch answered ' || r.status_code end
+  from net._http_response r
+  -- By the one index that table has: others of the project may send far more than dispatches.
+  where d.state = 'sent' and r.id = d.http_request and r.created > clock_timestamp() - interval '2 min';
+
+  -- Nothing came back for longer than any call takes. Taken out of the queue, it cannot leave after the next one.
+  with overdue as (
+    select id, http_request, planned_at from dibs.dispatch
+    where state = 'sent' and made_at < dibs.clock() - interval '30 s'
+  ), unsent as (
+    delete from net.http_request_queue where id in (select http_request from overdue) returning id
+  )
+  update dibs.dispatch d
+  set state = case when o.planned_at is null then 'lost' else 'answered' end,
+    problem = case
+      when o.planned_at is not null then null
+      when o.http_request in (select id from unsent) then
+        'pg_net did not send it. Its worker seems to have ended: select net.worker_restart()'
+      else 'pg_net has neither the request nor an answer: it was stopped meanwhile' end
+  from overdue o where d.id = o.id;
+exception when insufficient_privilege then
+  -- Whoever ticks here may not see what pg_net did; then nothing is known of the calls.
+  return;
+end $function$;
+comment on function dibs.settle_dispatches() is 'Note what became of the calls that were sent, by the answers pg_net keeps. After 30 seconds without one a call that
+did not arrive is lost; the next tick makes another.';
 
 CREATE OR REPLACE FUNCTION dibs.settle_tasks(p_fence bigint, p_outcomes jsonb, p_rest text, OUT settled integer, OUT lost uuid[])
  RETURNS record
@@ -2713,12 +3015,13 @@ CREATE OR REPLACE FUNCTION dibs.tick()
 AS $function$
 begin
   perform dibs.reap_leases(), dibs.reap_thoughts(null);
-  perform dibs.tidy();
-  -- An idle project makes no call at all.
-  if not dibs.work_waits() then return null; end if;
+  perform dibs.tidy(), dibs.settle_dispatches();
+  -- An idle project makes no call at all, nor does one whose drains are enough.
+  if dibs.calls_rest_until() > dibs.clock() or dibs.drains_wanted(dibs.handled_types()) = '[]' then return null; end if;
   return dibs.call_dispatch('tick');
 end $function$;
-comment on function dibs.tick() is 'What pg_cron runs every few seconds: take back expired leases and, when work waits, call dispatch.
+comment on function dibs.tick() is 'What pg_cron runs every few seconds: take back expired leases and, when work waits that nobody will soon be at,
+call dispatch.
 Returns the dispatch, or null for none.';
 
 CREATE OR REPLACE FUNCTION dibs.tidy()
@@ -2726,12 +3029,17 @@ CREATE OR REPLACE FUNCTION dibs.tidy()
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+  v_settings dibs.settings := (select s from dibs.settings s);
 begin
-  delete from dibs.hint h where h.made_at < dibs.clock() - interval '1 minute' and exists (
+  delete from dibs.hint h where h.made_at < v_now - interval '1 minute' and exists (
     select from dibs.hint newer
     where newer.type = h.type and newer.priority = h.priority and newer.made_at > h.made_at);
-  delete from dibs.dispatch where made_at < dibs.clock() - interval '7 days';
-  delete from dibs.request where made_at < dibs.clock() - interval '1 day';
+  -- Where they are limited, those of this month are still to be counted.
+  delete from dibs.dispatch where made_at < v_now - v_settings.keep_dispatches
+    and (v_settings.max_invocations_per_month is null or made_at < date_trunc('month', v_now, 'UTC'));
+  delete from dibs.request where made_at < v_now - v_settings.keep_requests;
 end $function$;
 comment on function dibs.tidy() is 'Delete hints nobody reads, and records nobody asks for any more.';
 
@@ -2758,6 +3066,17 @@ begin
 end $function$;
 comment on function dibs.unfinish(int8multirange,text[]) is 'Take back the outcome of tasks that ended in one of these ways. Returns those found; the caller puts them
 somewhere else.';
+
+CREATE OR REPLACE FUNCTION dibs.unschedule()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if to_regclass('cron.job') is null then return; end if;
+  perform cron.unschedule(jobid) from cron.job where jobname in ('dibs-tick', 'dibs-prune');
+end $function$;
+comment on function dibs.unschedule() is 'Remove the jobs that dibs.schedule made: nothing ticks any more, and nothing of it is left in pg_cron.';
 
 CREATE OR REPLACE FUNCTION dibs.update_task()
  RETURNS trigger
@@ -2838,7 +3157,17 @@ end $function$;
 comment on function dibs.update_task() is 'An update of public.tasks settles or resets a task by hand, whoever holds it: what its worker reports later is
 refused as lost. A grant made after the update looked is left alone, and the update is of no row.';
 
-CREATE OR REPLACE FUNCTION dibs.wake(p_run_at timestamp with time zone)
+CREATE OR REPLACE FUNCTION dibs.version()
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select '0.1.0'
+$function$;
+comment on function dibs.version() is 'Which Dibs this database was migrated to.';
+
+CREATE OR REPLACE FUNCTION dibs.wake(p_run_at timestamp with time zone, p_types text[] DEFAULT NULL::text[])
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2847,16 +3176,20 @@ declare
   v_now timestamptz := dibs.clock();
 begin
   if p_run_at > v_now or to_regnamespace('net') is null then return; end if;
-  -- One call for a burst. Whoever comes while another is at it need not call either.
+  -- One call for a burst.
   if exists (select from dibs.dispatch where made_at > v_now - (select wake_debounce from dibs.settings)) then
     return;
   end if;
-  if pg_try_advisory_xact_lock(hashtextextended('dibs.wake', 0)) then
+  -- A drain that has work asks for more when it is done; whether one is enough is for the next tick to see.
+  if exists (select from dibs.lease where expires_at > v_now and worker_id like 'drain-%')
+    or not p_types && dibs.handled_types() then return; end if;
+  -- Whoever comes while another is at it need not call either.
+  if pg_try_advisory_xact_lock(hashtextextended('dibs.wake', 0)) and (dibs.calls_rest_until() > v_now) is not true then
     perform dibs.call_dispatch('wake');
   end if;
 end $function$;
-comment on function dibs.wake(timestamp with time zone) is 'Work due at this moment (null: now) was enqueued: call dispatch at once rather than at the next tick.
-The call leaves with the commit.';
+comment on function dibs.wake(timestamp with time zone,text[]) is 'Work of these types (null: any), due at this moment (null: now), was enqueued: call dispatch at once rather than at
+the next tick. The call leaves with the commit.';
 
 CREATE OR REPLACE FUNCTION dibs.was_settled(p_fence bigint, p_task bigint, p_status text)
  RETURNS boolean
@@ -2917,20 +3250,6 @@ begin
 end $function$;
 comment on function dibs.withdraw(int8multirange,boolean) is 'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts
 them somewhere else. p_leased false: only those that wait.';
-
-CREATE OR REPLACE FUNCTION dibs.work_waits()
- RETURNS boolean
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  -- Types without a handler here are other workers' business; the last plan said which there are.
-  v_types text[] := (select types from dibs.dispatch where types is not null order by id desc limit 1);
-begin
-  return dibs.due_lanes(coalesce(v_types, array[''])) <> '{}'
-    or exists (select from dibs.settings, unnest(dispatch_work_types) work_type where dibs.thoughts_wait(work_type));
-end $function$;
-comment on function dibs.work_waits() is 'Whether a drain would find something to do.';
 
 CREATE OR REPLACE FUNCTION dibs.write_claims(p_ids uuid[], p_work_type text, p_worker_id text, p_seconds integer, p_max_attempts integer)
  RETURNS bigint
@@ -3355,7 +3674,7 @@ declare
 begin
   perform dibs.check_task('p_', p_type, p_priority, p_max_attempts, p_unique_key);
   v_id := (dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key)).id;
-  perform dibs.wake(p_run_at);
+  perform dibs.wake(p_run_at, array[p_type]);
   return v_id;
 end $function$;
 comment on function public.create_task(text,jsonb,integer,timestamp with time zone,integer,text) is 'Enqueue one task.
@@ -3376,6 +3695,7 @@ declare
   v_now timestamptz := dibs.clock();
 begin
   return jsonb_build_object(
+    'version', jsonb_build_object('database', dibs.version()),
     'now', v_now,
     'tasks', (select jsonb_object_agg(status, tasks) from public.task_counts()),
     'oldest_due_seconds', (select floor(extract(epoch from v_now - min(run_at))) from dibs.ready where run_at <= v_now),
@@ -3411,14 +3731,18 @@ begin
         'cron', bool_or(n.nspname = 'cron' and p.proname = 'schedule'),
         'net', bool_or(n.nspname = 'net' and p.proname = 'http_post'))
       from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace),
+    'dispatch', jsonb_build_object(
+      'failed', dibs.failed_dispatches(), 'rest_until', nullif(greatest(dibs.calls_rest_until(), v_now), v_now),
+      'invocations', dibs.invocations(), 'invocations_left', dibs.invocations_left()),
     'dispatches', (
       select coalesce(
         jsonb_agg(to_jsonb(d) - 'http_request' || jsonb_build_object('id', d.id::text) order by d.id desc), '[]')
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $function$;
 comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, what each
-worker holds, what has expired and was not taken back yet, effects somebody must decide about, and the last ten
-dispatches. One JSON object.';
+worker holds, what has expired and was not taken back yet, effects somebody must decide about, how many
+calls to dispatch failed in a row and until when none is made, the function calls of this month and how many are
+left of it (null: no limit), and the last ten dispatches. One JSON object.';
 
 CREATE OR REPLACE FUNCTION public.effect_begin(p_fence text, p_id uuid, p_key text, p_mode text DEFAULT 'at_most_once'::text, p_key_hours integer DEFAULT 23, p_request_id text DEFAULT NULL::text)
  RETURNS jsonb
@@ -3575,68 +3899,28 @@ CREATE OR REPLACE FUNCTION public.plan_dispatch(p_dispatch_id text DEFAULT NULL:
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
-  v_settings dibs.settings := (select s from dibs.settings s);
   v_id bigint;
-  v_due bigint;
-  v_busy int;
-  v_draining int;
-  v_missing int;
-  v_drains jsonb := '[]';
+  v_drains jsonb;
 begin
   if p_dispatch_id is not null then v_id := dibs.parse_fence(p_dispatch_id); end if;
   -- Two plans at once would both start drains for the same backlog.
   perform pg_advisory_xact_lock(hashtextextended('dibs.plan', 0));
-
-  -- Counted only as far as it matters: past the cap more backlog means no more drains.
-  select coalesce(sum(length), 0) into v_due from (
-    select dibs.count_of(r.run) as length
-    from unnest(dibs.due_lanes(coalesce(p_types, array['']))) l,
-      lateral (
-        select run from dibs.ready where l.type = '' and priority = l.priority and run_at <= v_now
-        union all
-        select run from dibs.ready where type = l.type and priority = l.priority and run_at <= v_now
-      ) r
-    limit v_settings.max_drains * v_settings.tasks_per_drain
-  ) r;
-  -- A worker at other types is no help; the first task it holds says what it is at. Drains name themselves so.
-  select count(distinct l.worker_id), count(distinct l.worker_id) filter (where l.worker_id like 'drain-%')
-    into v_busy, v_draining
-    from dibs.lease l, lateral dibs.id_of(lower(l.held)) first
-    join dibs.log t on t.id >= first and t.id < dibs.id_of(dibs.task_of(first) + 1)
-    where l.expires_at > v_now and (p_types is null or t.type = any (p_types));
-  v_missing := least(v_settings.max_drains - v_draining, ceil(v_due / v_settings.tasks_per_drain::real) - v_busy);
-  v_drains := (
-    select coalesce(jsonb_agg(jsonb_build_object('types', p_types)), '[]') from generate_series(1, v_missing));
-
-  v_drains := v_drains || (
-    select coalesce(jsonb_agg(jsonb_build_object('work_type', work_type)), '[]')
-    from unnest(v_settings.dispatch_work_types) wanted (work_type)
-    where dibs.thoughts_wait(work_type) and not exists (
-      select from public.thought_work_claims c
-      where c.work_type = wanted.work_type and c.status = 'claimed' and c.ttl_expires_at > v_now
-        and c.worker_id like 'drain-%'));
-
-  update dibs.dispatch set planned_at = v_now, types = p_types, drains = jsonb_array_length(v_drains)
-    where id = v_id and planned_at is null;
+  select id into v_id from dibs.dispatch where id = v_id and planned_at is null for update;
   if not found then
-    insert into dibs.dispatch (reason, made_at, planned_at, types, drains)
-      values ('call', v_now, v_now, p_types, jsonb_array_length(v_drains)) returning id into v_id;
+    insert into dibs.dispatch (reason, state, made_at) values ('call', 'answered', v_now) returning id into v_id;
   end if;
+  v_drains := dibs.drains_wanted(p_types);
+  update dibs.dispatch set planned_at = v_now, types = p_types, drains = jsonb_array_length(v_drains) where id = v_id;
   return jsonb_build_object('dispatch_id', v_id::text, 'drains', v_drains);
 end $function$;
 comment on function public.plan_dispatch(text,text[]) is 'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at such
 tasks, never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has
-thoughts waiting and no drain.
+thoughts waiting and no drain. All of them together never more than are left of settings.max_invocations_per_month.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
-Returns {dispatch_id, drains: [{types} or {work_type}]}. Errors: PT400 for bad input.';
+Returns {dispatch_id, drains: [{types or work_type, batch, lease_seconds}]}. Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.prune_tasks(p_keep interval)
  RETURNS bigint
@@ -4193,6 +4477,7 @@ grant execute on function
   dibs.assert_held(bigint,uuid),
   dibs.backoff(integer),
   dibs.call_dispatch(text),
+  dibs.calls_rest_until(),
   dibs.check_between(text,bigint,bigint,bigint),
   dibs.check_claim(text,text,text,integer),
   dibs.check_ids(text,uuid[]),
@@ -4203,14 +4488,17 @@ grant execute on function
   dibs.clean_error(text),
   dibs.clock(),
   dibs.complete_lease(text),
+  dibs.configure(text,text),
   dibs.count_of(int8multirange),
   dibs.define_view(text,text),
   dibs.delete_task(),
+  dibs.drains_wanted(text[]),
   dibs.due_lanes(text[],boolean),
   dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]),
   dibs.end_claims(bigint,uuid[],text[],text[],boolean[]),
   dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone),
   dibs.ended(int8multirange,text[]),
+  dibs.failed_dispatches(),
   dibs.fence_out(),
   dibs.fill_pool(text,timestamp with time zone),
   dibs.forget(int8multirange),
@@ -4219,6 +4507,7 @@ grant execute on function
   dibs.grant_named_thoughts(uuid[],text,text,text,integer,integer),
   dibs.grant_next_thoughts(text,text,integer,integer,integer),
   dibs.granted_thoughts(bigint),
+  dibs.handled_types(),
   dibs.held_tasks(dibs.lease),
   dibs.held_tasks_json(dibs.lease),
   dibs.histories_of(int8multirange),
@@ -4227,6 +4516,8 @@ grant execute on function
   dibs.idempotency_key(uuid,text,text),
   dibs.insert_task(),
   dibs.interface(),
+  dibs.invocations(),
+  dibs.invocations_left(),
   dibs.is_moment(text),
   dibs.lease_tasks(text,text[],integer,integer),
   dibs.lock_claimable(text,uuid[]),
@@ -4246,6 +4537,7 @@ grant execute on function
   dibs.parse_fence(text),
   dibs.pass_rests(dibs.thought_pass),
   dibs.pool_freed_thoughts(),
+  dibs.prune(),
   dibs.put_alike_tasks(jsonb,integer),
   dibs.put_back(dibs.ready,integer,integer),
   dibs.put_in_pool(text,uuid[],integer),
@@ -4265,10 +4557,12 @@ grant execute on function
   dibs.renew_thoughts(bigint,integer),
   dibs.revive(int8multirange,text[]),
   dibs.runs_of(int8multirange),
+  dibs.schedule(),
   dibs.seal(),
   dibs.search_debt(dibs.thought_pass),
   dibs.search_unclaimed(text,uuid,integer,timestamp with time zone),
   dibs.settle(text,jsonb,text),
+  dibs.settle_dispatches(),
   dibs.settle_tasks(bigint,jsonb,text),
   dibs.settle_thoughts(bigint,jsonb,text),
   dibs.single_out_suspects(int8multirange),
@@ -4285,11 +4579,12 @@ grant execute on function
   dibs.tick(),
   dibs.tidy(),
   dibs.unfinish(int8multirange,text[]),
+  dibs.unschedule(),
   dibs.update_task(),
-  dibs.wake(timestamp with time zone),
+  dibs.version(),
+  dibs.wake(timestamp with time zone,text[]),
   dibs.was_settled(bigint,bigint,text),
   dibs.withdraw(int8multirange,boolean),
-  dibs.work_waits(),
   dibs.write_claims(uuid[],text,text,integer,integer),
   public.assert_lease(text,uuid),
   public.cancel_tasks(uuid[]),

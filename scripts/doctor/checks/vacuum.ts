@@ -71,7 +71,7 @@ export const replicationSlots: Check = {
         from pg_replication_slots
         where not active and not temporary and restart_lsn is not null order by restart_lsn`
     );
-    if (slots.length === 0) return ok("No replication slot waits for nobody.");
+    if (slots.length === 0) return ok("Every replication slot has a reader.");
     const [{ slot_name, kept }] = slots;
     return warning(
       `Nobody reads from ${
