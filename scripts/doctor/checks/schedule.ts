@@ -6,10 +6,7 @@ import type { Database } from "../project.ts";
 
 const TICK = "select dibs.tick()";
 const SCHEDULE_ANEW = { sql: "select dibs.unschedule();\nselect dibs.schedule();" };
-const RESTART = {
-  by_hand:
-    "Restart the database, and pg_cron with it: Dashboard → Settings → General → Restart project.",
-};
+const RESTART = "restart the database, and pg_cron with it: Dashboard → Settings → General → Restart project.";
 
 /** The tick is a job of pg_cron, as the settings want it. */
 export const tickScheduled: Check = {
@@ -80,9 +77,15 @@ export const tickRuns: Check = {
     );
     if (!job) return info("Not looked at: there is no active job dibs-tick.");
     const { runs, slow } = job;
-    if (!runs) return warning("pg_cron has not run dibs-tick yet.", RESTART);
+    if (!runs) {
+      return warning("pg_cron has not run dibs-tick yet.", {
+        by_hand: `Look again in two minutes; if it still has not, ${RESTART}`,
+      });
+    }
     if (runs[0].ago > slow) {
-      return error(`pg_cron has not run dibs-tick for ${age(runs[0].ago)}.`, RESTART);
+      return error(`pg_cron has not run dibs-tick for ${age(runs[0].ago)}.`, {
+        by_hand: `Look at docs/operations.md, then ${RESTART}`,
+      });
     }
     const failed = failedInARow(runs);
     if (failed.length === 0) return ok(`dibs-tick ran ${age(runs[0].ago)} ago.`);

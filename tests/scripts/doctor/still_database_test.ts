@@ -1,3 +1,4 @@
+// On PostgreSQL 15, too.
 // What the doctor says of databases in which nothing ticks and nothing is sent.
 import assert from "node:assert/strict";
 import type { Finding } from "../../../scripts/doctor/finding.ts";
