@@ -51,13 +51,13 @@ Deno.test("the doctor finds what is wrong with a project, and its mends mend it"
     assert.equal(warned.code, 1, warned.out);
     assert.match(
       warned.out,
-      /! settings +.*\n +SQL  select dibs\.configure\('drain_batch', '100'\);/,
+      /! settings +.*\n +SQL +select dibs\.configure\('drain_batch', '100'\);/,
     );
     await patient.sql`grant select on dibs.log to anon`;
     const failed = await doctor(["--state", stack.stateDir, "--json"]);
     assert.equal(failed.code, 3, failed.err);
     assert.equal(JSON.parse(failed.out).worst, "error");
-    assert.match(failed.err, /✗ grants +anon .*\n +SQL  select dibs\.seal\(\);/);
+    assert.match(failed.err, /✗ grants +anon .*\n +SQL +select dibs\.seal\(\);/);
     assert.ok(!(failed.out + failed.err).includes(stack.secretKey), "it tells a secret");
   });
 });

@@ -6,7 +6,8 @@ import type { Database } from "../project.ts";
 
 const TICK = "select dibs.tick()";
 const SCHEDULE_ANEW = { sql: "select dibs.unschedule();\nselect dibs.schedule();" };
-const RESTART = "restart the database, and pg_cron with it: Dashboard → Settings → General → Restart project.";
+const RESTART =
+  "restart the database, and pg_cron with it: Dashboard → Settings → General → Restart project.";
 
 /** The tick is a job of pg_cron, as the settings want it. */
 export const tickScheduled: Check = {

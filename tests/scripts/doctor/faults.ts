@@ -1,7 +1,7 @@
 // What goes wrong with a project, planted into a stack at work.
 import type { Sql } from "postgres";
 import type { Stack } from "../../../scripts/stack/stack.ts";
-import { type TestClock, testClock } from "../../support/clock.ts";
+import type { TestClock } from "../../support/clock.ts";
 
 /** A stack to make ill. */
 export interface Patient {
