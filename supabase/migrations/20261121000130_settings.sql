@@ -1,6 +1,7 @@
 -- Settings: one row, a typed column each. What each is for, its unit and its bounds stand in its comment.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create table if not exists dibs.settings (
   only_row boolean primary key default true check (only_row),

@@ -1,6 +1,7 @@
 -- What became of the calls to dispatch, by what pg_net noted, and when calling rests because none gets through.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function dibs.settle_dispatches() returns void
   language plpgsql set search_path = '' as $$

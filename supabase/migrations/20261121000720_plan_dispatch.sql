@@ -1,6 +1,7 @@
 -- The plan: how many drains there should be, and what each is for.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function public.plan_dispatch(p_dispatch_id text default null, p_types text[] default null)
   returns jsonb

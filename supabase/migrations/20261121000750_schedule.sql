@@ -1,6 +1,7 @@
 -- The schedule: what pg_cron runs, and how often. Where there is no pg_cron, everything else works all the same.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function dibs.schedule() returns text
   language plpgsql set search_path = '' as $$
