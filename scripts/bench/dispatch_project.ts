@@ -6,8 +6,8 @@ import { SETTINGS } from "./cluster.ts";
 /** A whole project, with schedule, functions and a handler that only notes when it starts. */
 export interface DispatchProject extends AsyncDisposable {
   sql: Sql;
-  /** Enqueues one task due at this moment, as a transaction of its own, over this connection. */
-  enqueue(n: number, over?: Sql, runAt?: Date): Promise<void>;
+  /** Enqueues one task, as a transaction of its own; due now unless told otherwise. */
+  enqueue(n: number, how?: { over?: Sql; runAt?: Date }): Promise<void>;
   /** Enqueues so many tasks in one transaction, the first of them being `first`. */
   enqueueAll(first: number, tasks: number): Promise<void>;
   /** When the handler of each task started, in milliseconds of the epoch, by n. */
@@ -46,7 +46,7 @@ export async function startDispatchProject(dir: string): Promise<DispatchProject
   return {
     sql,
     connect,
-    async enqueue(n, over = sql, runAt) {
+    async enqueue(n, { over = sql, runAt } = {}) {
       await over`select create_task(${TYPE}, ${sql.json({ n })}, p_run_at => ${runAt ?? null})`;
     },
     async enqueueAll(first, tasks) {

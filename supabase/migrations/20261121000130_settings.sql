@@ -38,7 +38,7 @@ begin
   comment on column dibs.settings.max_invocations_per_month is
     'Never more calls of dispatch and drain in a month of UTC, from 0. Null: as many as the work takes.';
   comment on column dibs.settings.dispatch_work_types is
-    'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}. Tasks need no list: they were enqueued.';
+    'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}. Tasks need no list.';
   comment on column dibs.settings.drain_batch is 'The most a drain claims in one call, 1 to 1000.';
   comment on column dibs.settings.drain_lease_seconds is
     'How long what a drain claimed stays with it after it has ended without a word, 1 to 86400 seconds.';
@@ -50,7 +50,8 @@ begin
     'How long the records of calls to dispatch stay: an interval of an hour or more.';
   comment on column dibs.settings.keep_requests is
     'How long a repeated request id is answered as before: an interval of an hour or more.';
-  comment on column dibs.settings.keep_cron_runs is 'How long what pg_cron notes of its runs of Dibs stays: an interval.';
+  comment on column dibs.settings.keep_cron_runs is
+    'How long what pg_cron notes of its runs of Dibs stays: an interval.';
   comment on column dibs.settings.url_secret is 'The entry of the Vault with the address of this project.';
   comment on column dibs.settings.dispatch_secret is 'The entry of the Vault with what opens the dispatch function.';
 end $$;

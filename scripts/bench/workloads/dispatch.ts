@@ -54,7 +54,7 @@ async function oneByOne(project: DispatchProject, tasks: number, dueInMs: number
   const before = await project.calls();
   for (let n = 0; n < tasks; n++) {
     due[n] = epochMs() + dueInMs;
-    await project.enqueue(n, project.sql, dueInMs ? new Date(due[n]) : undefined);
+    await project.enqueue(n, { runAt: dueInMs ? new Date(due[n]) : undefined });
     await untilStarted(project, n + 2);
     await untilQuiet(project);
     // No tick is to be met at the same place each time.
@@ -89,7 +89,7 @@ async function measureBurst(
     const sql = project.connect();
     while (n < tasks) {
       due[n] = epochMs();
-      await project.enqueue(n++, sql);
+      await project.enqueue(n++, { over: sql });
     }
   }));
   await untilStarted(project, tasks + 1);

@@ -1,5 +1,5 @@
--- Stands in for pg_net where PostgreSQL lacks it: the same schema, signatures and grants. stand_ins.ts sends the requests.
--- A hosted project never sees this file. Run as the superuser, before the migrations; re-runnable.
+-- Stands in for pg_net where PostgreSQL lacks it: the same schema, signatures and grants. stand_ins.ts sends the
+-- requests. A hosted project never sees this file. Run as the superuser, before the migrations; re-runnable.
 create schema if not exists net;
 grant usage on schema net to postgres, anon, authenticated, service_role;
 
@@ -63,4 +63,10 @@ begin
   returning id into v_id;
   return v_id;
 end
+$$;
+
+-- Its worker connects anew by itself, whatever befalls it.
+create or replace function net.worker_restart() returns boolean
+language sql set search_path = '' as $$
+  select true
 $$;

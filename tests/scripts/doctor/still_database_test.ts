@@ -79,7 +79,8 @@ Deno.test("a call that pg_net keeps for half a minute, or a long queue, means th
 
   // What the real one does, once its worker is back.
   await db.as("supabase_admin").unsafe(`
-    create function net.worker_restart() returns boolean language sql security definer as $$
+    create or replace function net.worker_restart() returns boolean
+      language sql security definer as $$
       delete from net.http_request_queue; select true $$`);
   await runMend(finding.mend!, { databaseUrl: db.url });
   assertFound(await look(db, "pg_net_sends"), "ok", /0 requests/);
