@@ -4,13 +4,21 @@ import { join, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { CLUSTER_VARIABLE, startCluster } from "../tests/support/cluster.ts";
 import { CORE, enter, MODES } from "../tests/support/modes.ts";
-import { STACK_VARIABLE } from "../tests/support/stack.ts";
+import { FUNCTIONS_DENO_VARIABLE, STACK_VARIABLE } from "../tests/support/stack.ts";
 import { PROJECT_DIR } from "./stack/migrate.ts";
 import { startStack } from "./stack/stack.ts";
 
 interface Count {
   passed: number;
   failed: number;
+}
+
+/** On what else than this machine's own. */
+interface Ground {
+  /** Where another PostgreSQL has its programs. */
+  programs?: string;
+  /** Another Deno, for the functions and, as far as it can run them, for their tests. */
+  deno?: string;
 }
 
 const program = new Command("npm test --")
@@ -27,6 +35,9 @@ const ON_POSTGRES_15 = "// On PostgreSQL 15, too.\n";
 /** Where Debian has it. */
 const POSTGRES_15 = "/usr/lib/postgresql/15/bin";
 
+/** The Deno of hosted functions, where npm installs it: on Linux with x64 only. */
+const HOSTED_DENO = join(PROJECT_DIR, "node_modules/deno-hosted/deno");
+
 /** Far more than the whole suite takes; a test that hangs must not hang whoever waits for this. */
 const LONGEST_MS = 40 * 60_000;
 
@@ -36,9 +47,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 Deno.unrefTimer(setTimeout(() => interrupt.abort(), LONGEST_MS));
 const files = await findTests(names);
-const { passed, failed } = postgres ? await runTests(files, postgres) : add(
+const { passed, failed } = postgres ? await runTests(files, { programs: postgres }) : sum(
   await runTests(files),
   await runOnPostgres15(await thatMention(ON_POSTGRES_15, files)),
+  await runOnHostedDeno(files.filter((file) => file.startsWith("tests/functions/"))),
 );
 console.log(`${passed} passed, ${failed} failed`);
 Deno.exit(failed === 0 && passed > 0 && !interrupt.signal.aborted ? 0 : 1);
@@ -48,18 +60,36 @@ async function runOnPostgres15(files: string[]): Promise<Count> {
   if (files.length === 0 || interrupt.signal.aborted) return { passed: 0, failed: 0 };
   if (await Deno.stat(POSTGRES_15).catch(() => null)) {
     console.log(`\nOn PostgreSQL 15, ${POSTGRES_15}:`);
-    return await runTests(files, POSTGRES_15);
+    return await runTests(files, { programs: POSTGRES_15 });
   }
-  console.error(
-    `\nNOT RUN ON POSTGRESQL 15: ${files.length} test files that are for it, too. There is no ` +
+  return notRun(
+    `ON POSTGRESQL 15: ${files.length} test files that are for it, too. There is no ` +
       `${POSTGRES_15}: install it (Debian: apt-get install postgresql-15), or say where it is ` +
       "(npm test -- --postgres <dir>).",
   );
+}
+
+/** Runs the functions' tests a second time, on the Deno that hosted functions run on. */
+async function runOnHostedDeno(files: string[]): Promise<Count> {
+  if (files.length === 0 || interrupt.signal.aborted) return { passed: 0, failed: 0 };
+  if (await Deno.stat(HOSTED_DENO).catch(() => null)) {
+    console.log(`\nOn the Deno of hosted functions, ${HOSTED_DENO}:`);
+    return await runTests(files, { deno: HOSTED_DENO });
+  }
+  return notRun(
+    `ON THE DENO OF HOSTED FUNCTIONS: ${files.length} test files. There is no ${HOSTED_DENO}: ` +
+      "npm installs it on Linux with an x64 processor (npm ci).",
+  );
+}
+
+/** What somebody may do without, CI may not. */
+function notRun(what: string): Count {
+  console.error(`\nNOT RUN ${what}`);
   return { passed: 0, failed: Deno.env.has("CI") ? 1 : 0 };
 }
 
-/** Runs tests on the embedded PostgreSQL, the core of them in every mode, or on the one with these programs. */
-async function runTests(files: string[], programs?: string): Promise<Count> {
+/** Runs tests, the core of them in every mode unless on other ground. */
+async function runTests(files: string[], { programs, deno }: Ground = {}): Promise<Count> {
   if (files.length === 0) {
     console.error(`No test file's path contains ${names.join(" or ")}.`);
     return { passed: 0, failed: 0 };
@@ -71,36 +101,45 @@ async function runTests(files: string[], programs?: string): Promise<Count> {
   try {
     const { stop, ...cluster } = await startCluster(join(dir, "cluster"), { programs });
     after.defer(stop);
-    const env = { [CLUSTER_VARIABLE]: JSON.stringify(cluster), TMPDIR: dir };
+    const env = {
+      [CLUSTER_VARIABLE]: JSON.stringify(cluster),
+      ...deno && { [FUNCTIONS_DENO_VARIABLE]: deno },
+      TMPDIR: dir,
+    };
     // The stack takes seconds to start: it is, once for all, when one of the files asks for it.
     if ((await thatMention("sharedStack(", files)).length > 0) {
-      const stack = await startStack({ stateDir: join(dir, "stack"), port: 0 });
+      const stack = await startStack({ stateDir: join(dir, "stack"), port: 0, functions: { deno } });
       after.defer(() => stack.stop());
       Object.assign(env, { [STACK_VARIABLE]: JSON.stringify(stack) });
     }
     interrupt.signal.throwIfAborted();
-    const count = await denoTest(files, env);
+    // A stack of a test's own needs a newer one than functions do.
+    const newer = deno ? await thatMention("testStack(", files) : files;
+    const counts = [
+      await denoTest(newer, env),
+      await denoTest(files.filter((file) => !newer.includes(file)), env, deno),
+    ];
     const core = programs ? [] : files.filter((file) => CORE.test(file));
     for (const mode of core.length > 0 ? MODES : []) {
       console.log(`\nThe core once more: ${mode}`);
       const { stop, ...entered } = await enter(mode, cluster, dir);
       after.defer(stop);
-      const { passed, failed } = await denoTest(core, {
-        ...env,
-        [CLUSTER_VARIABLE]: JSON.stringify(entered),
-      });
-      count.passed += passed;
-      count.failed += failed;
+      counts.push(await denoTest(core, { ...env, [CLUSTER_VARIABLE]: JSON.stringify(entered) }));
     }
-    return count;
+    return sum(...counts);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     return { passed: 0, failed: 1 };
   }
 }
 
-function add(one: Count, other: Count): Count {
-  return { passed: one.passed + other.passed, failed: one.failed + other.failed };
+function sum(...counts: Count[]): Count {
+  const total = { passed: 0, failed: 0 };
+  for (const { passed, failed } of counts) {
+    total.passed += passed;
+    total.failed += failed;
+  }
+  return total;
 }
 
 /** Every test file below tests/, or those whose path contains one of the names. */
@@ -121,8 +160,13 @@ async function thatMention(words: string, files: string[]): Promise<string[]> {
 }
 
 /** Runs test files, showing what Deno says; types are `npm run check`'s part. */
-async function denoTest(files: string[], env: Record<string, string>): Promise<Count> {
-  const child = new Deno.Command(Deno.execPath(), {
+async function denoTest(
+  files: string[],
+  env: Record<string, string>,
+  deno = Deno.execPath(),
+): Promise<Count> {
+  if (files.length === 0) return { passed: 0, failed: 0 };
+  const child = new Deno.Command(deno, {
     args: ["test", "--allow-all", "--no-lock", "--no-check", "--parallel", ...files],
     cwd: PROJECT_DIR,
     env: Deno.stdout.isTerminal() ? env : { ...env, NO_COLOR: "1" },

@@ -23,6 +23,8 @@ export interface ProgramOptions {
   log: string;
   /** A module that runs before it. */
   preload?: string;
+  /** Another Deno than this process runs on. */
+  deno?: string;
 }
 
 const FIRST_PAUSE_MS = 100;
@@ -72,9 +74,9 @@ export async function keepRunning(
 
 /** Starts one of the stack's own programs. It ends when it is stopped, or with this process. */
 export async function startProgram(
-  { program, port, env, log, preload }: ProgramOptions,
+  { program, port, env, log, preload, deno = Deno.execPath() }: ProgramOptions,
 ): Promise<Process> {
-  const child = new Deno.Command(Deno.execPath(), {
+  const child = new Deno.Command(deno, {
     args: [
       "run",
       "--allow-all",

@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import postgres from "postgres";
+import { keepInVault } from "../vault.ts";
 import { bootstrapCluster, bootstrapDatabase, type DatabaseOptions } from "./bootstrap.ts";
 import { startMailSink } from "./mail_sink.ts";
 import { migrate, PROJECT_DIR } from "./migrate.ts";
@@ -24,8 +25,8 @@ export interface StackOptions extends Partial<DatabaseOptions> {
   fresh?: boolean;
   /** Where supabase/ is. */
   projectDir?: string;
-  /** A module to load before the functions, which know nothing of it, and environment for both. */
-  functions?: { preload?: string; env?: Record<string, string> };
+  /** A module to load before the functions, which know nothing of it, environment for both, and another Deno. */
+  functions?: { preload?: string; env?: Record<string, string>; deno?: string };
   /** Another PostgreSQL, or settings beyond the usual ones. */
   postgres?: Pick<PostgresOptions, "programs" | "settings">;
   /** Is told what is going on, for people. */
@@ -120,6 +121,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       port: functionsPort.port,
       log: inState("functions.log"),
       preload: options.functions?.preload,
+      deno: options.functions?.deno,
       env: {
         SUPABASE_JWKS: JSON.stringify({ keys: [] }),
         ...options.functions?.env,
@@ -201,11 +203,7 @@ async function prepareDatabase(url: string, password: string, options: DatabaseO
 async function keepVaultSecrets(url: string, secrets: Record<string, string>): Promise<void> {
   const sql = postgres(url, { max: 1 });
   try {
-    for (const [name, value] of Object.entries(secrets)) {
-      const [kept] = await sql`select id from vault.secrets where name = ${name}`;
-      if (kept) await sql`select vault.update_secret(${kept.id}, ${value})`;
-      else await sql`select vault.create_secret(${value}, ${name})`;
-    }
+    for (const [name, value] of Object.entries(secrets)) await keepInVault(sql, name, value);
   } finally {
     await sql.end();
   }

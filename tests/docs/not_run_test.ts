@@ -9,7 +9,7 @@ const NOT_RUN = {
   "it is what runs this": 1,
   "it takes a minute, and its figures are this machine's": 1,
   "the tests set both": 1,
-  "there is no hosted project here": 3,
+  "there is no hosted project here": 6,
   "it works until it is stopped; tests/docs/python_worker_test.ts runs it": 1,
   "they work until they are stopped": 1,
 };

@@ -13,8 +13,12 @@ export interface Command {
 }
 
 /** Runs a script as npm would, but without npm. */
-export function runCommand(script: string, args: string[]): Command {
-  return run("node", [join(PROJECT_DIR, "scripts/run.mjs"), script, ...args]);
+export function runCommand(
+  script: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Command {
+  return run("node", [join(PROJECT_DIR, "scripts/run.mjs"), script, ...args], env);
 }
 
 /** Runs a script of package.json through npm. */
@@ -23,12 +27,12 @@ export function runNpm(name: string, args: string[]): Command {
 }
 
 /** Marked, so that all of its processes can be found again. */
-function run(program: string, args: string[]): Command {
+function run(program: string, args: string[], env: Record<string, string> = {}): Command {
   const mark = `DIBS_TEST_MARK=${crypto.randomUUID()}`;
   const child = new Deno.Command(program, {
     args,
     cwd: PROJECT_DIR,
-    env: Object.fromEntries([mark.split("=")]),
+    env: { ...env, ...Object.fromEntries([mark.split("=")]) },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -3,6 +3,9 @@ import { type Stack, type StackOptions, startStack } from "../../scripts/stack/s
 /** The environment variable that holds the {@link SharedStack}, as JSON. */
 export const STACK_VARIABLE = "DIBS_TEST_STACK";
 
+/** The environment variable that names another Deno for the functions of every stack. */
+export const FUNCTIONS_DENO_VARIABLE = "DIBS_TEST_FUNCTIONS_DENO";
+
 /** A stack that other tests use too, at the same time. */
 export type SharedStack = Pick<
   Stack,
@@ -30,7 +33,8 @@ export async function testStack(options: StackOptions = {}): Promise<Stack & Asy
   const stateDir = await Deno.makeTempDir({ prefix: "dibs-test-stack-" });
   await using parts = new AsyncDisposableStack();
   parts.defer(() => Deno.remove(stateDir, { recursive: true }));
-  const stack = await startStack({ port: 0, stateDir, ...options });
+  const functions = { deno: Deno.env.get(FUNCTIONS_DENO_VARIABLE), ...options.functions };
+  const stack = await startStack({ port: 0, stateDir, ...options, functions });
   parts.defer(stack.stop);
   const all = parts.move();
   // Not a spread of the stack: its pids are read anew each time.
