@@ -34,7 +34,7 @@ async function deploy({ ref, dryRun }: Deployment): Promise<Outcome> {
     if (!(error instanceof CliError)) throw error;
     throw problemFrom(error.message, [
       [/\b(429|rate limit)/i, "The platform limits how often one may ask: run the same again in a minute."],
-      [/\b5\d\d\b/, "The platform could not: run the same again in a minute."],
+      [/status 5\d\d/, "The platform could not: run the same again in a minute."],
       [/\b403\b|forbidden/i, "This account may not deploy to the project: ask its owner for a role."],
     ], "Mend what the bundler says, then run the same again.");
   }
