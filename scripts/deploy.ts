@@ -34,12 +34,20 @@ const program = new Command("npm run deploy --")
     "Brings Dibs to a Supabase project: checks, migrations, secrets, functions, Vault, schedule; then\n" +
       "looks from outside whether it works. Run it again for a new version, or where it stopped.",
   )
-  .requiredOption("--project-ref <ref>", "the project, by the 20 letters of its address", projectRef)
+  .requiredOption(
+    "--project-ref <ref>",
+    "the project, by the 20 letters of its address",
+    projectRef,
+  )
   .option("--dry-run", "change nothing, and tell every step it would make")
   .option("--rotate-secret", "only exchange the dispatch secret; at any moment one is valid")
   .option("--env-file <path>", "secrets for the functions, as lines NAME=value")
   .option("--database-url <url>", "the database's address; SUPABASE_DB_URL keeps it out of ps")
-  .option("--project-url <url>", "the project's address (default: https://<ref>.supabase.co)", address)
+  .option(
+    "--project-url <url>",
+    "the project's address (default: https://<ref>.supabase.co)",
+    address,
+  )
   .option(
     "--wait <seconds>",
     "how long to wait for functions to know new secrets, and for the tick",

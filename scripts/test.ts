@@ -108,7 +108,11 @@ async function runTests(files: string[], { programs, deno }: Ground = {}): Promi
     };
     // The stack takes seconds to start: it is, once for all, when one of the files asks for it.
     if ((await thatMention("sharedStack(", files)).length > 0) {
-      const stack = await startStack({ stateDir: join(dir, "stack"), port: 0, functions: { deno } });
+      const stack = await startStack({
+        stateDir: join(dir, "stack"),
+        port: 0,
+        functions: { deno },
+      });
       after.defer(() => stack.stop());
       Object.assign(env, { [STACK_VARIABLE]: JSON.stringify(stack) });
     }

@@ -48,7 +48,11 @@ export async function carryOut(
   const unmet = report.verified.find(({ passed }) => !passed);
   if (unmet) {
     const { what, found, mend } = unmet;
-    report.failed = { step: report.steps.pop()!.step, message: `Not true: ${what} (${found})`, mend };
+    report.failed = {
+      step: report.steps.pop()!.step,
+      message: `Not true: ${what} (${found})`,
+      mend,
+    };
   }
   return report;
 }
@@ -57,9 +61,15 @@ function reasonOf(error: unknown): { message: string; mend: string } {
   const { message, mend } = error instanceof Problem
     ? error
     : error instanceof CliError
-    ? new Problem(error.message, "Mend what it says, then run the same again: it goes on where it stopped.")
+    ? new Problem(
+      error.message,
+      "Mend what it says, then run the same again: it goes on where it stopped.",
+    )
     : error instanceof Error && "code" in error
     ? databaseProblem(error)
-    : new Problem(String(error), "Nobody foresaw this. Run the same again, and report it if it stays.");
+    : new Problem(
+      String(error),
+      "Nobody foresaw this. Run the same again, and report it if it stays.",
+    );
   return { message, mend };
 }

@@ -65,13 +65,22 @@ function accessProblem(said: string): Problem {
       /access token not provided|not logged in/i,
       "Run npx supabase login, or set SUPABASE_ACCESS_TOKEN (Dashboard → Account → Access Tokens).",
     ],
-    [/invalid access token format/i, "SUPABASE_ACCESS_TOKEN begins with sbp_, and 40 characters follow."],
+    [
+      /invalid access token format/i,
+      "SUPABASE_ACCESS_TOKEN begins with sbp_, and 40 characters follow.",
+    ],
     [
       /unauthorized|401|jwt/i,
       "The access token is not valid, or not any more: make another (Dashboard → Account → Access Tokens).",
     ],
-    [/forbidden|403|privilege/i, "This account may not manage the project: ask its owner for a role."],
-    [/not found|404/i, "Is the project ref right? It is part of the project's address in the Dashboard."],
+    [
+      /forbidden|403|privilege/i,
+      "This account may not manage the project: ask its owner for a role.",
+    ],
+    [
+      /not found|404/i,
+      "Is the project ref right? It is part of the project's address in the Dashboard.",
+    ],
   ], "Is the network there? Run the same again.");
 }
 

@@ -13,9 +13,12 @@ export async function closedness(
     what: "strangers are refused",
     passed: opened.length === 0,
     found: opened.length === 0
-      ? `by functions and data API, without a key${publishableKey ? " and with the publishable key" : ""}`
+      ? `by functions and data API, without a key${
+        publishableKey ? " and with the publishable key" : ""
+      }`
       : opened.join("; "),
-    mend: "A later migration may have granted it: run select dibs.seal() as postgres, then the same again.",
+    mend:
+      "A later migration may have granted it: run select dibs.seal() as postgres, then the same again.",
   };
 }
 
@@ -37,7 +40,10 @@ async function openDoors(deployment: Deployment, publishableKey: string | null):
     };
     note(`claim_tasks ${who}`, (await call(deployment, "/rest/v1/rpc/claim_tasks", claim))?.status);
   }
-  note("dispatch with another secret", await callDispatch(deployment, { "x-dispatch-secret": "another" }));
+  note(
+    "dispatch with another secret",
+    await callDispatch(deployment, { "x-dispatch-secret": "another" }),
+  );
   return opened;
 }
 

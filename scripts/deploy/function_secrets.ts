@@ -11,7 +11,14 @@ export class FunctionSecrets {
   private constructor(readonly ref: string, readonly digests: ReadonlyMap<string, string>) {}
 
   static async of(ref: string): Promise<FunctionSecrets> {
-    const { stdout } = await supabase(["secrets", "list", "--project-ref", ref, "--output", "json"]);
+    const { stdout } = await supabase([
+      "secrets",
+      "list",
+      "--project-ref",
+      ref,
+      "--output",
+      "json",
+    ]);
     const listed: { name: string; value: string }[] = JSON.parse(stdout);
     return new FunctionSecrets(ref, new Map(listed.map(({ name, value }) => [name, value])));
   }
@@ -29,7 +36,9 @@ export class FunctionSecrets {
     const dir = await Deno.makeTempDir({ prefix: "dibs-deploy-" });
     try {
       const file = join(dir, "secrets.env");
-      const lines = Object.entries(secrets).map(([name, value]) => `${name}=${quote(name, value)}\n`);
+      const lines = Object.entries(secrets).map(([name, value]) =>
+        `${name}=${quote(name, value)}\n`
+      );
       await Deno.writeTextFile(file, lines.join(""), { mode: 0o600 });
       await supabase(["secrets", "set", "--env-file", file, "--project-ref", this.ref]);
     } finally {

@@ -33,9 +33,15 @@ async function deploy({ ref, dryRun }: Deployment): Promise<Outcome> {
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
     throw problemFrom(error.message, [
-      [/\b(429|rate limit)/i, "The platform limits how often one may ask: run the same again in a minute."],
+      [
+        /\b(429|rate limit)/i,
+        "The platform limits how often one may ask: run the same again in a minute.",
+      ],
       [/status 5\d\d/, "The platform could not: run the same again in a minute."],
-      [/\b403\b|forbidden/i, "This account may not deploy to the project: ask its owner for a role."],
+      [
+        /\b403\b|forbidden/i,
+        "This account may not deploy to the project: ask its owner for a role.",
+      ],
     ], "Mend what the bundler says, then run the same again.");
   }
   await secrets.set({ [DEPLOYED]: await stateOf(ref, names) });
@@ -46,7 +52,10 @@ async function deploy({ ref, dryRun }: Deployment): Promise<Outcome> {
 export async function configuredFunctions(): Promise<ConfiguredFunction[]> {
   const config = parse(await Deno.readTextFile(CONFIG_FILE));
   const blocks = (config.functions ?? {}) as Record<string, { verify_jwt?: boolean }>;
-  return Object.entries(blocks).map(([name, { verify_jwt: verifyJwt = true }]) => ({ name, verifyJwt }));
+  return Object.entries(blocks).map(([name, { verify_jwt: verifyJwt = true }]) => ({
+    name,
+    verifyJwt,
+  }));
 }
 
 /** The functions that there are: folders with an index.ts that serves. */
@@ -62,7 +71,14 @@ export async function presentFunctions(): Promise<string[]> {
 
 /** These sources, and what the project runs: a deployment by hand in between makes it another. */
 async function stateOf(ref: string, names: string[]): Promise<string> {
-  const { stdout } = await supabase(["functions", "list", "--project-ref", ref, "--output", "json"]);
+  const { stdout } = await supabase([
+    "functions",
+    "list",
+    "--project-ref",
+    ref,
+    "--output",
+    "json",
+  ]);
   const running: { slug: string; version: number; ezbr_sha256?: string }[] = JSON.parse(stdout);
   const versions = running.filter(({ slug }) => names.includes(slug))
     .map(({ slug, version, ezbr_sha256 }) => `${slug} ${ezbr_sha256 ?? version}`);
@@ -72,9 +88,11 @@ async function stateOf(ref: string, names: string[]): Promise<string> {
 /** All that uploads are made of, and a little more. */
 async function sources(): Promise<string[]> {
   const files = [CONFIG_FILE, join(PROJECT_DIR, "deno.json"), ...await filesBelow(FUNCTIONS_DIR)];
-  return await Promise.all(files.sort().map(async (file) =>
-    `${relative(PROJECT_DIR, file)}\0${await Deno.readTextFile(file)}`
-  ));
+  return await Promise.all(
+    files.sort().map(async (file) =>
+      `${relative(PROJECT_DIR, file)}\0${await Deno.readTextFile(file)}`
+    ),
+  );
 }
 
 async function filesBelow(dir: string): Promise<string[]> {

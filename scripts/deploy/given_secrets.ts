@@ -10,7 +10,8 @@ export const SETTINGS = [
 ];
 
 /** Made and exchanged by this command, or set by the platform. */
-const NOT_TO_BE_GIVEN = /^(SUPABASE_|DIBS_DISPATCH_SECRET$|DIBS_NEXT_DISPATCH_SECRET$|DIBS_DEPLOYED$)/;
+const NOT_TO_BE_GIVEN =
+  /^(SUPABASE_|DIBS_DISPATCH_SECRET$|DIBS_NEXT_DISPATCH_SECRET$|DIBS_DEPLOYED$)/;
 
 /** From the environment those that the functions read; from a file all, as handlers may read others. */
 export async function givenSecrets(envFile?: string): Promise<Record<string, string>> {

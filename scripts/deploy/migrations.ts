@@ -11,7 +11,9 @@ async function push({ database, dryRun }: Deployment): Promise<Outcome> {
   const env = { PGPASSWORD: database.password };
   try {
     const { stdout, stderr } = await supabase([...args, "--dry-run"], env);
-    const pending = [...`${stdout}\n${stderr}`.matchAll(/^\W*(\d+_\w+\.sql)$/gm)].map(([, file]) => file);
+    const pending = [...`${stdout}\n${stderr}`.matchAll(/^\W*(\d+_\w+\.sql)$/gm)].map(([, file]) =>
+      file
+    );
     if (pending.length === 0) return { did: ["none to apply: the database is up to date"] };
     if (!dryRun) await supabase(args, env);
     const how = dryRun ? "would apply" : "applied";
@@ -24,20 +26,27 @@ async function push({ database, dryRun }: Deployment): Promise<Outcome> {
 }
 
 function pushProblem(said: string): Problem {
-  return problemFrom(said, [
+  return problemFrom(
+    said,
     [
-      /not found in local migrations directory/i,
-      "The project has migrations that are not here. Deploy from the repository that has them, with " +
-      "Dibs put into it.",
+      [
+        /not found in local migrations directory/i,
+        "The project has migrations that are not here. Deploy from the repository that has them, with " +
+        "Dibs put into it.",
+      ],
+      [
+        /public\.tasks already/,
+        "A table tasks of your own is in the way: rename it, then run the same again.",
+      ],
+      [
+        /lock timeout|55P03/,
+        "A transaction kept a table for longer than 3 seconds. Run the same again: it goes on where it stopped.",
+      ],
+      [
+        /permission denied|42501/,
+        "Push as the role postgres: Dashboard → Connect has its address.",
+      ],
     ],
-    [
-      /public\.tasks already/,
-      "A table tasks of your own is in the way: rename it, then run the same again.",
-    ],
-    [
-      /lock timeout|55P03/,
-      "A transaction kept a table for longer than 3 seconds. Run the same again: it goes on where it stopped.",
-    ],
-    [/permission denied|42501/, "Push as the role postgres: Dashboard → Connect has its address."],
-  ], "Mend what the statement stumbled over, then run the same again: it goes on where it stopped.");
+    "Mend what the statement stumbled over, then run the same again: it goes on where it stopped.",
+  );
 }

@@ -12,7 +12,11 @@ import { readVault } from "./vault.ts";
  * learn the new secret beside the old one, then the database sends the new one, and only when no
  * call with the old one is on its way do the functions forget that.
  */
-export const rotation: Step = { name: "rotation", says: "Exchanging the dispatch secret", run: rotate };
+export const rotation: Step = {
+  name: "rotation",
+  says: "Exchanging the dispatch secret",
+  run: rotate,
+};
 
 async function rotate(deployment: Deployment): Promise<Outcome> {
   const { ref, sql, confidential, dryRun } = deployment;
@@ -34,7 +38,9 @@ async function rotate(deployment: Deployment): Promise<Outcome> {
     await keepInVault(sql, secretName, secret);
   }
   await untilNoneIsOnItsWay(deployment);
-  if (!await secrets.holds(DISPATCH_SECRET, secret)) await secrets.set({ [DISPATCH_SECRET]: secret });
+  if (!await secrets.holds(DISPATCH_SECRET, secret)) {
+    await secrets.set({ [DISPATCH_SECRET]: secret });
+  }
   await secrets.unset(NEXT_DISPATCH_SECRET);
   deployment.dispatchSecret = secret;
   return {

@@ -40,7 +40,8 @@ async function chooseDispatchSecret({ sql, url }: Deployment, secrets: FunctionS
   if (isOurs) return { secret: kept.secret };
   return {
     secret: newSecret(),
-    why: `the Vault came with a copy of ${kept.url}: this project gets a dispatch secret of its own`,
+    why:
+      `the Vault came with a copy of ${kept.url}: this project gets a dispatch secret of its own`,
   };
 }
 

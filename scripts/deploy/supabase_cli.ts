@@ -6,7 +6,8 @@ import { PROJECT_DIR } from "../stack/migrate.ts";
 const PROGRAM = join(PROJECT_DIR, "node_modules/.bin/supabase");
 
 /** What it says beside the matter. */
-const NOISE = /^(Try rerunning the command with --debug|A new version of Supabase CLI|We recommend updating)/;
+const NOISE =
+  /^(Try rerunning the command with --debug|A new version of Supabase CLI|We recommend updating)/;
 
 /** The CLI did not do it; the message is what it said. */
 export class CliError extends Error {

@@ -43,8 +43,10 @@ export async function readVault(sql: Sql): Promise<VaultEntries> {
     );
   }
   const settings = there.settings ? await sql`select to_jsonb(s) as row from dibs.settings s` : [];
-  const { url_secret: urlName = "dibs_project_url", dispatch_secret: secretName = "dibs_dispatch_secret" } =
-    settings[0]?.row ?? {};
+  const {
+    url_secret: urlName = "dibs_project_url",
+    dispatch_secret: secretName = "dibs_dispatch_secret",
+  } = settings[0]?.row ?? {};
   const entries = await sql`
     select name, decrypted_secret from vault.decrypted_secrets where name in (${urlName}, ${secretName})`;
   const valueOf = (name: string) =>

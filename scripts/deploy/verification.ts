@@ -58,7 +58,9 @@ async function statusAnswers(deployment: Deployment, secretKey: string): Promise
   const found = await patiently(
     deployment,
     async () => {
-      const answer = await call(deployment, "/functions/v1/status", { headers: { apikey: secretKey } });
+      const answer = await call(deployment, "/functions/v1/status", {
+        headers: { apikey: secretKey },
+      });
       if (answer?.status !== 200) return answer ? `${answer.status} ${answer.text}` : "no answer";
       const { database, functions } = JSON.parse(answer.text).version ?? {};
       return `version ${database} of the database, ${functions} of the functions`;
@@ -69,7 +71,8 @@ async function statusAnswers(deployment: Deployment, secretKey: string): Promise
     what: "status answers",
     passed: found.includes(`${version} of the database, ${version} of the functions`),
     found,
-    mend: "Its log says more: Dashboard → Edge Functions → status → Logs. Is the secret key the one named default?",
+    mend:
+      "Its log says more: Dashboard → Edge Functions → status → Logs. Is the secret key the one named default?",
   };
 }
 
@@ -84,13 +87,16 @@ async function dispatchOpens(deployment: Deployment): Promise<Verified> {
     what: "dispatch opens to its secret",
     passed: status === 202,
     found: status === null ? "no answer" : `${status}`,
-    mend: "Functions that ran before keep the old secret for some minutes. Run the same again then.",
+    mend:
+      "Functions that ran before keep the old secret for some minutes. Run the same again then.",
   };
 }
 
 async function tickIsScheduled({ sql }: Deployment): Promise<Verified> {
   const [{ cron }] = await sql`select to_regclass('cron.job') as cron`;
-  const [job] = cron ? await sql`select schedule, active from cron.job where jobname = 'dibs-tick'` : [];
+  const [job] = cron
+    ? await sql`select schedule, active from cron.job where jobname = 'dibs-tick'`
+    : [];
   return {
     what: "the tick is scheduled",
     passed: job?.active ?? false,
@@ -117,7 +123,8 @@ async function tickReachesDispatch(deployment: Deployment): Promise<Verified> {
     found: state === "answered"
       ? "its call was answered, and a tick noted that"
       : `its call is ${state}${problem ? `: ${problem}` : ", and no tick noted an answer"}`,
-    mend: "select * from cron.job_run_details order by start_time desc limit 5 tells how ticks end; " +
+    mend:
+      "select * from cron.job_run_details order by start_time desc limit 5 tells how ticks end; " +
       "select net.worker_restart() wakes pg_net.",
   };
 }

@@ -36,7 +36,10 @@ Deno.test("a project is deployed to, works, and stays as it is when that is done
     assert.equal(code, 0, said);
     assert.deepEqual(result.steps.map(({ step }) => step), STEPS);
     assert.deepEqual(result.verified.map(({ passed }) => passed), Array(5).fill(true));
-    assert.match(said, /refused +by functions and data API, without a key and with the publishable key/);
+    assert.match(
+      said,
+      /refused +by functions and data API, without a key and with the publishable key/,
+    );
     assert.match(said, /its call was answered, and a tick noted that/);
   });
 
@@ -54,32 +57,41 @@ Deno.test("a project is deployed to, works, and stays as it is when that is done
     assert.equal(active, true);
   });
 
-  await t.step("each upload holds just the files its function imports, and opens no other door", async () => {
-    assert.deepEqual([...api.uploads.keys()].sort(), names.toSorted());
-    for (const [slug, { metadata, files }] of api.uploads) {
-      const imported = await importsOf(`functions/${slug}/index.ts`);
-      assert.deepEqual([...files.keys()].sort(), ["deno.json", ...imported].sort(), slug);
-      for (const [path, text] of files) {
-        assert.equal(text, await Deno.readTextFile(new URL(path, new URL(`file://${PROJECT_DIR}`))));
+  await t.step(
+    "each upload holds just the files its function imports, and opens no other door",
+    async () => {
+      assert.deepEqual([...api.uploads.keys()].sort(), names.toSorted());
+      for (const [slug, { metadata, files }] of api.uploads) {
+        const imported = await importsOf(`functions/${slug}/index.ts`);
+        assert.deepEqual([...files.keys()].sort(), ["deno.json", ...imported].sort(), slug);
+        for (const [path, text] of files) {
+          assert.equal(
+            text,
+            await Deno.readTextFile(new URL(path, new URL(`file://${PROJECT_DIR}`))),
+          );
+        }
+        assert.deepEqual(metadata, {
+          name: slug,
+          entrypoint_path: `functions/${slug}/index.ts`,
+          import_map_path: "deno.json",
+          static_patterns: [],
+          verify_jwt: false,
+        });
       }
-      assert.deepEqual(metadata, {
-        name: slug,
-        entrypoint_path: `functions/${slug}/index.ts`,
-        import_map_path: "deno.json",
-        static_patterns: [],
-        verify_jwt: false,
-      });
-    }
-  });
+    },
+  );
 
-  await t.step("the import map is one that the platform's bundler can follow by itself", async () => {
-    const map = JSON.parse(await Deno.readTextFile(`${PROJECT_DIR}deno.json`));
-    for (const [name, target] of Object.entries(map.imports)) {
-      assert.match(target as string, /^npm:(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+(\/[\w./-]+)?$/, name);
-    }
-    // Of these it would believe that somebody installed packages beside it.
-    assert.deepEqual([map.nodeModulesDir, map.vendor, map.workspace], Array(3));
-  });
+  await t.step(
+    "the import map is one that the platform's bundler can follow by itself",
+    async () => {
+      const map = JSON.parse(await Deno.readTextFile(`${PROJECT_DIR}deno.json`));
+      for (const [name, target] of Object.entries(map.imports)) {
+        assert.match(target as string, /^npm:(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+(\/[\w./-]+)?$/, name);
+      }
+      // Of these it would believe that somebody installed packages beside it.
+      assert.deepEqual([map.nodeModulesDir, map.vendor, map.workspace], Array(3));
+    },
+  );
 
   await t.step("a task enqueued in SQL is done, and nobody called anything by hand", async () => {
     const payload = {
@@ -117,35 +129,41 @@ Deno.test("a project is deployed to, works, and stays as it is when that is done
     assert.ok(api.requests.includes("PUT functions"));
   });
 
-  await t.step("a file of secrets goes along, whatever is in it but what is Dibs's own", async () => {
-    const file = await Deno.makeTempFile();
-    await Deno.writeTextFile(
-      file,
-      "# for handlers\nMODEL_KEY=\"sk-a b#c\"\nDIBS_DISPATCH_SECRET=mine\nSUPABASE_URL=https://no.example\n",
-    );
-    const { code, said } = await ended(project.deploy(["--env-file", file], env));
-    await Deno.remove(file);
-    assert.equal(code, 0, said);
-    assert.equal(api.secrets.get("MODEL_KEY"), "sk-a b#c");
-    assert.notEqual(api.secrets.get("DIBS_DISPATCH_SECRET"), "mine");
-    assert.equal(api.secrets.has("SUPABASE_URL"), false);
-  });
+  await t.step(
+    "a file of secrets goes along, whatever is in it but what is Dibs's own",
+    async () => {
+      const file = await Deno.makeTempFile();
+      await Deno.writeTextFile(
+        file,
+        '# for handlers\nMODEL_KEY="sk-a b#c"\nDIBS_DISPATCH_SECRET=mine\nSUPABASE_URL=https://no.example\n',
+      );
+      const { code, said } = await ended(project.deploy(["--env-file", file], env));
+      await Deno.remove(file);
+      assert.equal(code, 0, said);
+      assert.equal(api.secrets.get("MODEL_KEY"), "sk-a b#c");
+      assert.notEqual(api.secrets.get("DIBS_DISPATCH_SECRET"), "mine");
+      assert.equal(api.secrets.has("SUPABASE_URL"), false);
+    },
+  );
 
-  await t.step("a database that is a copy of another project's gets a secret of its own", async () => {
-    const last = api.secrets.get("DIBS_DISPATCH_SECRET");
-    api.secrets.delete("DIBS_DISPATCH_SECRET");
-    await sql`
+  await t.step(
+    "a database that is a copy of another project's gets a secret of its own",
+    async () => {
+      const last = api.secrets.get("DIBS_DISPATCH_SECRET");
+      api.secrets.delete("DIBS_DISPATCH_SECRET");
+      await sql`
       select vault.update_secret(id, 'https://parent.example') from vault.secrets
       where name = 'dibs_project_url'`;
-    const { code, said } = await ended(project.deploy([], env));
-    assert.equal(code, 0, said);
-    assert.match(said, /a copy of https:\/\/parent\.example/);
-    assert.notEqual(api.secrets.get("DIBS_DISPATCH_SECRET"), last);
-    assert.deepEqual(await vaultOf(project), {
-      dibs_dispatch_secret: api.secrets.get("DIBS_DISPATCH_SECRET"),
-      dibs_project_url: project.url,
-    });
-  });
+      const { code, said } = await ended(project.deploy([], env));
+      assert.equal(code, 0, said);
+      assert.match(said, /a copy of https:\/\/parent\.example/);
+      assert.notEqual(api.secrets.get("DIBS_DISPATCH_SECRET"), last);
+      assert.deepEqual(await vaultOf(project), {
+        dibs_dispatch_secret: api.secrets.get("DIBS_DISPATCH_SECRET"),
+        dibs_project_url: project.url,
+      });
+    },
+  );
 
   await t.step("in all of that nothing confidential was printed", () => {
     for (const value of project.confidential.filter((value) => value.length > 8)) {

@@ -28,7 +28,10 @@ export function deployedFunctions(dir: string, env: Record<string, string>): Dep
   let changes: Promise<void> = Promise.resolve();
 
   async function replace(secrets: Map<string, string>, lagMs: number): Promise<void> {
-    const next = { process: await start(dir, { ...env, ...Object.fromEntries(secrets) }), calls: new Set<never>() };
+    const next = {
+      process: await start(dir, { ...env, ...Object.fromEntries(secrets) }),
+      calls: new Set<never>(),
+    };
     await delay(lagMs);
     const last = current;
     current = next;

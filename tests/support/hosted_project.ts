@@ -128,7 +128,9 @@ export interface Result {
 }
 
 /** How a deployment ended: one line of JSON on standard output, everything else beside it. */
-export async function ended(command: Command): Promise<{ code: number; result: Result; said: string }> {
+export async function ended(
+  command: Command,
+): Promise<{ code: number; result: Result; said: string }> {
   const code = await command.ended;
   const { stdout, stderr } = command.output;
   assert.match(stdout, /^\{.*\}\n$/, stderr);

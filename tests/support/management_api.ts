@@ -163,9 +163,11 @@ async function uploadOf(request: Request): Promise<Upload> {
   return {
     slug,
     metadata: JSON.parse(metadata instanceof File ? await metadata.text() : metadata),
-    files: new Map(await Promise.all(
-      files.map(async (file) => [file.name, await file.text()] as const),
-    )),
+    files: new Map(
+      await Promise.all(
+        files.map(async (file) => [file.name, await file.text()] as const),
+      ),
+    ),
   };
 }
 

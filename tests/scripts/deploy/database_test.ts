@@ -7,9 +7,11 @@ const find = (address?: string, password?: string) =>
   findDatabase({ ref: REF, platform: PLATFORM, api: null, address, password });
 
 Deno.test("the password is taken out of the address, and a connection outside of this machine is encrypted", async () => {
-  const address = `postgresql://postgres.${REF}:p%40ss@aws-0-eu-central-1.pooler.supabase.com:5432/postgres`;
+  const address =
+    `postgresql://postgres.${REF}:p%40ss@aws-0-eu-central-1.pooler.supabase.com:5432/postgres`;
   assert.deepEqual(await find(address), {
-    url: `postgresql://postgres.${REF}@aws-0-eu-central-1.pooler.supabase.com:5432/postgres?sslmode=require`,
+    url:
+      `postgresql://postgres.${REF}@aws-0-eu-central-1.pooler.supabase.com:5432/postgres?sslmode=require`,
     password: "p@ss",
   });
   const local = await find("postgresql://postgres@127.0.0.1:54322/postgres", "secret");

@@ -153,12 +153,21 @@ Deno.test("what stops a deployment is told with its mend, and the next run goes 
     };
     api.deployByHand();
     const command = project.deploy();
-    await eventually("the functions on their way", () => api.requests.at(-1) === "PUT functions", 60);
+    await eventually(
+      "the functions on their way",
+      () => api.requests.at(-1) === "PUT functions",
+      60,
+    );
     command.child.kill("SIGTERM");
     release.resolve();
     const { code, result, said } = await ended(command);
     api.changed = changed;
-    assert.deepEqual([code, result.ok, result.interrupted, result.failed], [143, false, true, null]);
+    assert.deepEqual([code, result.ok, result.interrupted, result.failed], [
+      143,
+      false,
+      true,
+      null,
+    ]);
     assert.match(said, /Interrupted\nDone before: checks, migrations, secrets/);
     assert.deepEqual(await command.processes(), []);
   });
@@ -169,11 +178,14 @@ Deno.test("what stops a deployment is told with its mend, and the next run goes 
     assert.deepEqual([result.ok, result.failed, result.steps.length], [true, null, 7]);
   });
 
-  await t.step("by its password alone, too, through the pooler that the platform names", async () => {
-    const { code, said } = await ended(project.deploy(["--dry-run"], { SUPABASE_DB_URL: "" }));
-    assert.equal(code, 0, said);
-    assert.ok(api.requests.includes("GET config/database/pooler"));
-  });
+  await t.step(
+    "by its password alone, too, through the pooler that the platform names",
+    async () => {
+      const { code, said } = await ended(project.deploy(["--dry-run"], { SUPABASE_DB_URL: "" }));
+      assert.equal(code, 0, said);
+      assert.ok(api.requests.includes("GET config/database/pooler"));
+    },
+  );
 
   await t.step("in all of that nothing confidential was printed", () => {
     for (const value of project.confidential) assert.ok(!project.printed().includes(value), value);

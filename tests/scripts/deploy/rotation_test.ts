@@ -29,7 +29,10 @@ Deno.test("the dispatch secret is exchanged, and at any moment what the database
     const moments: unknown[] = [];
     await using watched = watch(project, async (request) => {
       const { dibs_dispatch_secret: vault } = await vaultOf(project);
-      moments.push([request, ...[vault, api.secrets.get(CURRENT), api.secrets.get(NEXT)].map(name)]);
+      moments.push([
+        request,
+        ...[vault, api.secrets.get(CURRENT), api.secrets.get(NEXT)].map(name),
+      ]);
     });
     const { code, said } = await rotate();
     assert.equal(code, 0, said);
@@ -74,7 +77,10 @@ Deno.test("the dispatch secret is exchanged, and at any moment what the database
     const { code, result } = await ended(project.deploy(["--rotate-secret", "--wait", "2"]));
     assert.deepEqual([code, result.failed?.step], [1, "rotation"]);
     assert.match(result.failed!.mend, /old one is still in use/);
-    assert.deepEqual([api.secrets.get(CURRENT), (await vaultOf(project)).dibs_dispatch_secret], [old, old]);
+    assert.deepEqual([api.secrets.get(CURRENT), (await vaultOf(project)).dibs_dispatch_secret], [
+      old,
+      old,
+    ]);
   });
 
   await t.step("none of them was printed", () => {
