@@ -2,6 +2,7 @@ import type { Sql } from "postgres";
 import type { Check } from "../screen.ts";
 import type { Confidential } from "./confidential.ts";
 import { connect, type Database, findDatabase } from "./database.ts";
+import { FunctionSecrets } from "./function_secrets.ts";
 import { givenSecrets } from "./given_secrets.ts";
 import { type ManagementApi, managementApi } from "./management_api.ts";
 import { findPlatform } from "./platform.ts";
@@ -24,7 +25,9 @@ export interface Deployment {
   database: Database;
   sql: Sql;
   api: ManagementApi | null;
-  /** What the functions are to find in their environment, as far as it was given. */
+  /** What the functions find in their environment. */
+  secrets: FunctionSecrets;
+  /** What they are to find there, as far as it was given. */
   given: Record<string, string>;
   /** What the database is to call dispatch with, once the secrets are settled. */
   dispatchSecret: string | null;
@@ -54,7 +57,7 @@ export interface Verified extends Check {
   mend: string;
 }
 
-/** Finds the project's parts; nothing of it is asked yet. */
+/** Finds the project's parts, and whether it may be managed. */
 export async function openDeployment(
   options: DeploymentOptions,
   confidential: Confidential,
@@ -73,6 +76,7 @@ export async function openDeployment(
     password: Deno.env.get("SUPABASE_DB_PASSWORD"),
   });
   confidential.keep(database.password);
+  const secrets = await FunctionSecrets.of(ref);
   const sql = connect(database);
   return {
     ref,
@@ -80,6 +84,7 @@ export async function openDeployment(
     database,
     sql,
     api,
+    secrets,
     given,
     dispatchSecret: null,
     confidential,

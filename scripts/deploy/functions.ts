@@ -2,7 +2,7 @@ import { parse } from "@std/toml/parse";
 import { join, relative } from "node:path";
 import { PROJECT_DIR } from "../stack/migrate.ts";
 import type { Deployment, Outcome, Step } from "./deployment.ts";
-import { digestOf, FunctionSecrets } from "./function_secrets.ts";
+import { digestOf } from "./function_secrets.ts";
 import { problemFrom } from "./problem.ts";
 import { CliError, supabase } from "./supabase_cli.ts";
 
@@ -20,9 +20,8 @@ const CONFIG_FILE = join(PROJECT_DIR, "supabase/config.toml");
 /** `supabase functions deploy`, unless the project has just these sources. */
 export const functions: Step = { name: "functions", says: "Deploying the functions", run: deploy };
 
-async function deploy({ ref, dryRun }: Deployment): Promise<Outcome> {
+async function deploy({ ref, secrets, dryRun }: Deployment): Promise<Outcome> {
   const names = (await configuredFunctions()).map(({ name }) => name);
-  const secrets = await FunctionSecrets.of(ref);
   const listed = names.join(", ");
   if (await secrets.holds(DEPLOYED, await stateOf(ref, names))) {
     return { did: [`deployed already, from these very sources: ${listed}`] };

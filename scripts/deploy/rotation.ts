@@ -1,6 +1,6 @@
 import { keepInVault } from "../vault.ts";
 import type { Deployment, Outcome, Step } from "./deployment.ts";
-import { DISPATCH_SECRET, FunctionSecrets, NEXT_DISPATCH_SECRET } from "./function_secrets.ts";
+import { DISPATCH_SECRET, NEXT_DISPATCH_SECRET } from "./function_secrets.ts";
 import { callDispatch } from "./outside.ts";
 import { patiently } from "./patiently.ts";
 import { Problem } from "./problem.ts";
@@ -19,7 +19,7 @@ export const rotation: Step = {
 };
 
 async function rotate(deployment: Deployment): Promise<Outcome> {
-  const { ref, sql, confidential, dryRun } = deployment;
+  const { ref, sql, secrets, confidential, dryRun } = deployment;
   const { secret: kept, secretName } = await readVault(sql);
   if (!kept) {
     throw new Problem(
@@ -27,7 +27,6 @@ async function rotate(deployment: Deployment): Promise<Outcome> {
       `Deploy first: npm run deploy -- --project-ref ${ref}`,
     );
   }
-  const secrets = await FunctionSecrets.of(ref);
   // An earlier rotation came as far as the Vault, and not to its end.
   const isHalfDone = await secrets.holds(NEXT_DISPATCH_SECRET, confidential.keep(kept));
   if (dryRun) return { did: [isHalfDone ? "would finish the last rotation" : "would exchange it"] };

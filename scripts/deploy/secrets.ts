@@ -1,15 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { Deployment, Outcome, Step } from "./deployment.ts";
-import { DISPATCH_SECRET, FunctionSecrets, NEXT_DISPATCH_SECRET } from "./function_secrets.ts";
+import { DISPATCH_SECRET, NEXT_DISPATCH_SECRET } from "./function_secrets.ts";
 import { readVault } from "./vault.ts";
 
 /** The environment of the functions. What they have already is not set again. */
 export const secrets: Step = { name: "secrets", says: "Setting secrets", run: setMissing };
 
 async function setMissing(deployment: Deployment): Promise<Outcome> {
-  const { ref, given, dryRun } = deployment;
-  const secrets = await FunctionSecrets.of(ref);
-  const { secret, why } = await chooseDispatchSecret(deployment, secrets);
+  const { secrets, given, dryRun } = deployment;
+  const { secret, why } = await chooseDispatchSecret(deployment);
   deployment.dispatchSecret = deployment.confidential.keep(secret);
   const missing: Record<string, string> = {};
   const kept: string[] = [];
@@ -32,7 +31,7 @@ async function setMissing(deployment: Deployment): Promise<Outcome> {
 }
 
 /** The one in the Vault, which alone can be read, unless it came there with a copy of another project. */
-async function chooseDispatchSecret({ sql, url }: Deployment, secrets: FunctionSecrets) {
+async function chooseDispatchSecret({ sql, url, secrets }: Deployment) {
   const kept = await readVault(sql);
   if (!kept.secret) return { secret: newSecret() };
   const isOurs = kept.url === null || kept.url === url ||

@@ -89,7 +89,7 @@ Deno.test("a project is deployed to, works, and stays as it is when that is done
         assert.match(target as string, /^npm:(@[\w-]+\/)?[\w-]+@\d+\.\d+\.\d+(\/[\w./-]+)?$/, name);
       }
       // Of these it would believe that somebody installed packages beside it.
-      assert.deepEqual([map.nodeModulesDir, map.vendor, map.workspace], Array(3));
+      for (const setting of ["nodeModulesDir", "vendor", "workspace"]) assert.ok(!(setting in map));
     },
   );
 

@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
-import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
 import type { Stack } from "../../scripts/stack/stack.ts";
 import { type Command, runCommand } from "./command.ts";
 import { deployedFunctions } from "./deployed_functions.ts";
 import { type ManagementApi, managementApi } from "./management_api.ts";
+import { scratchProject } from "./project.ts";
 import { testStack } from "./stack.ts";
 
 export const REF = "abcdefghijklmnopqrst";
@@ -38,10 +38,12 @@ export async function hostedProject(): Promise<HostedProject> {
   await using parts = new AsyncDisposableStack();
   const dir = await Deno.makeTempDir({ prefix: "dibs-test-hosted-" });
   parts.defer(() => Deno.remove(dir, { recursive: true }));
-  const stack = parts.use(await testStack());
+  const nothing = parts.use(await scratchProject({}));
+  const stack = parts.use(await testStack({ projectDir: nothing.dir }));
   const sql = postgres(stack.databaseUrl, { max: 2, onnotice: () => {} });
   parts.defer(() => sql.end({ timeout: 1 }));
-  await undeploy(sql);
+  await sql`drop schema supabase_migrations cascade`;
+  await sql`delete from vault.secrets where true`;
   const database = new URL(stack.databaseUrl);
   const { password } = database;
   database.password = "";
@@ -141,10 +143,4 @@ export async function ended(
 export async function vaultOf({ sql }: HostedProject): Promise<Record<string, string>> {
   const rows = await sql`select name, decrypted_secret from vault.decrypted_secrets order by name`;
   return Object.fromEntries(rows.map(({ name, decrypted_secret }) => [name, decrypted_secret]));
-}
-
-/** The stack has Dibs, and a new project has not. */
-async function undeploy(sql: Sql): Promise<void> {
-  await sql.unsafe(await Deno.readTextFile(join(PROJECT_DIR, "supabase/uninstall.sql")));
-  await sql`drop schema supabase_migrations cascade`;
 }
