@@ -124,7 +124,9 @@ async function deploy(options: Options): Promise<number> {
       failed,
       seconds: (Date.now() - began) / 1000,
     };
-    console.log(confidential.hide(JSON.stringify(result)));
+    const hide = (_: string, value: unknown) =>
+      typeof value === "string" ? confidential.hide(value) : value;
+    console.log(JSON.stringify(result, hide));
   }
   if (interrupt.aborted) return exitCodeOf(interrupt);
   return ok ? 0 : 1;

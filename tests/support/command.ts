@@ -18,7 +18,8 @@ export function runCommand(
   args: string[],
   env: Record<string, string> = {},
 ): Command {
-  return run("node", [join(PROJECT_DIR, "scripts/run.mjs"), script, ...args], env);
+  // Without the dashes Node.js 20 takes --env-file for its own, wherever it stands.
+  return run("node", ["--", join(PROJECT_DIR, "scripts/run.mjs"), script, ...args], env);
 }
 
 /** Runs a script of package.json through npm. */

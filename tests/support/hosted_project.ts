@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
+import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
 import type { Stack } from "../../scripts/stack/stack.ts";
 import { type Command, runCommand } from "./command.ts";
 import { deployedFunctions } from "./deployed_functions.ts";
@@ -38,6 +39,7 @@ export async function hostedProject(): Promise<HostedProject> {
   await using parts = new AsyncDisposableStack();
   const dir = await Deno.makeTempDir({ prefix: "dibs-test-hosted-" });
   parts.defer(() => Deno.remove(dir, { recursive: true }));
+  parts.defer(forgetProject);
   const nothing = parts.use(await scratchProject({}));
   const stack = parts.use(await testStack({ projectDir: nothing.dir }));
   const sql = postgres(stack.databaseUrl, { max: 2, onnotice: () => {} });
@@ -143,4 +145,11 @@ export async function ended(
 export async function vaultOf({ sql }: HostedProject): Promise<Record<string, string>> {
   const rows = await sql`select name, decrypted_secret from vault.decrypted_secrets order by name`;
   return Object.fromEntries(rows.map(({ name, decrypted_secret }) => [name, decrypted_secret]));
+}
+
+/** The CLI notes which project it was last used for. */
+async function forgetProject(): Promise<void> {
+  const note = join(PROJECT_DIR, "supabase/.temp/linked-project.json");
+  const text = await Deno.readTextFile(note).catch(() => "");
+  if (text.includes(REF)) await Deno.remove(note).catch(() => {});
 }

@@ -29,7 +29,7 @@ Deno.test("what stops a deployment is told with its mend, and the next run goes 
     mend: () => api.failures.clear(),
   });
   const refusing = (routine: string) => ({
-    plant: () => admin.unsafe(`revoke execute on function ${routine} from postgres`),
+    plant: () => admin.unsafe(`revoke execute on function ${routine} from postgres, service_role`),
     mend: () => admin.unsafe(`grant execute on function ${routine} to postgres`),
   });
   const upTo = (...done: string[]) => done;
