@@ -7,18 +7,6 @@
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
--- Refused before anything is changed: Dibs would close somebody else's table to the API.
-do $$
-begin
-  if exists (
-    select from pg_class where oid = to_regclass('public.tasks')
-      and (relkind <> 'v' or pg_get_viewdef(oid) !~ '\mdibs\.log\M')
-  ) then
-    raise exception 'there is a public.tasks already, and it is not Dibs''s'
-      using hint = 'Dibs needs that name. Rename yours (alter table public.tasks rename to ...) and push again.';
-  end if;
-end $$;
-
 create schema if not exists dibs;
 comment on schema dibs is
   'Internals of Dibs. Not an interface: call the functions in public instead.';
@@ -44,6 +32,121 @@ begin
 end $$;
 comment on function dibs.define_view(text, text) is
   'Make a view, or replace the one that is there where it says something else: replacing locks out its readers.';
+
+-- A table public.tasks of the project's ------------------------------------------------------------
+-- Dibs needs that name. The rows of a plain table become tasks of Dibs (545_carried_tasks.sql). What could not come
+-- along is told here, in the first migration, of which then nothing stays.
+
+create or replace function dibs.tasks_to_carry() returns boolean
+  language plpgsql set search_path = '' as $$
+declare
+  v_table regclass := to_regclass('public.tasks');
+  v_obstacles text[];
+begin
+  if v_table is null or pg_get_viewdef(v_table) ~ '\mdibs\.log\M' then return false; end if;
+  v_obstacles := array(select o from dibs.obstacles_of(v_table) o order by o);
+  -- Rows are looked at where the columns are as they should be.
+  if v_obstacles = '{}' then v_obstacles := array(select dibs.faults_of_tasks()); end if;
+  if v_obstacles <> '{}' then
+    raise exception E'there is a public.tasks already, and Dibs cannot take it over:\n- %',
+      array_to_string(v_obstacles, E'\n- ')
+      using hint = 'Mend that, or rename the table (alter table public.tasks rename to ...), and push again.';
+  end if;
+  return true;
+end $$;
+comment on function dibs.tasks_to_carry() is
+  'Whether there is a public.tasks that is not Dibs''s. Raises when there is one that cannot be taken over.';
+
+create or replace function dibs.obstacles_of(p_table regclass) returns setof text
+  language plpgsql stable set search_path = '' as $$
+declare
+  v_id smallint := (select attnum from pg_catalog.pg_attribute where attrelid = p_table and attname = 'id');
+begin
+  if not exists (select from pg_catalog.pg_class where oid = p_table and relkind = 'r' and not relispartition) then
+    return next 'it is not a plain table: rename it';
+    return;
+  end if;
+  return query
+    select format('it is owned by %s: alter table public.tasks owner to %I', relowner::regrole, current_user)
+      from pg_catalog.pg_class where oid = p_table and not pg_has_role(relowner, 'usage')
+    union
+    select 'there is a public.tasks_before_dibs, which is what it would be called from now on: rename that one'
+      where to_regclass('public.tasks_before_dibs') is not null
+    union
+    select case
+        when a.attname is null then format('it has no column %s of type %s', w.name, w.types[1])
+        when w.name is null then format('tasks of Dibs have no column %I: put it into payload, and drop it', a.attname)
+        else format('its column %1$s is of type %2$s: alter table public.tasks alter %1$s type %3$s', w.name,
+          a.atttypid::regtype, w.types[1])
+      end
+      from (values
+        ('id', array['uuid']::regtype[], true), ('type', array['text', 'varchar']::regtype[], true),
+        ('payload', array['jsonb']::regtype[], true), ('status', array['text', 'varchar']::regtype[], true),
+        ('created_at', array['timestamptz']::regtype[], false), ('started_at', array['timestamptz']::regtype[], false),
+        ('completed_at', array['timestamptz']::regtype[], false), ('error', array['text', 'varchar']::regtype[], false)
+      ) w(name, types, needed)
+      full join (
+        select attname::text, atttypid from pg_catalog.pg_attribute
+        where attrelid = p_table and attnum > 0 and not attisdropped
+      ) a on a.attname = w.name
+      where a.attname is null and w.needed or w.name is null or a.atttypid <> all (w.types::oid[])
+    union
+    select 'its primary key is not id: alter table public.tasks add primary key (id)'
+      where not exists (
+        select from pg_catalog.pg_index
+        where indrelid = p_table and indisprimary and indnkeyatts = 1 and indkey[0] = v_id)
+    union
+    select format('its index %s keeps more unique than ids: let unique_key do that, and drop it', indexrelid::regclass)
+      from pg_catalog.pg_index where indrelid = p_table and indisunique and (indnkeyatts > 1 or indkey[0] <> v_id)
+    union
+    select format('it has the trigger %I, which the view would not have: drop it', tgname)
+      from pg_catalog.pg_trigger where tgrelid = p_table and not tgisinternal
+    union
+    select format('its policy %I lets users in, and tasks of Dibs are for the service role alone: drop it', polname)
+      from pg_catalog.pg_policy where polrelid = p_table and polroles <> array['service_role'::regrole::oid]
+    union
+    select format('it is published, and a view cannot be: alter publication %I drop table public.tasks', p.pubname)
+      from pg_catalog.pg_publication_rel r join pg_catalog.pg_publication p on p.oid = r.prpubid
+      where r.prrelid = p_table
+    union
+    -- Views, foreign keys, policies of other tables, functions that take or return its rows.
+    select format('%s depends on it: drop that, and make it anew when Dibs is there',
+        pg_describe_object(d.classid, d.objid, d.objsubid))
+      from pg_catalog.pg_class c join pg_catalog.pg_type t on t.oid = c.reltype
+      join pg_catalog.pg_depend d on d.deptype = 'n' and (
+        d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = c.oid
+        or d.refclassid = 'pg_catalog.pg_type'::regclass and d.refobjid in (t.oid, t.typarray))
+      where c.oid = p_table
+        -- These two make way by themselves (dibs.set_tasks_aside).
+        and (d.classid = 'pg_catalog.pg_proc'::regclass and d.objid in (
+          to_regprocedure('public.claim_task()'), to_regprocedure('public.create_task(text, jsonb)'))) is not true;
+end $$;
+comment on function dibs.obstacles_of(regclass) is
+  'What a table public.tasks is or has that Dibs cannot take over: a sentence each, with the mend.';
+
+create or replace function dibs.faults_of_tasks() returns setof text
+  language plpgsql stable set search_path = '' as $$
+begin
+  return query
+    select format('%s of its rows have %s, such as %s: %s', count(*), fault[1], min(id::text), fault[2])
+    from (
+      select id, case
+        when type is null or type !~ '\S' or length(type) > 100 or type ~ '[[:cntrl:]]'
+          then array['a type that is not 1 to 100 printable characters', 'give them another one']
+        when payload is null
+          then array['no payload', 'update public.tasks set payload = ''{}'' where payload is null']
+        when status is null or status not in ('pending', 'processing', 'completed', 'failed')
+          then array['the status ' || coalesce(quote_literal(left(status, 40)), 'null'),
+            'make it pending, processing, completed or failed']
+      end as fault
+      from public.tasks
+    ) t
+    where fault is not null group by fault order by fault limit 20;
+end $$;
+comment on function dibs.faults_of_tasks() is
+  'The rows of a table public.tasks that no task of Dibs can be made of: a sentence for each kind of them.';
+
+select dibs.tasks_to_carry();
 
 -- Fences -------------------------------------------------------------------------------------------
 

@@ -11,6 +11,9 @@ select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 create or replace function dibs.seal() returns void
   language plpgsql set search_path = '' as $$
 declare
+  -- The view. A table of that name is the project's, until its rows have been carried over.
+  v_tasks regclass := (
+    select oid from pg_catalog.pg_class where oid = to_regclass('public.tasks') and relkind = 'v');
   v_object record;
   v_grant record;
 begin
@@ -22,7 +25,7 @@ begin
     select c.oid::regclass as name, c.relkind in ('r', 'p') and not c.relrowsecurity as unsecured
     from pg_catalog.pg_class c
     where c.relkind in ('r', 'p', 'v', 'S') and (c.relnamespace = 'dibs'::regnamespace
-      or c.oid in (to_regclass('public.thought_work_claims'), to_regclass('public.tasks')))
+      or c.oid in (to_regclass('public.thought_work_claims'), v_tasks))
   loop
     execute format('revoke all on %s from public, anon, authenticated, service_role cascade',
       v_object.name);
@@ -36,7 +39,7 @@ begin
     from (values
       -- The contract: clients read, insert and delete claims and tasks by themselves.
       ('public.thought_work_claims', 'select, insert, update, delete'),
-      ('public.tasks', 'select, insert, update, delete'),
+      (v_tasks::text, 'select, insert, update, delete'),
       -- Locking a row for update asks for the privilege to update it, also where nothing ever is.
       ('dibs.ready', 'select, insert, update, delete'),
       ('dibs.lease', 'select, insert, update, delete'),
