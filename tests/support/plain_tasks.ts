@@ -1,4 +1,6 @@
 import type { Sql } from "postgres";
+import type { Regime } from "../../scripts/stack/bootstrap.ts";
+import { freshDatabase, type TestDatabase } from "./database.ts";
 
 /** What a project has that keeps its tasks in a plain table, and functions that work on it. */
 export const PLAIN_TASKS = `
@@ -40,6 +42,13 @@ from generate_series(1, ${count}) n,
   lateral (select (array['pending', 'pending', 'pending', 'pending', 'processing', 'completed', 'completed',
     'completed', 'completed', 'failed'])[n % 10 + 1] as status) status;
 `;
+
+/** The database of such a project, with so many tasks and without Dibs. */
+export async function plainTasks(count: number, regime: Regime = "hidden"): Promise<TestDatabase> {
+  const db = await freshDatabase({ migrated: false, regime });
+  await db.sql.unsafe(PLAIN_TASKS + PLAIN_ROWS(count));
+  return db;
+}
 
 /** What tasks are, by the id that each had in the plain table. */
 export async function byFormerId(sql: Sql, table: "tasks" | "tasks_before_dibs") {
