@@ -1,20 +1,25 @@
 import { dirname, join } from "node:path";
 import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
 
-/** What `npm run generate` and `npm run check` run on and look at, and little more. */
+/** What `generate`, `check`, `add` and `remove` run on and look at, and little more. */
 const COPIED = [
   "README.md",
   "deno.json",
   "docs",
-  "functions/_shared",
-  "functions/openapi.json",
+  "functions",
   "package.json",
+  "scripts/add.ts",
+  "scripts/adopt",
   "scripts/bench",
   "scripts/check",
   "scripts/check.ts",
   "scripts/generate",
   "scripts/generate.ts",
   "scripts/git.ts",
+  "scripts/interrupt.ts",
+  "scripts/numbers.ts",
+  "scripts/remove.ts",
+  "scripts/screen.ts",
   "scripts/stack",
   "supabase",
 ];
