@@ -28,7 +28,7 @@ export async function planAddition(
 ): Promise<Plan> {
   const manifest = await readManifest(repository);
   const obstacles = await findObstacles(repository, release, manifest);
-  const draft = { repository, release, manifest, force, changes: [], obstacles, kept: [] };
+  const draft: Draft = { repository, release, manifest, force, changes: [], obstacles, kept: [] };
   const after = manifestText({
     version: release.version,
     migrations: await planMigrations(draft, now),
@@ -104,8 +104,8 @@ function mayWrite({ force, obstacles, kept }: Draft, path: string, versions: Ver
   return decision === "write";
 }
 
-function change({ changes }: Draft, { path, before, after }: Change): void {
-  if (before !== after) changes.push({ path, before, after });
+function change({ changes }: Draft, change: Change): void {
+  if (decide({ current: change.before, wanted: change.after }) !== "nothing") changes.push(change);
 }
 
 function titleOf({ release: { version }, manifest }: Draft): string {

@@ -1,3 +1,4 @@
+import { rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /** What becomes of one file. */
@@ -55,7 +56,7 @@ async function put(dir: string, path: string, text: string | null): Promise<void
 async function remove(dir: string, path: string): Promise<void> {
   await Deno.remove(join(dir, path)).catch(ignoreMissing);
   for (let folder = dirname(path); folder !== "."; folder = dirname(folder)) {
-    if (await Deno.remove(join(dir, folder)).then(() => false, () => true)) return;
+    if (await rmdir(join(dir, folder)).then(() => false, () => true)) return;
   }
 }
 

@@ -43,7 +43,8 @@ async function takenNames(repository: Repository, release: Release): Promise<Obs
   const config = (await repository.read(CONFIG))!;
   let functions: object;
   try {
-    functions = parse(config.replace(findBlock(config) ?? "", "")).functions ?? {};
+    const theirs = config.replace(findBlock(config) ?? "", "").replace(/^\ufeff/, "");
+    functions = parse(theirs).functions ?? {};
   } catch (error) {
     const problem = `is no TOML: ${(error as Error).message}`;
     return [{ path: CONFIG, problem, mend: "Mend it; the Supabase CLI cannot read it either." }];
