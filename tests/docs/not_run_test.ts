@@ -9,7 +9,10 @@ const NOT_RUN = {
   "it is what runs this": 1,
   "it takes a minute, and its figures are this machine's": 1,
   "the tests set both": 1,
-  "there is no hosted project here": 6,
+  "there is no hosted project here": 9,
+  "it is about a project of yours; tests/scripts/add_test.ts runs it": 2,
+  "it is about a project of yours; tests/scripts/remove_test.ts runs it": 2,
+  "it is about a table that no database of these tests has": 1,
   "it works until it is stopped; tests/docs/python_worker_test.ts runs it": 1,
   "they work until they are stopped": 1,
 };

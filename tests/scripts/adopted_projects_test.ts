@@ -22,8 +22,13 @@ const OWN: Record<string, (sql: Sql, stack: Stack, isThere: boolean) => Promise<
     const response = await fetch(`${stack.url}/functions/v1/hello`);
     assert.deepEqual(await response.json(), { greeting: "hello" });
   },
-  "with thoughts": async (sql) => {
+  "with thoughts": async (sql, stack, isThere) => {
     assert.equal((await sql`select mood from public.thoughts where content like 'thought %'`).length, 20);
+    if (!isThere) return;
+    const claim = { worker_id: "w", work_type: crypto.randomUUID(), limit: 20, lease_seconds: 60 };
+    const { json } = await post(stack, "claim", claim);
+    assert.equal(json.thoughts.length, 20);
+    assert.equal((await post(stack, "release", { fence: json.fence, rest: "succeeded" })).json.settled, 20);
   },
   "with a plain table of tasks": async (sql, _stack, isThere) => {
     assert.equal((await sql`select from public.tasks_before_dibs`).length, 250);

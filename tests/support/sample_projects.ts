@@ -27,7 +27,7 @@ export const SAMPLES: Record<string, Files> = {
   "with thoughts": {
     "supabase/config.toml": 'project_id = "brain"\r\n[api]\r\nschemas = ["public"]\r\n',
     "supabase/migrations/20250101000000_brain.sql":
-      `create table public.thoughts (id uuid primary key default gen_random_uuid(), content text not null, mood text);
+      `create table public.thoughts (id uuid primary key default gen_random_uuid(), content text not null, metadata jsonb, mood text);
       insert into public.thoughts (content) select 'thought ' || n from generate_series(1, 20) n;\n`,
   },
   "with a plain table of tasks": {
