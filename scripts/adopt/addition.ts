@@ -119,7 +119,7 @@ function nextSteps({ release, manifest, changes }: Draft): string[] {
   return [
     has("supabase/migrations/") && "supabase db push",
     (has(DIBS_DIR) || has(CONFIG)) &&
-    `supabase functions deploy ${release.functions.join(" ")} --use-api`,
+    `supabase functions deploy --use-api ${release.functions.join(" ")}`,
     !manifest && "the secrets and the schedule: docs/adopting.md of Dibs",
   ].filter((step) => step !== false);
 }

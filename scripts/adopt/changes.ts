@@ -12,8 +12,8 @@ export interface Change {
 
 /** How many lines a change adds and takes away. */
 export function linesOf({ before, after }: Change): { added: number; removed: number } {
-  const [old, new_] = [before, after].map((text) => text?.split(/(?<=\n)/) ?? []);
-  return { added: without(new_, old).length, removed: without(old, new_).length };
+  const [were, are] = [before, after].map((text) => text?.split(/(?<=\n)/) ?? []);
+  return { added: without(are, were).length, removed: without(were, are).length };
 }
 
 /** Those lines that the others have not, or not as often. */
