@@ -117,9 +117,14 @@ begin
         d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = c.oid
         or d.refclassid = 'pg_catalog.pg_type'::regclass and d.refobjid in (t.oid, t.typarray))
       where c.oid = p_table
-        -- These two make way by themselves (dibs.set_tasks_aside).
-        and (d.classid = 'pg_catalog.pg_proc'::regclass and d.objid in (
-          to_regprocedure('public.claim_task()'), to_regprocedure('public.create_task(text, jsonb)'))) is not true;
+        -- Its own checks and policies, and two functions that make way by themselves (dibs.set_tasks_aside).
+        and not exists (
+          select from pg_catalog.pg_constraint where (tableoid, oid) = (d.classid, d.objid) and conrelid = p_table
+          union all
+          select from pg_catalog.pg_policy where (tableoid, oid) = (d.classid, d.objid) and polrelid = p_table
+          union all
+          select from pg_catalog.pg_proc where (tableoid, oid) = (d.classid, d.objid) and oid in (
+            to_regprocedure('public.claim_task()'), to_regprocedure('public.create_task(text, jsonb)')));
 end $$;
 comment on function dibs.obstacles_of(regclass) is
   'What a table public.tasks is or has that Dibs cannot take over: a sentence each, with the mend.';
