@@ -16,15 +16,15 @@ begin
     delete from vault.secrets
       where name in (select unnest(array[url_secret, dispatch_secret]) from dibs.settings);
   end if;
-  drop view public.tasks;
-  drop table public.thought_work_claims;
   for v_function in
     select oid from pg_catalog.pg_proc
     where pronamespace = 'public'::regnamespace and proname = any (dibs.interface())
   loop
     execute format('drop function %s', v_function);
   end loop;
+  drop view public.tasks;
   drop schema dibs cascade;
+  drop table public.thought_work_claims;
 end $$;
 
 commit;

@@ -1,7 +1,7 @@
 import type { Change } from "./changes.ts";
 import { appendBlock, CONFIG, findBlock, replaceBlock } from "./config_block.ts";
 import { freshTimes } from "./fresh_times.ts";
-import { digestOf, type Manifest, MANIFEST, manifestText, readManifest } from "./manifest.ts";
+import { digestOf, MANIFEST, type Manifest, manifestText, readManifest } from "./manifest.ts";
 import { clash, findObstacles } from "./obstacles.ts";
 import { decide, type Plan, type Versions } from "./plan.ts";
 import { DIBS_DIR, type Release } from "./release.ts";

@@ -1,6 +1,6 @@
 import { parse } from "@std/toml/parse";
 import { CONFIG, findBlock } from "./config_block.ts";
-import { type Manifest, MANIFEST } from "./manifest.ts";
+import { MANIFEST, type Manifest } from "./manifest.ts";
 import type { Obstacle, Versions } from "./plan.ts";
 import { DIBS_DIR, type Release } from "./release.ts";
 import type { Repository } from "./repository.ts";

@@ -1,7 +1,7 @@
 import type { Change } from "./changes.ts";
 import { CONFIG, cutBlock, findBlock } from "./config_block.ts";
 import { freshTimes } from "./fresh_times.ts";
-import { digestOf, type Manifest, MANIFEST, readManifest } from "./manifest.ts";
+import { digestOf, MANIFEST, type Manifest, readManifest } from "./manifest.ts";
 import type { Obstacle, Plan } from "./plan.ts";
 import { DIBS_DIR, type Release } from "./release.ts";
 import type { Repository } from "./repository.ts";

@@ -21,7 +21,9 @@ export class Repository {
     if (!await this.exists(folder)) return [];
     const entries = await readdir(join(this.dir, folder), { recursive: true, withFileTypes: true });
     return entries.filter((entry) => !entry.isDirectory())
-      .map(({ parentPath, name }) => relative(this.dir, join(parentPath, name)).replaceAll("\\", "/"))
+      .map(({ parentPath, name }) =>
+        relative(this.dir, join(parentPath, name)).replaceAll("\\", "/")
+      )
       .sort();
   }
 }

@@ -62,7 +62,7 @@ async function carryOut(
   const done = ok && !dryRun;
   if (done) await makeChanges(dir, plan.changes, interrupt);
   screen.line(`\n${closing(plan, done)}`);
-  if (done) for (const step of plan.next) screen.line(`  ${step}`);
+  if (done) { for (const step of plan.next) screen.line(`  ${step}`); }
   if (json) {
     const changes = plan.changes.map((change) => ({ path: change.path, ...linesOf(change) }));
     console.log(JSON.stringify({ ok, done, ...plan, changes }));
@@ -88,11 +88,7 @@ function show({ title, changes, obstacles, kept }: Plan, dir: string, screen: Sc
 
 function describe(change: Change, { paint: { green, red, yellow, dim } }: Screen): string {
   const { added, removed } = linesOf(change);
-  const mark = change.before === null
-    ? green("+")
-    : change.after === null
-    ? red("-")
-    : yellow("~");
+  const mark = change.before === null ? green("+") : change.after === null ? red("-") : yellow("~");
   const lines = [added > 0 && green(`+${added}`), removed > 0 && red(`-${removed}`)];
   return `${mark} ${change.path}  ${lines.filter(Boolean).join(dim(" "))}`;
 }

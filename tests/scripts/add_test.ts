@@ -4,7 +4,13 @@ import { dirname, join, normalize } from "node:path";
 import { listMigrations } from "../../scripts/stack/migrations.ts";
 import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
 import { runCommand } from "../support/command.ts";
-import { type Ended, laterDibs, type Sample, sampleProject, SAMPLES } from "../support/sample_projects.ts";
+import {
+  type Ended,
+  laterDibs,
+  type Sample,
+  sampleProject,
+  SAMPLES,
+} from "../support/sample_projects.ts";
 
 const EMPTY = SAMPLES["that is empty"];
 const SHOP = SAMPLES["with functions and migrations of its own"];
@@ -100,10 +106,16 @@ Deno.test("a later version comes as new migrations and changed functions, and ha
   const before = await project.files();
   await using later = await laterDibs();
   await later.edit("functions/status/index.ts", "export", "// Later.\nexport");
-  await later.edit("supabase/config.toml", "[functions.status]", "[functions.status]\nenabled = true");
+  await later.edit(
+    "supabase/config.toml",
+    "[functions.status]",
+    "[functions.status]\nenabled = true",
+  );
   assertDone(await later.addTo(project));
   const after = await project.files();
-  const changed = Object.keys({ ...before, ...after }).filter((path) => before[path] !== after[path]);
+  const changed = Object.keys({ ...before, ...after }).filter((path) =>
+    before[path] !== after[path]
+  );
   assert.deepEqual(changed.map((path) => path.replace(/\d{14}_/, "")).sort(), [
     "supabase/config.toml",
     "supabase/dibs.json",
@@ -119,7 +131,10 @@ Deno.test("a later version comes as new migrations and changed functions, and ha
   assert.ok(after[CONFIG].startsWith(before[CONFIG].split("# >>>")[0]));
   const schemas = Object.keys(after).filter((path) => path.endsWith("_dibs_schema.sql")).sort();
   assert.equal(schemas.length, 2);
-  assert.equal(schemas[1], Object.keys(after).filter((path) => path.endsWith(".sql")).sort().at(-2));
+  assert.equal(
+    schemas[1],
+    Object.keys(after).filter((path) => path.endsWith(".sql")).sort().at(-2),
+  );
   assert.match(after[schemas[1]], /'99\.0\.0'/);
 });
 
@@ -143,7 +158,9 @@ Deno.test("what only the project changed stays, and what both changed is told be
   const before = await project.files();
   const refused = await later.addTo(project, "--json");
   assert.equal(refused.code, 1);
-  assert.deepEqual(JSON.parse(refused.out).obstacles.map(({ path }: { path: string }) => path), [version]);
+  assert.deepEqual(JSON.parse(refused.out).obstacles.map(({ path }: { path: string }) => path), [
+    version,
+  ]);
   assert.match(refused.err, /version\.ts was changed by you, and this version changes it as well/);
   assert.deepEqual(await project.files(), before);
 
@@ -156,12 +173,19 @@ Deno.test("what only the project changed stays, and what both changed is told be
 Deno.test("the lines of config.toml that are Dibs's are treated the same way", async () => {
   await using project = await sampleProject(EMPTY);
   await add(project);
-  const edited = (await project.files())[CONFIG].replace("[functions.status]", "[functions.status]\nenabled = false");
+  const edited = (await project.files())[CONFIG].replace(
+    "[functions.status]",
+    "[functions.status]\nenabled = false",
+  );
   await project.write({ [CONFIG]: edited });
   await add(project);
   assert.equal((await project.files())[CONFIG], edited);
   await using later = await laterDibs();
-  await later.edit("supabase/config.toml", "[functions.renew]", "[functions.renew]\nenabled = true");
+  await later.edit(
+    "supabase/config.toml",
+    "[functions.renew]",
+    "[functions.renew]\nenabled = true",
+  );
   const refused = await later.addTo(project);
   assert.equal(refused.code, 1);
   assert.match(refused.out, /config\.toml \(the part of Dibs\) was changed by you/);
@@ -170,11 +194,8 @@ Deno.test("the lines of config.toml that are Dibs's are treated the same way", a
 Deno.test("a checkout with other line breaks is no change", async () => {
   await using project = await sampleProject(EMPTY);
   await add(project);
-  const files = await project.files();
-  const windows = Object.entries(files).map(([path, text]) => [path, text.replaceAll("\n", "\r\n")]);
-  // Written as bytes were read.
-  for (const [path, text] of windows) {
-    await Deno.writeFile(join(project.dir, path), Uint8Array.from(text, (c) => c.charCodeAt(0)));
+  for (const path of Object.keys(await project.files())) {
+    await project.write({ [path]: (await textIn(project, path)).replaceAll("\n", "\r\n") });
   }
   const { out } = await add(project);
   assert.match(out, /There is nothing to change\./);

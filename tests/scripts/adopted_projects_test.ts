@@ -6,7 +6,13 @@ import { assertInvariants } from "../support/invariants.ts";
 import { post } from "../support/endpoints.ts";
 import { eventually } from "../support/eventually.ts";
 import { byFormerId } from "../support/plain_tasks.ts";
-import { type Ended, type Files, laterDibs, sampleProject, SAMPLES } from "../support/sample_projects.ts";
+import {
+  type Ended,
+  type Files,
+  laterDibs,
+  sampleProject,
+  SAMPLES,
+} from "../support/sample_projects.ts";
 import { testStack } from "../support/stack.ts";
 
 type Stack = Awaited<ReturnType<typeof testStack>>;
@@ -23,12 +29,18 @@ const OWN: Record<string, (sql: Sql, stack: Stack, isThere: boolean) => Promise<
     assert.deepEqual(await response.json(), { greeting: "hello" });
   },
   "with thoughts": async (sql, stack, isThere) => {
-    assert.equal((await sql`select mood from public.thoughts where content like 'thought %'`).length, 20);
+    assert.equal(
+      (await sql`select mood from public.thoughts where content like 'thought %'`).length,
+      20,
+    );
     if (!isThere) return;
     const claim = { worker_id: "w", work_type: crypto.randomUUID(), limit: 20, lease_seconds: 60 };
     const { json } = await post(stack, "claim", claim);
     assert.equal(json.thoughts.length, 20);
-    assert.equal((await post(stack, "release", { fence: json.fence, rest: "succeeded" })).json.settled, 20);
+    assert.equal(
+      (await post(stack, "release", { fence: json.fence, rest: "succeeded" })).json.settled,
+      20,
+    );
   },
   "with a plain table of tasks": async (sql, _stack, isThere) => {
     assert.equal((await sql`select from public.tasks_before_dibs`).length, 250);
@@ -58,7 +70,9 @@ for (const [what, files] of Object.entries(SAMPLES)) {
     Deno.kill(stack.pids.functions, "SIGKILL"); // started again, it finds what is there by now
     await eventually("the later version", async () => {
       const headers = { apikey: stack.secretKey };
-      const response = await fetch(`${stack.url}/functions/v1/status`, { headers }).catch(() => null);
+      const response = await fetch(`${stack.url}/functions/v1/status`, { headers }).catch(() =>
+        null
+      );
       const { version } = await response?.json().catch(() => null) ?? {};
       return version?.database === "99.0.0" && version.functions === "99.0.0";
     });

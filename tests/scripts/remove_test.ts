@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { migrate } from "../../scripts/stack/migrate.ts";
 import { runCommand } from "../support/command.ts";
 import { freshDatabase } from "../support/database.ts";
-import { type Ended, type Files, type Sample, sampleProject, SAMPLES } from "../support/sample_projects.ts";
+import {
+  type Ended,
+  type Files,
+  type Sample,
+  sampleProject,
+  SAMPLES,
+} from "../support/sample_projects.ts";
 
 const EMPTY = SAMPLES["that is empty"];
 const SHOP = SAMPLES["with functions and migrations of its own"];
@@ -80,7 +86,9 @@ Deno.test("handlers of the project stay and are listed, and so does what it chan
   await project.write(mine);
   const { out } = await done(project, "remove", "--never-pushed");
   assert.deepEqual(await project.files(), { ...EMPTY, ...mine });
-  for (const path of Object.keys(mine)) assert.match(out, new RegExp(`Left as you made it[^]*${path}`));
+  for (const path of Object.keys(mine)) {
+    assert.match(out, new RegExp(`Left as you made it[^]*${path}`));
+  }
 });
 
 Deno.test("with --force what the project changed goes as well, but nothing that it added", async () => {
@@ -126,5 +134,7 @@ async function done(project: Sample, command: "add" | "remove", ...args: string[
 }
 
 function theirs(files: Files): Files {
-  return Object.fromEntries(Object.entries(files).filter(([path]) => !path.includes("_dibs_")).sort());
+  return Object.fromEntries(
+    Object.entries(files).filter(([path]) => !path.includes("_dibs_")).sort(),
+  );
 }

@@ -103,7 +103,10 @@ Deno.test("what cannot come along is told with its mend before anything changes,
     await db.sql.unsafe(plant);
     const before = await state(db.sql);
     await assert.rejects(applyMigrations(db.sql, [first]), (error: Error) => {
-      assert.match(error.message, /^there is a public\.tasks already, and Dibs cannot take it over:\n- /);
+      assert.match(
+        error.message,
+        /^there is a public\.tasks already, and Dibs cannot take it over:\n- /,
+      );
       assert.match(error.message, told);
       return true;
     });
@@ -124,7 +127,10 @@ Deno.test("what is called tasks and is no plain table is refused", async () => {
   ) {
     await using db = await freshDatabase({ migrated: false });
     await db.sql.unsafe(tasks);
-    await assert.rejects(applyMigrations(db.sql, [first]), /\n- it is not a plain table: rename it$/);
+    await assert.rejects(
+      applyMigrations(db.sql, [first]),
+      /\n- it is not a plain table: rename it$/,
+    );
   }
 });
 

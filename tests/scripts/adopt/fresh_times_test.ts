@@ -17,6 +17,9 @@ Deno.test("they come after the newest migration, also when that is in the future
 });
 
 Deno.test("where that cannot be, it is told", () => {
-  assert.throws(() => freshTimes(["99_a.sql"], 1, now), /begins with 99, which is no time such as 2026/);
+  assert.throws(
+    () => freshTimes(["99_a.sql"], 1, now),
+    /begins with 99, which is no time such as 2026/,
+  );
   assert.deepEqual(freshTimes(["99_a.sql"], 0, now), []);
 });
