@@ -3,6 +3,7 @@
 -- transaction in which it makes the view, so that whoever waits for the table meanwhile finds the view.
 
 set local lock_timeout = '3s';
+select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function dibs.carry_tasks() returns bigint
   language plpgsql set search_path = '' as $$
