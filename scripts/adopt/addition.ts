@@ -48,8 +48,11 @@ async function planMigrations(draft: Draft, now: Date): Promise<Manifest["migrat
   const { repository, release, manifest } = draft;
   const before = manifest?.migrations ?? [];
   const newest = new Map(before.map(({ subject, digest }) => [subject, digest]));
-  const changed = release.migrations
-    .filter(({ subject, text }) => newest.get(subject) !== digestOf(text));
+  const hasChanged = release.migrations
+    .map(({ subject, text }) => newest.get(subject) !== digestOf(text));
+  // What the first one makes, the second one seals; all others seal themselves.
+  hasChanged[1] ||= hasChanged[0];
+  const changed = release.migrations.filter((_, n) => hasChanged[n]);
   const times = freshTimes(await repository.list("supabase/migrations"), changed.length, now);
   const added = changed.map(({ subject, text }, n) => {
     const file = `supabase/migrations/${times[n]}_dibs_${subject}.sql`;

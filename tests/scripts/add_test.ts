@@ -1,22 +1,14 @@
 import assert from "node:assert/strict";
 import { parse } from "@std/toml/parse";
 import { dirname, join, normalize } from "node:path";
-import { listMigrations } from "../../scripts/stack/migrations.ts";
 import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
+import { listMigrations } from "../../scripts/stack/migrations.ts";
 import { runCommand } from "../support/command.ts";
-import {
-  type Ended,
-  laterDibs,
-  type Sample,
-  sampleProject,
-  SAMPLES,
-} from "../support/sample_projects.ts";
+import { add, assertRefused, sampleProject, SAMPLES } from "../support/sample_projects.ts";
 
 const EMPTY = SAMPLES["that is empty"];
 const SHOP = SAMPLES["with functions and migrations of its own"];
 const CONFIG = "supabase/config.toml";
-const STATUS = "supabase/dibs/functions/status/index.ts";
-const HANDLERS = "supabase/dibs/functions/handlers/";
 
 const ours = await listMigrations();
 
@@ -34,7 +26,7 @@ Deno.test("migrations come after those of the project, in our order and as they 
   );
   assert.equal(new Set(added.map((name) => name.slice(0, 14))).size, added.length);
   for (const [n, name] of added.entries()) {
-    assert.equal(await textIn(project, `supabase/migrations/${name}`), ours[n].text);
+    assert.equal(await Deno.readTextFile(join(project.dir, `supabase/migrations/${name}`)), ours[n].text);
   }
 });
 
@@ -88,117 +80,6 @@ Deno.test("with --dry-run it shows the same and changes nothing", async () => {
   const [config] = made.changes.filter(({ path }: { path: string }) => path === CONFIG);
   assert.ok(config.added > 20 && config.removed <= 1, JSON.stringify(config));
   assert.match(done.err, /\+ supabase\/dibs\/functions\/claim\/index\.ts {2}\+\d+/);
-});
-
-Deno.test("again it finds nothing to do", async () => {
-  await using project = await sampleProject(SHOP);
-  await add(project);
-  const before = await project.files();
-  const { out } = await add(project);
-  assert.match(out, /There is nothing to change\./);
-  assert.deepEqual(await project.files(), before);
-});
-
-Deno.test("a later version comes as new migrations and changed functions, and handlers stay", async () => {
-  await using project = await sampleProject(SHOP);
-  await add(project);
-  await project.write({ [`${HANDLERS}mine.ts`]: "export const mine = 1;\n" });
-  const before = await project.files();
-  await using later = await laterDibs();
-  await later.edit("functions/status/index.ts", "export", "// Later.\nexport");
-  await later.edit(
-    "supabase/config.toml",
-    "[functions.status]",
-    "[functions.status]\nenabled = true",
-  );
-  assertDone(await later.addTo(project));
-  const after = await project.files();
-  const changed = Object.keys({ ...before, ...after }).filter((path) =>
-    before[path] !== after[path]
-  );
-  assert.deepEqual(changed.map((path) => path.replace(/\d{14}_/, "")).sort(), [
-    "supabase/config.toml",
-    "supabase/dibs.json",
-    "supabase/dibs/functions/_shared/novelty.ts",
-    "supabase/dibs/functions/_shared/version.ts",
-    "supabase/dibs/functions/openapi.json",
-    STATUS,
-    "supabase/migrations/dibs_schema.sql",
-  ]);
-  assert.equal(after["supabase/dibs/functions/openapi.json"], undefined);
-  assert.match(after[STATUS], /^\/\/ Later\.$/m);
-  assert.match(after[CONFIG], /\[functions\.status\]\nenabled = true\n/);
-  assert.ok(after[CONFIG].startsWith(before[CONFIG].split("# >>>")[0]));
-  const schemas = Object.keys(after).filter((path) => path.endsWith("_dibs_schema.sql")).sort();
-  assert.equal(schemas.length, 2);
-  assert.equal(
-    schemas[1],
-    Object.keys(after).filter((path) => path.endsWith(".sql")).sort().at(-2),
-  );
-  assert.match(after[schemas[1]], /'99\.0\.0'/);
-});
-
-Deno.test("an earlier version does not take the place of a later one", async () => {
-  await using project = await sampleProject(EMPTY);
-  await using later = await laterDibs();
-  assertDone(await later.addTo(project));
-  await assertRefused(project, [["supabase/dibs.json", /99\.0\.0 is there/, /git pull/]]);
-});
-
-Deno.test("what only the project changed stays, and what both changed is told before anything is written", async () => {
-  await using project = await sampleProject(EMPTY);
-  await add(project);
-  const claim = "supabase/dibs/functions/claim/index.ts";
-  const version = "supabase/dibs/functions/_shared/version.ts";
-  await project.write({ [claim]: "// Mine.\n", [version]: "// Mine, too.\n" });
-  const { out } = await add(project, "--json");
-  assert.deepEqual(JSON.parse(out).kept, [version, claim]);
-
-  await using later = await laterDibs();
-  const before = await project.files();
-  const refused = await later.addTo(project, "--json");
-  assert.equal(refused.code, 1);
-  assert.deepEqual(JSON.parse(refused.out).obstacles.map(({ path }: { path: string }) => path), [
-    version,
-  ]);
-  assert.match(refused.err, /version\.ts was changed by you, and this version changes it as well/);
-  assert.deepEqual(await project.files(), before);
-
-  assertDone(await later.addTo(project, "--force"));
-  const after = await project.files();
-  assert.match(after[version], /99\.0\.0/);
-  assert.notEqual(after[claim], before[claim]);
-});
-
-Deno.test("the lines of config.toml that are Dibs's are treated the same way", async () => {
-  await using project = await sampleProject(EMPTY);
-  await add(project);
-  const edited = (await project.files())[CONFIG].replace(
-    "[functions.status]",
-    "[functions.status]\nenabled = false",
-  );
-  await project.write({ [CONFIG]: edited });
-  await add(project);
-  assert.equal((await project.files())[CONFIG], edited);
-  await using later = await laterDibs();
-  await later.edit(
-    "supabase/config.toml",
-    "[functions.renew]",
-    "[functions.renew]\nenabled = true",
-  );
-  const refused = await later.addTo(project);
-  assert.equal(refused.code, 1);
-  assert.match(refused.out, /config\.toml \(the part of Dibs\) was changed by you/);
-});
-
-Deno.test("a checkout with other line breaks is no change", async () => {
-  await using project = await sampleProject(EMPTY);
-  await add(project);
-  for (const path of Object.keys(await project.files())) {
-    await project.write({ [path]: (await textIn(project, path)).replaceAll("\n", "\r\n") });
-  }
-  const { out } = await add(project);
-  assert.match(out, /There is nothing to change\./);
 });
 
 /** What of a project's may be in the way: where it is, what is told of it, and how it is mended. */
@@ -262,33 +143,3 @@ Deno.test("wrong use ends with 2 and says what is wrong", async () => {
     assert.equal(output.stdout, "");
   }
 });
-
-async function add(project: Sample, ...args: string[]): Promise<Ended> {
-  const ended = await project.run("add", ...args);
-  assertDone(ended);
-  return ended;
-}
-
-function assertDone({ code, out, err }: Ended): void {
-  assert.equal(code, 0, out + err);
-}
-
-async function assertRefused(project: Sample, wanted: [string, RegExp, RegExp][]): Promise<void> {
-  const before = await project.files();
-  const { code, out, err } = await project.run("add", "--json");
-  assert.equal(code, 1, err);
-  const { ok, done, obstacles } = JSON.parse(out);
-  assert.deepEqual([ok, done, obstacles.length], [false, false, wanted.length], out);
-  for (const [n, [path, problem, mend]] of wanted.entries()) {
-    assert.equal(obstacles[n].path, path);
-    assert.match(obstacles[n].problem, problem);
-    assert.match(obstacles[n].mend, mend);
-  }
-  assert.match(err, /Nothing was changed\./);
-  assert.deepEqual(await project.files(), before);
-}
-
-/** As it is read, not byte by byte. */
-function textIn(project: Sample, path: string): Promise<string> {
-  return Deno.readTextFile(join(project.dir, path));
-}

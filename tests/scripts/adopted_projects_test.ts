@@ -6,13 +6,7 @@ import { assertInvariants } from "../support/invariants.ts";
 import { post } from "../support/endpoints.ts";
 import { eventually } from "../support/eventually.ts";
 import { byFormerId } from "../support/plain_tasks.ts";
-import {
-  type Ended,
-  type Files,
-  laterDibs,
-  sampleProject,
-  SAMPLES,
-} from "../support/sample_projects.ts";
+import { add, assertDone, type Files, laterDibs, sampleProject, SAMPLES } from "../support/sample_projects.ts";
 import { testStack } from "../support/stack.ts";
 
 type Stack = Awaited<ReturnType<typeof testStack>>;
@@ -54,7 +48,7 @@ for (const [what, files] of Object.entries(SAMPLES)) {
   Deno.test(`Dibs goes into a project ${what}, works there, is upgraded, and comes out again`, async () => {
     await using project = await sampleProject(files);
     const before = await project.files();
-    assertDone(await project.run("add"));
+    await add(project);
     assertUntouched(await project.files(), before, { added: true });
 
     await using stack = await testStack({ projectDir: project.dir });
@@ -102,10 +96,6 @@ async function useDibs(stack: Stack, sql: Sql): Promise<void> {
   const [{ status }] = await sql`select status from public.tasks where type = ${type}`;
   assert.equal(status, "completed");
   await assertInvariants(sql);
-}
-
-function assertDone({ code, out, err }: Ended): void {
-  assert.equal(code, 0, out + err);
 }
 
 /** Their files are what they were; besides them there is only what is Dibs's. */

@@ -89,6 +89,36 @@ export async function laterDibs() {
   };
 }
 
+/** Puts Dibs into a project, which must succeed. */
+export async function add(project: Sample, ...args: string[]): Promise<Ended> {
+  const ended = await project.run("add", ...args);
+  assertDone(ended);
+  return ended;
+}
+
+export function assertDone({ code, out, err }: Ended): void {
+  assert.equal(code, 0, out + err);
+}
+
+/** Fails unless it is told what is in the way, where and with which mend, and nothing is changed. */
+export async function assertRefused(
+  project: Sample,
+  wanted: [path: string, problem: RegExp, mend: RegExp][],
+): Promise<void> {
+  const before = await project.files();
+  const { code, out, err } = await project.run("add", "--json");
+  assert.equal(code, 1, err);
+  const { ok, done, obstacles } = JSON.parse(out);
+  assert.deepEqual([ok, done, obstacles.length], [false, false, wanted.length], out);
+  for (const [n, [path, problem, mend]] of wanted.entries()) {
+    assert.equal(obstacles[n].path, path);
+    assert.match(obstacles[n].problem, problem);
+    assert.match(obstacles[n].mend, mend);
+  }
+  assert.match(err, /Nothing was changed\./);
+  assert.deepEqual(await project.files(), before);
+}
+
 async function runIn(clone: string, command: "add" | "remove", dir: string, args: string[]) {
   const folder = command === "add" ? "--into" : "--from";
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
