@@ -1,7 +1,8 @@
 // The whole life of Dibs in projects of different shapes, with the real CLI on real databases.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
-import { migrate } from "../../scripts/stack/migrate.ts";
+import { migrate, PROJECT_DIR } from "../../scripts/stack/migrate.ts";
 import { assertInvariants } from "../support/invariants.ts";
 import { post } from "../support/endpoints.ts";
 import { eventually } from "../support/eventually.ts";
@@ -47,6 +48,7 @@ const OWN: Record<string, (sql: Sql, stack: Stack, isThere: boolean) => Promise<
 for (const [what, files] of Object.entries(SAMPLES)) {
   Deno.test(`Dibs goes into a project ${what}, works there, is upgraded, and comes out again`, async () => {
     await using project = await sampleProject(files);
+    if (what === "that is empty") await init(project.dir);
     const before = await project.files();
     await add(project);
     assertUntouched(await project.files(), before, { added: true });
@@ -82,6 +84,21 @@ for (const [what, files] of Object.entries(SAMPLES)) {
     await OWN[what](sql, stack, false);
     assertUntouched(await project.files(), before, { added: false });
   });
+}
+
+/** What the CLI makes when somebody begins. */
+async function init(dir: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command(
+    join(PROJECT_DIR, "node_modules/.bin/supabase"),
+    {
+      args: ["init", "--force"],
+      cwd: dir,
+      env: { SUPABASE_TELEMETRY_DISABLED: "1", SUPABASE_NO_UPDATE_NOTIFIER: "1" },
+      stdin: "null",
+    },
+  ).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  assert.match(await Deno.readTextFile(join(dir, "supabase/config.toml")), /^\[db\.pooler\]$/m);
 }
 
 /** As a client does: a task is enqueued, claimed and settled, over HTTP. */
