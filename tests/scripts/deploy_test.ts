@@ -1,7 +1,7 @@
 // The real CLI and a real database, with the Management API stood in for, and functions that run from what
 // was uploaded.
 import assert from "node:assert/strict";
-import { relative } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { configuredFunctions } from "../../scripts/deploy/functions.ts";
 import { listMigrations } from "../../scripts/stack/migrations.ts";
@@ -170,6 +170,13 @@ Deno.test("a project is deployed to, works, and stays as it is when that is done
       assert.ok(!project.printed().includes(value), value);
     }
   });
+});
+
+Deno.test("docs/deploy.md tells every step, in order", async () => {
+  const text = await Deno.readTextFile(join(PROJECT_DIR, "docs/deploy.md"));
+  const [, table] = text.split("\n| step ");
+  const told = table.split("\n\n")[0].matchAll(/^\| `(\w+)` /gm);
+  assert.deepEqual(Array.from(told, ([, step]) => step), STEPS);
 });
 
 /** Everything that a deployment may change. */
