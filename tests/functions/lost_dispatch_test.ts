@@ -36,8 +36,11 @@ Deno.test("while pg_net sends nothing status says so, and once it does all that 
       select count(*)::int as completed from public.tasks where status = 'completed'`;
     return completed === 3;
   }, 30);
-  await eventually("the answer to the last call", async () =>
-    (await lastDispatch())?.state === "answered", 10);
+  await eventually(
+    "the answer to the last call",
+    async () => (await lastDispatch())?.state === "answered",
+    10,
+  );
 });
 
 function carePlan(n: number) {

@@ -26,7 +26,10 @@ Deno.test("migrations come after those of the project, in our order and as they 
   );
   assert.equal(new Set(added.map((name) => name.slice(0, 14))).size, added.length);
   for (const [n, name] of added.entries()) {
-    assert.equal(await Deno.readTextFile(join(project.dir, `supabase/migrations/${name}`)), ours[n].text);
+    assert.equal(
+      await Deno.readTextFile(join(project.dir, `supabase/migrations/${name}`)),
+      ours[n].text,
+    );
   }
 });
 

@@ -6,7 +6,14 @@ import { migrate } from "../../scripts/stack/migrate.ts";
 import { applyMigrations, listMigrations } from "../../scripts/stack/migrations.ts";
 import { freshDatabase } from "../support/database.ts";
 import { grantsOf } from "../support/grants.ts";
-import { add, assertDone, assertRefused, laterDibs, sampleProject, SAMPLES } from "../support/sample_projects.ts";
+import {
+  add,
+  assertDone,
+  assertRefused,
+  laterDibs,
+  sampleProject,
+  SAMPLES,
+} from "../support/sample_projects.ts";
 
 const EMPTY = SAMPLES["that is empty"];
 const SHOP = SAMPLES["with functions and migrations of its own"];
@@ -57,7 +64,11 @@ Deno.test("a later version comes as new migrations and changed functions, and ha
   const [seed, grants, schema] = Object.keys(after).filter((path) => path.endsWith(".sql")).sort()
     .reverse();
   assert.equal(seed, "supabase/seed.sql");
-  assert.match(grants, /_dibs_grants\.sql$/, "what the first migration makes, the second one seals");
+  assert.match(
+    grants,
+    /_dibs_grants\.sql$/,
+    "what the first migration makes, the second one seals",
+  );
   assert.match(schema, /_dibs_schema\.sql$/);
   assert.match(after[schema], /'99\.0\.0'/);
 });
@@ -139,7 +150,9 @@ Deno.test("a checkout with other line breaks is no change", async () => {
   await using project = await sampleProject(EMPTY);
   await add(project);
   for (const path of Object.keys(await project.files())) {
-    await project.write({ [path]: (await Deno.readTextFile(join(project.dir, path))).replaceAll("\n", "\r\n") });
+    await project.write({
+      [path]: (await Deno.readTextFile(join(project.dir, path))).replaceAll("\n", "\r\n"),
+    });
   }
   const { out } = await add(project);
   assert.match(out, /There is nothing to change\./);

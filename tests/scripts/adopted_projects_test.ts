@@ -7,7 +7,14 @@ import { assertInvariants } from "../support/invariants.ts";
 import { post } from "../support/endpoints.ts";
 import { eventually } from "../support/eventually.ts";
 import { byFormerId } from "../support/plain_tasks.ts";
-import { add, assertDone, type Files, laterDibs, sampleProject, SAMPLES } from "../support/sample_projects.ts";
+import {
+  add,
+  assertDone,
+  type Files,
+  laterDibs,
+  sampleProject,
+  SAMPLES,
+} from "../support/sample_projects.ts";
 import { testStack } from "../support/stack.ts";
 
 type Stack = Awaited<ReturnType<typeof testStack>>;

@@ -141,7 +141,9 @@ async function sendAndAnswer(sql: Sql, answer: Answer): Promise<void> {
   await sql`
     with sent as (delete from net.http_request_queue where true returning id)
     insert into net._http_response (id, status_code, timed_out, error_msg)
-    select id, ${answer.status_code ?? null}, ${answer.timed_out ?? false}, ${answer.error_msg ?? null}
+    select id, ${answer.status_code ?? null}, ${answer.timed_out ?? false}, ${
+    answer.error_msg ?? null
+  }
     from sent`;
 }
 

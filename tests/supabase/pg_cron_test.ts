@@ -34,23 +34,27 @@ Deno.test("with the real pg_cron", async (t) => {
   await using _closed = { [Symbol.asyncDispose]: () => sql.end() };
   const jobs = async () => [...await sql`select * from cron.job order by jobname`];
 
-  await t.step("the migrations schedule the tick, by minutes where it knows no seconds", async () => {
-    const [{ extversion }] = await sql`select extversion from pg_extension where extname = 'pg_cron'`;
-    assert.equal(extversion, "1.4-1");
-    assert.deepEqual(
-      (await jobs()).map(({ jobname, schedule, username, database, active }) => [
-        jobname,
-        schedule,
-        username,
-        database,
-        active,
-      ]),
-      [
-        ["dibs-prune", "7 * * * *", "postgres", "postgres", true],
-        ["dibs-tick", "* * * * *", "postgres", "postgres", true],
-      ],
-    );
-  });
+  await t.step(
+    "the migrations schedule the tick, by minutes where it knows no seconds",
+    async () => {
+      const [{ extversion }] =
+        await sql`select extversion from pg_extension where extname = 'pg_cron'`;
+      assert.equal(extversion, "1.4-1");
+      assert.deepEqual(
+        (await jobs()).map(({ jobname, schedule, username, database, active }) => [
+          jobname,
+          schedule,
+          username,
+          database,
+          active,
+        ]),
+        [
+          ["dibs-prune", "7 * * * *", "postgres", "postgres", true],
+          ["dibs-tick", "* * * * *", "postgres", "postgres", true],
+        ],
+      );
+    },
+  );
 
   await t.step("applied again they change nothing", async () => {
     const before = await jobs();

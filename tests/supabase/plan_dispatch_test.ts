@@ -118,7 +118,10 @@ async function planned(sql: Sql, types: string[]) {
   return plan.drains;
 }
 
-async function configure(sql: Sql, settings: Record<string, string | number | null>): Promise<void> {
+async function configure(
+  sql: Sql,
+  settings: Record<string, string | number | null>,
+): Promise<void> {
   for (const [name, value] of Object.entries(settings)) {
     await sql`select dibs.configure(${name}, ${value === null ? null : String(value)})`;
   }

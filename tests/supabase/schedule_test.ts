@@ -10,28 +10,31 @@ Deno.test("one job ticks every few seconds, one prunes, however often the migrat
   const before = await jobs(db.sql);
   await applyMigrations(db.sql, await listMigrations());
   assert.deepEqual(await jobs(db.sql), before);
-  assert.deepEqual(before.map(({ jobname, schedule, command, username, active }) => ({
-    jobname,
-    schedule,
-    command,
-    username,
-    active,
-  })), [
-    {
-      jobname: "dibs-prune",
-      schedule: "7 * * * *",
-      command: "select dibs.prune()",
-      username: "postgres",
-      active: true,
-    },
-    {
-      jobname: "dibs-tick",
-      schedule: "5 seconds",
-      command: "select dibs.tick()",
-      username: "postgres",
-      active: true,
-    },
-  ]);
+  assert.deepEqual(
+    before.map(({ jobname, schedule, command, username, active }) => ({
+      jobname,
+      schedule,
+      command,
+      username,
+      active,
+    })),
+    [
+      {
+        jobname: "dibs-prune",
+        schedule: "7 * * * *",
+        command: "select dibs.prune()",
+        username: "postgres",
+        active: true,
+      },
+      {
+        jobname: "dibs-tick",
+        schedule: "5 seconds",
+        command: "select dibs.tick()",
+        username: "postgres",
+        active: true,
+      },
+    ],
+  );
 });
 
 Deno.test("a new interval changes the job at once", async () => {
@@ -43,7 +46,8 @@ Deno.test("a new interval changes the job at once", async () => {
 
 Deno.test("runs that ended a day ago are forgotten, those of others' jobs are not", async () => {
   await using db = await freshDatabase();
-  const [{ theirs }] = await db.sql`select cron.schedule('theirs', '1 second', 'select 1') as theirs`;
+  const [{ theirs }] = await db
+    .sql`select cron.schedule('theirs', '1 second', 'select 1') as theirs`;
   const [{ jobid: ours }] = await jobs(db.sql);
   await db.sql`
     insert into cron.job_run_details (jobid, end_time, return_message)
@@ -62,7 +66,8 @@ Deno.test("ended tasks stay until the settings say for how long", async () => {
   await db.sql`update public.tasks set status = 'completed' where type = 'mail'`;
   await clock.advance("31 days");
   await enqueue(db.sql, "mail");
-  const prune = async () => (await db.sql`select ended_tasks::int from dibs.prune()`)[0].ended_tasks;
+  const prune = async () =>
+    (await db.sql`select ended_tasks::int from dibs.prune()`)[0].ended_tasks;
   assert.equal(await prune(), 0);
   await db.sql`select dibs.configure('keep_ended_tasks', '30 days')`;
   assert.equal(await prune(), 2);

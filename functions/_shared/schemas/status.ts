@@ -35,7 +35,9 @@ export const Status = z.object({
     description: "Whether the database ticks by itself and can call dispatch.",
   }),
   dispatch: z.object({
-    failed: Count.meta({ description: "How many of the latest calls to dispatch failed in a row." }),
+    failed: Count.meta({
+      description: "How many of the latest calls to dispatch failed in a row.",
+    }),
     rest_until: Moment.nullable().meta({
       description: "No call is made until then: too many failed, or the month's are used up.",
     }),

@@ -49,7 +49,11 @@ async function measureTick(project: DispatchProject, { quick }: Scale): Promise<
   return await oneByOne(project, quick ? 2 : 10, 500);
 }
 
-async function oneByOne(project: DispatchProject, tasks: number, dueInMs: number): Promise<Figures> {
+async function oneByOne(
+  project: DispatchProject,
+  tasks: number,
+  dueInMs: number,
+): Promise<Figures> {
   const due: number[] = [];
   const before = await project.calls();
   for (let n = 0; n < tasks; n++) {
