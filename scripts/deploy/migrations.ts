@@ -36,7 +36,8 @@ function pushProblem(said: string): Problem {
       ],
       [
         /public\.tasks already/,
-        "A table tasks of your own is in the way: rename it, then run the same again.",
+        "Mend what the error lists, or rename that table (docs/adopting.md, A table tasks of your own), then " +
+        "run the same again.",
       ],
       [
         /lock timeout|55P03/,
