@@ -20,9 +20,11 @@ Deno.test("tasks do what their model says, in whatever order things happen", asy
   const clock = await testClock(sql, { stopped: true });
   const [{ beginning }] = await sql`select dibs.clock() as beginning`;
   const database = new TasksDatabase(sql, new Moments(beginning));
+  await sql`update dibs.settings set max_losses = ${MAX_LOSSES} where true`;
   // That dispatch is called when something is enqueued is no part of the model.
   await sql`
-    update dibs.settings set max_losses = ${MAX_LOSSES}, wake_debounce = '1 year' where true`;
+    create or replace function dibs.wake(p_run_at timestamptz, p_types text[] default null)
+      returns void language plpgsql as 'begin end'`;
   let walks = 0;
 
   await holdForSequences(taskCommand, ONCE_FAILED, async (commands) => {
