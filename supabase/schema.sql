@@ -277,7 +277,7 @@ comment on column dibs.settings.dispatch_secret is 'The entry of the Vault with 
 comment on column dibs.settings.keep_dispatches is 'How long the records of calls to dispatch stay: an interval of an hour or more.';
 comment on column dibs.settings.tasks_per_drain is 'One drain for so many due tasks, 1 to 1000000.';
 comment on column dibs.settings.keep_ended_tasks is 'How long tasks stay after they have ended: an interval such as 30 days. Null: until somebody calls prune_tasks.';
-comment on column dibs.settings.dispatch_work_types is 'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}. Tasks need no list: they were enqueued.';
+comment on column dibs.settings.dispatch_work_types is 'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}. Tasks need no list.';
 comment on column dibs.settings.drain_lease_seconds is 'How long what a drain claimed stays with it after it has ended without a word, 1 to 86400 seconds.';
 comment on column dibs.settings.max_invocations_per_month is 'Never more calls of dispatch and drain in a month of UTC, from 0. Null: as many as the work takes.';
 
@@ -439,6 +439,41 @@ end $function$;
 comment on function dibs.calls_rest_until() is 'Until when dispatch is not called: after three failures in a row 10 seconds, then twice as long each time, up to
 5 minutes; until the month ends once settings.max_invocations_per_month are used up. Null while calls get through.
 Whoever calls dispatch and is answered ends a rest after failures.';
+
+CREATE OR REPLACE FUNCTION dibs.carry_tasks()
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+  v_carried bigint;
+begin
+  if not dibs.tasks_to_carry() then return 0; end if;
+  lock table public.tasks in access exclusive mode;
+  perform dibs.tasks_to_carry();  -- up to now others could write
+  perform dibs.set_tasks_aside();
+  v_carried := dibs.number_carried_tasks(v_now);
+
+  insert into dibs.log (id, type, payload, run_at, created_at, unique_key)
+    select dibs.id_of(c.task, hashint8extended(c.task, s.seed)), t.type, t.payload, least(c.created_at, v_now),
+      c.created_at, c.id
+    from dibs.id_seed s, pg_temp.carried c join public.tasks_before_dibs t using (id)
+    order by c.task;
+  insert into dibs.unique_key (type, key, task)
+    select type, id, task from pg_temp.carried where status in ('pending', 'processing');
+  insert into dibs.lane
+    select distinct type, 0 from pg_temp.carried order by type on conflict do nothing;
+  insert into dibs.attempt (task, n, outcome, started_at, ended_at, error)
+    select task, 1, 'failed', started_at, coalesce(completed_at, started_at, created_at), dibs.clean_error(error)
+    from pg_temp.carried where status = 'failed' or status <> 'completed' and error is not null;
+
+  perform dibs.place_carried_tasks(v_now);
+  raise notice 'Dibs: % tasks carried over; their table is kept as public.tasks_before_dibs', v_carried;
+  return v_carried;
+end $function$;
+comment on function dibs.carry_tasks() is 'Make tasks of the rows of a table public.tasks, which is renamed; the id that a row had is its task''s unique key.
+Returns how many, 0 where there is no such table.';
 
 CREATE OR REPLACE FUNCTION dibs.check_between(p_argument text, p_value bigint, p_least bigint, p_most bigint)
  RETURNS void
@@ -987,6 +1022,31 @@ begin
 end $function$;
 comment on function dibs.failed_dispatches() is 'How many of the latest calls to dispatch failed one after the other, 20 at most. Not those that could not even be
 sent: they cost nothing, and once the secrets are there the next one is to go at once.';
+
+CREATE OR REPLACE FUNCTION dibs.faults_of_tasks()
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select format('%s of its rows have %s, such as %s: %s', count(*), fault[1], min(id::text), fault[2])
+    from (
+      select id, case
+        when type is null or type !~ '\S' or length(type) > 100 or type ~ '[[:cntrl:]]'
+          then array['a type that is not 1 to 100 printable characters', 'give them another one']
+        when payload is null
+          then array['no payload', 'update public.tasks set payload = ''{}'' where payload is null']
+        when status is null or status not in ('pending', 'processing', 'completed', 'failed')
+          then array['the status ' || coalesce(quote_literal(left(status, 40)), 'null'),
+            'make it pending, processing, completed or failed']
+      end as fault
+      from public.tasks
+    ) t
+    where fault is not null group by fault order by fault limit 20;
+end $function$;
+comment on function dibs.faults_of_tasks() is 'The rows of a table public.tasks that no task of Dibs can be made of: a sentence for each kind of them.';
 
 CREATE OR REPLACE FUNCTION dibs.fence_out()
  RETURNS trigger
@@ -1687,6 +1747,113 @@ end $function$;
 comment on function dibs.ms_until(timestamp with time zone) is 'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no
 harm.';
 
+CREATE OR REPLACE FUNCTION dibs.number_carried_tasks(p_now timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_numbered bigint;
+begin
+  create temporary table carried on commit drop as
+    select page.first + (t.place - 1) % 100 as task, t.*
+    from (
+      select row_number() over (order by coalesce(t.created_at, p_now), t.id) as place, t.id, t.type, t.status,
+        coalesce(t.created_at, p_now) as created_at, t.started_at, t.completed_at, t.error
+      from (
+          select null::timestamptz as created_at, null::timestamptz as started_at, null::timestamptz as completed_at,
+            null::text as error
+        ) absent,
+        -- A column that the table has not is the one of that name outside.
+        lateral (
+          select id, type, status, created_at, started_at, completed_at, error from public.tasks_before_dibs
+        ) t
+    ) t
+    join (
+      -- A hundred tasks to a page, as where they are enqueued together.
+      select nextval('dibs.task_page') as first, nth
+      from generate_series(0, (select count(*) / 100 from public.tasks_before_dibs)) nth
+    ) page on page.nth = (t.place - 1) / 100;
+  get diagnostics v_numbered = row_count;
+  return v_numbered;
+end $function$;
+comment on function dibs.number_carried_tasks(timestamp with time zone) is 'Note what is to be carried in pg_temp.carried, each with its number. Returns how many that are.';
+
+CREATE OR REPLACE FUNCTION dibs.obstacles_of(p_table regclass)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_id smallint := (select attnum from pg_catalog.pg_attribute where attrelid = p_table and attname = 'id');
+begin
+  if not exists (select from pg_catalog.pg_class where oid = p_table and relkind = 'r' and not relispartition) then
+    return next 'it is not a plain table: rename it';
+    return;
+  end if;
+  return query
+    select format('it is owned by %s: alter table public.tasks owner to %I', relowner::regrole, current_user)
+      from pg_catalog.pg_class where oid = p_table and not pg_has_role(relowner, 'usage')
+    union
+    select 'there is a public.tasks_before_dibs, which is what it would be called from now on: rename that one'
+      where to_regclass('public.tasks_before_dibs') is not null
+    union
+    select case
+        when a.attname is null then format('it has no column %s of type %s', w.name, w.types[1])
+        when w.name is null then format('tasks of Dibs have no column %I: put it into payload, and drop it', a.attname)
+        else format('its column %1$s is of type %2$s: alter table public.tasks alter %1$s type %3$s', w.name,
+          a.atttypid::regtype, w.types[1])
+      end
+      from (values
+        ('id', array['uuid']::regtype[], true), ('type', array['text', 'varchar']::regtype[], true),
+        ('payload', array['jsonb']::regtype[], true), ('status', array['text', 'varchar']::regtype[], true),
+        ('created_at', array['timestamptz']::regtype[], false), ('started_at', array['timestamptz']::regtype[], false),
+        ('completed_at', array['timestamptz']::regtype[], false), ('error', array['text', 'varchar']::regtype[], false)
+      ) w(name, types, needed)
+      full join (
+        select attname::text, atttypid from pg_catalog.pg_attribute
+        where attrelid = p_table and attnum > 0 and not attisdropped
+      ) a on a.attname = w.name
+      where a.attname is null and w.needed or w.name is null or a.atttypid <> all (w.types::oid[])
+    union
+    select 'its primary key is not id: alter table public.tasks add primary key (id)'
+      where not exists (
+        select from pg_catalog.pg_index
+        where indrelid = p_table and indisprimary and indnkeyatts = 1 and indkey[0] = v_id)
+    union
+    select format('its index %s keeps more unique than ids: let unique_key do that, and drop it', indexrelid::regclass)
+      from pg_catalog.pg_index where indrelid = p_table and indisunique and (indnkeyatts > 1 or indkey[0] <> v_id)
+    union
+    select format('it has the trigger %I, which the view would not have: drop it', tgname)
+      from pg_catalog.pg_trigger where tgrelid = p_table and not tgisinternal
+    union
+    select format('its policy %I lets users in, and tasks of Dibs are for the service role alone: drop it', polname)
+      from pg_catalog.pg_policy where polrelid = p_table and polroles <> array['service_role'::regrole::oid]
+    union
+    select format('it is published, and a view cannot be: alter publication %I drop table public.tasks', p.pubname)
+      from pg_catalog.pg_publication_rel r join pg_catalog.pg_publication p on p.oid = r.prpubid
+      where r.prrelid = p_table
+    union
+    -- Views, foreign keys, policies of other tables, functions that take or return its rows.
+    select format('%s depends on it: drop that, and make it anew when Dibs is there',
+        pg_describe_object(d.classid, d.objid, d.objsubid))
+      from pg_catalog.pg_class c join pg_catalog.pg_type t on t.oid = c.reltype
+      join pg_catalog.pg_depend d on d.deptype = 'n' and (
+        d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = c.oid
+        or d.refclassid = 'pg_catalog.pg_type'::regclass and d.refobjid in (t.oid, t.typarray))
+      where c.oid = p_table
+        -- Its own checks and policies, and two functions that make way by themselves (dibs.set_tasks_aside).
+        and not exists (
+          select from pg_catalog.pg_constraint where (tableoid, oid) = (d.classid, d.objid) and conrelid = p_table
+          union all
+          select from pg_catalog.pg_policy where (tableoid, oid) = (d.classid, d.objid) and polrelid = p_table
+          union all
+          select from pg_catalog.pg_proc where (tableoid, oid) = (d.classid, d.objid) and oid in (
+            to_regprocedure('public.claim_task()'), to_regprocedure('public.create_task(text, jsonb)')));
+end $function$;
+comment on function dibs.obstacles_of(regclass) is 'What a table public.tasks is or has that Dibs cannot take over: a sentence each, with the mend.';
+
 CREATE OR REPLACE FUNCTION dibs.one_at_a_time(p_single boolean DEFAULT false)
  RETURNS void
  LANGUAGE plpgsql
@@ -1764,6 +1931,40 @@ begin
   return p_pass.position is null and dibs.search_debt(p_pass) > interval '1 s';
 end $function$;
 comment on function dibs.pass_rests(dibs.thought_pass) is 'Whether it is too early to begin another pass over all thoughts.';
+
+CREATE OR REPLACE FUNCTION dibs.place_carried_tasks(p_now timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- A run ends where one of another type comes in between, so that the oldest is first whoever claims.
+  insert into dibs.ready (type, priority, run_at, run)
+    select type, 0, least(min(created_at), p_now), range_agg(int8range(task, task + 1))
+    from (
+      select *, row_number() over (order by task) - row_number() over (partition by type order by task) as stretch
+      from pg_temp.carried where status = 'pending'
+    ) pending
+    group by type, stretch, task >> 7;
+  -- Who is at them cannot report to Dibs. When the lease has run out, others get them.
+  insert into dibs.lease (started_at, expires_at, held, worker_id)
+    select min(started_at), p_now + interval '15 minutes', range_agg(int8range(task, task + 1)), 'before-dibs'
+    from (
+      select task, coalesce(started_at, p_now) as started_at,
+        (row_number() over (order by coalesce(started_at, p_now), task) - 1) / 100 as nth
+      from pg_temp.carried where status = 'processing'
+    ) processing
+    group by nth;
+  insert into dibs.outcome (run, started_at, completed_at, status)
+    select range_agg(int8range(task, task + 1)), started_at, ended_at, status
+    from (
+      select *, coalesce(completed_at, started_at, created_at) as ended_at
+      from pg_temp.carried where status in ('completed', 'failed')
+    ) ended
+    group by task >> 7, started_at, ended_at, status;
+end $function$;
+comment on function dibs.place_carried_tasks(timestamp with time zone) is 'Put each task of pg_temp.carried where its status says: pending into ready, processing into leases that run out,
+completed and failed into outcomes.';
 
 CREATE OR REPLACE FUNCTION dibs.pool_freed_thoughts()
  RETURNS trigger
@@ -2339,6 +2540,9 @@ CREATE OR REPLACE FUNCTION dibs.seal()
  SET search_path TO ''
 AS $function$
 declare
+  -- The view. A table of that name is the project's, until its rows have been carried over.
+  v_tasks regclass := (
+    select oid from pg_catalog.pg_class where oid = to_regclass('public.tasks') and relkind = 'v');
   v_object record;
   v_grant record;
 begin
@@ -2350,7 +2554,7 @@ begin
     select c.oid::regclass as name, c.relkind in ('r', 'p') and not c.relrowsecurity as unsecured
     from pg_catalog.pg_class c
     where c.relkind in ('r', 'p', 'v', 'S') and (c.relnamespace = 'dibs'::regnamespace
-      or c.oid in (to_regclass('public.thought_work_claims'), to_regclass('public.tasks')))
+      or c.oid in (to_regclass('public.thought_work_claims'), v_tasks))
   loop
     execute format('revoke all on %s from public, anon, authenticated, service_role cascade',
       v_object.name);
@@ -2364,7 +2568,7 @@ begin
     from (values
       -- The contract: clients read, insert and delete claims and tasks by themselves.
       ('public.thought_work_claims', 'select, insert, update, delete'),
-      ('public.tasks', 'select, insert, update, delete'),
+      (v_tasks::text, 'select, insert, update, delete'),
       -- Locking a row for update asks for the privilege to update it, also where nothing ever is.
       ('dibs.ready', 'select, insert, update, delete'),
       ('dibs.lease', 'select, insert, update, delete'),
@@ -2452,6 +2656,27 @@ begin
 end $function$;
 comment on function dibs.search_unclaimed(text,uuid,integer,timestamp with time zone) is 'Thoughts without a claim from an id (null: the first) on, in steps of at most 10000 thoughts, until enough are
 found, the last thought (reached is null then), or a moment.';
+
+CREATE OR REPLACE FUNCTION dibs.set_tasks_aside()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_routine regprocedure;
+begin
+  alter table public.tasks rename to tasks_before_dibs;
+  -- Dibs brings functions that are called the same, and may return something else.
+  foreach v_routine in array array[
+    to_regprocedure('public.claim_task()'), to_regprocedure('public.create_task(text, jsonb)')]
+  loop
+    continue when v_routine is null;
+    execute format('alter routine %s rename to %I', v_routine,
+      (select proname || '_before_dibs' from pg_catalog.pg_proc where oid = v_routine));
+  end loop;
+end $function$;
+comment on function dibs.set_tasks_aside() is 'Give a table public.tasks another name, and functions of the project''s that are called as Dibs''s will be. They stay
+the project''s.';
 
 CREATE OR REPLACE FUNCTION dibs.settle(p_fence text, p_outcomes jsonb, p_rest text, OUT settled integer, OUT lost uuid[])
  RETURNS record
@@ -2984,6 +3209,28 @@ begin
     from unnest(p_ids) wanted join dibs.log l on l.id = wanted);
 end $function$;
 comment on function dibs.tasks_of(uuid[]) is 'The set of tasks with these ids; unknown ids are left out.';
+
+CREATE OR REPLACE FUNCTION dibs.tasks_to_carry()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_table regclass := to_regclass('public.tasks');
+  v_obstacles text[];
+begin
+  if v_table is null or pg_get_viewdef(v_table) ~ '\mdibs\.log\M' then return false; end if;
+  v_obstacles := array(select o from dibs.obstacles_of(v_table) o order by o);
+  -- Rows are looked at where the columns are as they should be.
+  if v_obstacles = '{}' then v_obstacles := array(select dibs.faults_of_tasks()); end if;
+  if v_obstacles <> '{}' then
+    raise exception E'there is a public.tasks already, and Dibs cannot take it over:\n- %',
+      array_to_string(v_obstacles, E'\n- ')
+      using hint = 'Mend that, or rename the table (alter table public.tasks rename to ...), and push again.';
+  end if;
+  return true;
+end $function$;
+comment on function dibs.tasks_to_carry() is 'Whether there is a public.tasks that is not Dibs''s. Raises when there is one that cannot be taken over.';
 
 CREATE OR REPLACE FUNCTION dibs.thoughts_wait(p_work_type text)
  RETURNS boolean
@@ -4478,6 +4725,7 @@ grant execute on function
   dibs.backoff(integer),
   dibs.call_dispatch(text),
   dibs.calls_rest_until(),
+  dibs.carry_tasks(),
   dibs.check_between(text,bigint,bigint,bigint),
   dibs.check_claim(text,text,text,integer),
   dibs.check_ids(text,uuid[]),
@@ -4499,6 +4747,7 @@ grant execute on function
   dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone),
   dibs.ended(int8multirange,text[]),
   dibs.failed_dispatches(),
+  dibs.faults_of_tasks(),
   dibs.fence_out(),
   dibs.fill_pool(text,timestamp with time zone),
   dibs.forget(int8multirange),
@@ -4532,10 +4781,13 @@ grant execute on function
   dibs.make_ready(int8multirange,timestamp with time zone),
   dibs.make_reap_hint(text,timestamp with time zone,timestamp with time zone,timestamp with time zone),
   dibs.ms_until(timestamp with time zone),
+  dibs.number_carried_tasks(timestamp with time zone),
+  dibs.obstacles_of(regclass),
   dibs.one_at_a_time(boolean),
   dibs.options_of(bigint,jsonb),
   dibs.parse_fence(text),
   dibs.pass_rests(dibs.thought_pass),
+  dibs.place_carried_tasks(timestamp with time zone),
   dibs.pool_freed_thoughts(),
   dibs.prune(),
   dibs.put_alike_tasks(jsonb,integer),
@@ -4561,6 +4813,7 @@ grant execute on function
   dibs.seal(),
   dibs.search_debt(dibs.thought_pass),
   dibs.search_unclaimed(text,uuid,integer,timestamp with time zone),
+  dibs.set_tasks_aside(),
   dibs.settle(text,jsonb,text),
   dibs.settle_dispatches(),
   dibs.settle_tasks(bigint,jsonb,text),
@@ -4575,6 +4828,7 @@ grant execute on function
   dibs.task_of(uuid),
   dibs.tasks_in(int8multirange),
   dibs.tasks_of(uuid[]),
+  dibs.tasks_to_carry(),
   dibs.thoughts_wait(text),
   dibs.tick(),
   dibs.tidy(),
