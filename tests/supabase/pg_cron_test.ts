@@ -30,7 +30,7 @@ Deno.test("with the real pg_cron", async (t) => {
       },
     },
   });
-  const sql = postgres(stack.databaseUrl, { max: 2, onnotice: () => {} });
+  const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
   await using _closed = { [Symbol.asyncDispose]: () => sql.end() };
   const jobs = async () => [...await sql`select * from cron.job order by jobname`];
 

@@ -83,7 +83,7 @@ Deno.test("what stops a deployment is told with its mend, and the next run goes 
       mend: () => sql`drop table public.tasks`,
       step: "migrations",
       done: upTo("checks"),
-      says: /rename it/,
+      says: /docs\/adopting\.md/,
     },
     {
       what: "secrets may not be set",
