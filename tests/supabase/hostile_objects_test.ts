@@ -127,7 +127,7 @@ async function shadowFunctions(sql: Sql): Promise<void> {
       v_trap text;
     begin
       for v_trap in
-        select format('create function public.%I(%s) returns %s language plpgsql as %L', p.proname,
+        select format('create or replace function public.%I(%s) returns %s language plpgsql as %L', p.proname,
           pg_get_function_identity_arguments(p.oid), pg_get_function_result(p.oid),
           format('begin perform public.spring(%L); end', p.proname))
         from pg_catalog.pg_proc p
