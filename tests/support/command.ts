@@ -27,13 +27,16 @@ export function runNpm(name: string, args: string[]): Command {
   return run("npm", ["run", "--silent", name, "--", ...args]);
 }
 
+/** What other tests may have set in this process. */
+const UNSET = { SUPABASE_URL: "", SUPABASE_DB_URL: "", SUPABASE_SECRET_KEY: "" };
+
 /** Marked, so that all of its processes can be found again. */
 function run(program: string, args: string[], env: Record<string, string> = {}): Command {
   const mark = `DIBS_TEST_MARK=${crypto.randomUUID()}`;
   const child = new Deno.Command(program, {
     args,
     cwd: PROJECT_DIR,
-    env: { ...env, ...Object.fromEntries([mark.split("=")]) },
+    env: { ...UNSET, ...env, ...Object.fromEntries([mark.split("=")]) },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

@@ -21,6 +21,7 @@ const COPIED = [
   "scripts/remove.ts",
   "scripts/screen.ts",
   "scripts/stack",
+  "scripts/vault.ts",
   "supabase",
 ];
 
