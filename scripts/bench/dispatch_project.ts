@@ -36,9 +36,13 @@ export async function startDispatchProject(dir: string): Promise<DispatchProject
     },
   });
   started.defer(stack.stop);
+  const connections: Sql[] = [];
+  started.defer(async () => {
+    await Promise.all(connections.map((sql) => sql.end({ timeout: 0 })));
+  });
   const connect = () => {
     const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
-    started.defer(() => sql.end({ timeout: 0 }));
+    connections.push(sql);
     return sql;
   };
   const sql = connect();

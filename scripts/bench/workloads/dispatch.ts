@@ -57,12 +57,12 @@ async function oneByOne(
   const due: number[] = [];
   const before = await project.calls();
   for (let n = 0; n < tasks; n++) {
+    // Nor is any tick to be met at the same place each time.
+    await delay(APART_MS + 1_000 * Math.random());
     due[n] = epochMs() + dueInMs;
     await project.enqueue(n, { runAt: dueInMs ? new Date(due[n]) : undefined });
     await untilStarted(project, n + 2);
     await untilQuiet(project);
-    // No tick is to be met at the same place each time.
-    await delay(APART_MS + 1_000 * Math.random());
   }
   return { ...await latencies(project, due), ...await costs(project, before, tasks) };
 }
