@@ -1,7 +1,7 @@
 import { ApiError } from "./errors.ts";
 
 export const LARGEST_BODY = 1024 * 1024;
-/** Whoever is still sending does not hear an answer: of a larger body so much is taken in and thrown away. */
+/** Of a larger body so much is taken in and thrown away: who is still sending hears no answer. */
 export const LARGEST_TAKEN = 64 * LARGEST_BODY;
 const LONGEST_WAIT_MS = 15_000;
 

@@ -1,19 +1,11 @@
 import type { TestDatabase } from "../support/database.ts";
+import { parkEffect } from "../support/parked_effect.ts";
 
 /** A task and a claim of dead workers, one nobody works on, failed ones, a parked effect, a dispatch. */
 export async function makeTrouble({ sql }: TestDatabase): Promise<void> {
+  await parkEffect(sql, { type: "send_invoice", error: "no such customer" });
   await sql.unsafe(`
-    insert into public.tasks (type, payload) values ('send_invoice', '{}'), ('slow', '{}'), ('forgotten', '{}');
-    do $$
-    declare
-      v_fence text := (select fence from public.claim_tasks('worker-1', '{send_invoice}'));
-      v_id uuid := (select id from public.tasks where type = 'send_invoice');
-    begin
-      perform public.settle_lease(v_fence, jsonb_build_array(jsonb_build_object(
-        'id', v_id, 'status', 'failed', 'permanent', true, 'error', 'no such customer')));
-      insert into dibs.effect (id, key, mode, state, fence, begun_at)
-        values (v_id, 'card', 'at_most_once', 'parked', v_fence::bigint, now());
-    end $$;
+    insert into public.tasks (type, payload) values ('slow', '{}'), ('forgotten', '{}');
     select public.claim_tasks('dead-1', '{slow}');
     update dibs.lease set started_at = now() - interval '2 hours', expires_at = now() - interval '1 hour'
       where worker_id = 'dead-1';

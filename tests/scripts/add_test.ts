@@ -4,10 +4,8 @@ import { dirname, join, normalize } from "node:path";
 import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
 import { listMigrations } from "../../scripts/stack/migrations.ts";
 import { runCommand } from "../support/command.ts";
-import { add, assertRefused, sampleProject, SAMPLES } from "../support/sample_projects.ts";
+import { add, assertRefused, EMPTY, sampleProject, SHOP } from "../support/sample_projects.ts";
 
-const EMPTY = SAMPLES["that is empty"];
-const SHOP = SAMPLES["with functions and migrations of its own"];
 const CONFIG = "supabase/config.toml";
 
 const ours = await listMigrations();

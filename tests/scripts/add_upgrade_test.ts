@@ -10,13 +10,12 @@ import {
   add,
   assertDone,
   assertRefused,
+  EMPTY,
   laterDibs,
   sampleProject,
-  SAMPLES,
+  SHOP,
 } from "../support/sample_projects.ts";
 
-const EMPTY = SAMPLES["that is empty"];
-const SHOP = SAMPLES["with functions and migrations of its own"];
 const CONFIG = "supabase/config.toml";
 const STATUS = "supabase/dibs/functions/status/index.ts";
 const HANDLERS = "supabase/dibs/functions/handlers/";

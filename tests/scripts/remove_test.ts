@@ -3,15 +3,15 @@ import { migrate } from "../../scripts/stack/migrate.ts";
 import { runCommand } from "../support/command.ts";
 import { freshDatabase } from "../support/database.ts";
 import {
+  EMPTY,
   type Ended,
   type Files,
   type Sample,
   sampleProject,
   SAMPLES,
+  SHOP,
 } from "../support/sample_projects.ts";
 
-const EMPTY = SAMPLES["that is empty"];
-const SHOP = SAMPLES["with functions and migrations of its own"];
 const CONFIG = "supabase/config.toml";
 const HANDLERS = "supabase/dibs/functions/handlers/";
 

@@ -36,6 +36,9 @@ export const SAMPLES: Record<string, Files> = {
   },
 };
 
+export const EMPTY = SAMPLES["that is empty"];
+export const SHOP = SAMPLES["with functions and migrations of its own"];
+
 /** A project in a folder of its own; removed on dispose. */
 export interface Sample extends AsyncDisposable {
   dir: string;

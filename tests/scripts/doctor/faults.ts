@@ -2,6 +2,7 @@
 import type { Sql } from "postgres";
 import type { Stack } from "../../../scripts/stack/stack.ts";
 import type { TestClock } from "../../support/clock.ts";
+import { parkEffect } from "../../support/parked_effect.ts";
 
 /** A stack to make ill. */
 export interface Patient {
@@ -149,19 +150,7 @@ export const FAULTS: Fault[] = [
   },
   {
     what: "an effect of which nobody knows whether it happened",
-    plant: ({ sql }) =>
-      sql.unsafe(`
-        select create_task('pay');
-        do $$
-        declare
-          v_fence text := (select fence from public.claim_tasks('worker-1', '{pay}'));
-          v_id uuid := (select id from public.tasks where type = 'pay');
-        begin
-          perform public.settle_lease(v_fence, jsonb_build_array(jsonb_build_object(
-            'id', v_id, 'status', 'failed', 'permanent', true, 'error', 'cut off')));
-          insert into dibs.effect (id, key, mode, state, fence, begun_at)
-            values (v_id, 'card', 'at_most_once', 'parked', v_fence::bigint, now());
-        end $$`),
+    plant: ({ sql }) => parkEffect(sql, { type: "pay", error: "cut off" }),
     finds: [["parked_effects"]],
     fill: () => "false",
     tidy: cancel("pay"),
