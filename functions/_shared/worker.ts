@@ -19,6 +19,8 @@ export interface WorkerOptions {
   log: Log;
   /** Return when there is nothing left, instead of asking again for ever. */
   untilEmpty?: boolean;
+  /** With `untilEmpty`: ask on for so long after nothing was found; 0. */
+  lingerMs?: number;
   /** Aborted: stop gracefully. The reason may be a {@link Stop}. */
   signal?: AbortSignal;
   /** Stop by itself at this moment of the clock. */
@@ -61,7 +63,9 @@ class Worker<I extends Item> {
   #batches = 0;
   /** A claim is on its way. */
   #taking = false;
-  /** The last claim found nothing. */
+  /** Since when claims have found nothing. */
+  #emptySince = Infinity;
+  /** They have for long enough to return. */
   #dry = false;
   /** Claims in a row that brought nothing, and when to try the next. */
   #fruitless = 0;
@@ -179,10 +183,9 @@ class Worker<I extends Item> {
   }
 
   #granted(grant: Grant<I> | null, asked: number): void {
-    this.#dry = grant === null;
-    if (grant === null) {
-      return this.#waitBeforeNextClaim(this.options.untilEmpty ? Infinity : undefined);
-    }
+    if (grant === null) return this.#foundNothing(asked);
+    this.#dry = false;
+    this.#emptySince = Infinity;
     this.#fruitless = 0;
     this.#pollAt = -Infinity;
     const lease = new Lease(grant, asked);
@@ -192,14 +195,28 @@ class Worker<I extends Item> {
     if (this.#stop) lease.handBack(this.#clock.now());
   }
 
+  #foundNothing(asked: number): void {
+    const { untilEmpty, lingerMs = 0 } = this.options;
+    if (!untilEmpty) return this.#waitBeforeNextClaim();
+    this.#emptySince = Math.min(this.#emptySince, asked);
+    const end = this.#emptySince + lingerMs;
+    this.#dry = asked >= end;
+    if (this.#dry) this.#pollAt = Infinity;
+    else this.#waitBeforeNextClaim(Math.min(this.#untilNextPoll(), end - this.#clock.now()));
+  }
+
   #claimFailed(error: ApiError): void {
     this.options.log.error("claim_failed", { code: error.code });
     this.#waitBeforeNextClaim();
     if (!error.retryable) this.#failure = error;
   }
 
-  #waitBeforeNextClaim(ms = backoff(++this.#fruitless, POLL, this.#clock)): void {
+  #waitBeforeNextClaim(ms = this.#untilNextPoll()): void {
     this.#pollAt = this.#clock.now() + ms;
+  }
+
+  #untilNextPoll(): number {
+    return backoff(++this.#fruitless, POLL, this.#clock);
   }
 
   // Running ----------------------------------------------------------------------------------------

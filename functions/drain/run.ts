@@ -46,6 +46,7 @@ export function startRun(
     leaseSeconds,
     log,
     untilEmpty: true,
+    lingerMs: request.linger_seconds * 1000,
     signal: stop.signal,
     deadline: systemClock.now() + Math.min(budget_seconds * 1000, wallClockMs * TAKE_SHARE),
     graceMs: wallClockMs * GRACE_SHARE,

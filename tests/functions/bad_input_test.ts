@@ -126,6 +126,7 @@ const badBodies: Record<string, [string, unknown, string][]> = {
     ["both surfaces", { types: ["a"], work_type: "b" }, "work_type"],
     ["a huge concurrency", { concurrency: 1e6 }, "concurrency"],
     ["no budget", { budget_seconds: 0 }, "budget_seconds"],
+    ["lingering for an hour", { linger_seconds: 3600 }, "linger_seconds"],
     ["waiting for a maybe", { wait: "yes" }, "wait"],
   ],
   dispatch: [

@@ -93,6 +93,18 @@ Deno.test("drains run the handlers of the project on a stack of their own", asyn
     assert.equal((await mails(stack)).sent - before.sent, 100);
   });
 
+  await t.step("with linger_seconds it also does what comes shortly after", async () => {
+    const drain = post(stack, "drain", { wait: true, linger_seconds: 5 });
+    for (const name of ["one", "another"]) {
+      const [{ id }] = (await enqueue([carePlan(`${name}@example.org`)])).json.tasks;
+      await eventually("the task completed", async () => {
+        const [task] = await sql`select status from tasks where id = ${id}`;
+        return task.status === "completed";
+      });
+    }
+    assert.equal((await drain).json.completed, 2);
+  });
+
   await t.step("an enriched thought has its metadata and its settlement together", async () => {
     await sql`insert into thoughts (content, metadata) values ('The garden needs water.', '{"kept": 1}')`;
     const { json } = await post(stack, "drain", { work_type: "enrichment", wait: true });

@@ -113,6 +113,24 @@ Deno.test("work that appears while the last handlers run is still done", async (
   assert.equal((await worker).completed, 2);
 });
 
+Deno.test("what comes shortly after the last claim found nothing is done by who lingers, and then it returns", async () => {
+  const { begin, source, clock } = readyWorker({ items: 1, lingerMs: 1_000 });
+  const worker = begin();
+  let over = false;
+  worker.then(() => over = true);
+  await clock.advance(950);
+  source.add("soon");
+  await clock.advance(60);
+  assert.deepEqual(source.accepted.map(({ name }) => name), ["0", "soon"]);
+  await clock.advance(900);
+  assert.equal(over, false, "it lingers anew after each find");
+  await clock.advance(200);
+  const asked = source.calls.length;
+  assert.equal((await worker).completed, 2);
+  await clock.advance(60_000);
+  assert.equal(source.calls.length, asked);
+});
+
 Deno.test("a claim that is refused for good ends the worker with that error, after settling what it holds", async () => {
   const { run, running } = held();
   const { begin, source, clock } = readyWorker({ items: 50, run });

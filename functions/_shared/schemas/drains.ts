@@ -18,6 +18,9 @@ export const DrainRequest = z.strictObject({
     description:
       "Stop taking work after this long; at most 60 % of the function's wall clock, the default.",
   }),
+  linger_seconds: z.int().min(0).max(60).default(0).meta({
+    description: "Ask on for so long after nothing was found, before it ends.",
+  }),
   wait: z.boolean().default(false).meta({
     description: "Answer only when it is done, with the summary.",
   }),
