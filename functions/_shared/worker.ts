@@ -19,7 +19,7 @@ export interface WorkerOptions {
   log: Log;
   /** Return when there is nothing left, instead of asking again for ever. */
   untilEmpty?: boolean;
-  /** With `untilEmpty`: ask on for so long after nothing was found; 0. */
+  /** With `untilEmpty`: ask on for so long after nothing was found, if that is before the deadline; 0. */
   lingerMs?: number;
   /** Aborted: stop gracefully. The reason may be a {@link Stop}. */
   signal?: AbortSignal;
@@ -196,11 +196,11 @@ class Worker<I extends Item> {
   }
 
   #foundNothing(asked: number): void {
-    const { untilEmpty, lingerMs = 0 } = this.options;
+    const { untilEmpty, lingerMs = 0, deadline = Infinity } = this.options;
     if (!untilEmpty) return this.#waitBeforeNextClaim();
     this.#emptySince = Math.min(this.#emptySince, asked);
     const end = this.#emptySince + lingerMs;
-    this.#dry = asked >= end;
+    this.#dry = asked >= end || end >= deadline;
     if (this.#dry) this.#pollAt = Infinity;
     else this.#waitBeforeNextClaim(Math.min(this.#untilNextPoll(), end - this.#clock.now()));
   }

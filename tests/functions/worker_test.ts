@@ -131,6 +131,13 @@ Deno.test("what comes shortly after the last claim found nothing is done by who 
   assert.equal(source.calls.length, asked);
 });
 
+Deno.test("who would linger past its deadline returns at once, having left nothing behind", async () => {
+  const { begin, clock } = readyWorker({ items: 1, lingerMs: 5_000, deadline: 4_000 });
+  const { completed, truncated, duration_ms } = await begin();
+  assert.deepEqual([completed, truncated, duration_ms], [1, false, 0]);
+  assert.ok(clock.now() < 4_000);
+});
+
 Deno.test("a claim that is refused for good ends the worker with that error, after settling what it holds", async () => {
   const { run, running } = held();
   const { begin, source, clock } = readyWorker({ items: 50, run });
