@@ -56,6 +56,23 @@ begin
   comment on column dibs.settings.dispatch_secret is 'The entry of the Vault with what opens the dispatch function.';
 end $$;
 
+-- Apart, so that a database that has the others gets them too.
+do $$
+begin
+  if exists (
+    select from pg_catalog.pg_attribute where attrelid = 'dibs.settings'::regclass and attname = 'failures_before_rest')
+  then return; end if;
+  alter table dibs.settings
+    add column failures_before_rest int not null default 3 check (failures_before_rest between 1 and 20),
+    add column shortest_rest interval not null default '10 s' check (shortest_rest between '1 s' and '1 day'),
+    add column longest_rest interval not null default '5 min' check (longest_rest between '1 s' and '1 day');
+  comment on column dibs.settings.failures_before_rest is
+    'After so many failed calls of dispatch in a row it is left alone for a while, 1 to 20.';
+  comment on column dibs.settings.shortest_rest is
+    'How long at first, twice as long after each further failure: an interval of a second to a day.';
+  comment on column dibs.settings.longest_rest is 'And how long at most: an interval of a second to a day.';
+end $$;
+
 create or replace function dibs.configure(p_setting text, p_value text) returns text
   language plpgsql set search_path = '' as $$
 declare

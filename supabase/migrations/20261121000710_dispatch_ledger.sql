@@ -61,19 +61,21 @@ create or replace function dibs.calls_rest_until() returns timestamptz
   language plpgsql stable set search_path = '' as $$
 declare
   v_failed int := dibs.failed_dispatches();
+  v_settings dibs.settings := (select s from dibs.settings s);
 begin
   -- A call that may start no drain is not worth making.
   if dibs.invocations_left() < 2 then
     return date_trunc('month', dibs.clock(), 'UTC') + interval '1 month';
-  elsif v_failed < 3 then
+  elsif v_failed < v_settings.failures_before_rest then
     return null;
   end if;
   return (select made_at from dibs.dispatch order by id desc limit 1)
-    + least(interval '5 s' * 2 ^ (v_failed - 2), interval '5 min');
+    + least(v_settings.shortest_rest * 2 ^ (v_failed - v_settings.failures_before_rest), v_settings.longest_rest);
 end $$;
 comment on function dibs.calls_rest_until() is
-  'Until when dispatch is not called: after three failures in a row 10 seconds, then twice as long each time, up to
-5 minutes; until the month ends once settings.max_invocations_per_month are used up. Null while calls get through.
+  'Until when dispatch is not called: after settings.failures_before_rest in a row for settings.shortest_rest, then
+twice as long each time, up to settings.longest_rest; until the month ends once settings.max_invocations_per_month are
+used up. Null while calls get through.
 Whoever calls dispatch and is answered ends a rest after failures.';
 
 select dibs.seal();

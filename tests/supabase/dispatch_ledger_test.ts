@@ -104,6 +104,25 @@ Deno.test("after three failures in a row calls rest, ever longer, and the first 
   assert.deepEqual(await status(db.sql), { failed: 0, rest_until: null });
 });
 
+Deno.test("after how many failures, and for how long, is what the settings say", async () => {
+  await using db = await projectWithWork();
+  const clock = await testClock(db.sql);
+  const settings = { failures_before_rest: "1", shortest_rest: "1 min", longest_rest: "90 s" };
+  for (const [name, value] of Object.entries(settings)) {
+    await db.sql`select dibs.configure(${name}, ${value})`;
+  }
+  for (const rest of ["1 min", "90 s", "90 s"]) {
+    assert.notEqual(await tick(db.sql), null);
+    await sendAndAnswer(db.sql, { status_code: 503 });
+    await db.sql`select dibs.settle_dispatches()`;
+    const [{ until }] = await db.sql`
+      select dibs.calls_rest_until() = max(made_at) + ${rest}::text::interval as until from dibs.dispatch`;
+    assert.equal(until, true, rest);
+    await clock.advance(rest);
+    await clock.advance("1 s");
+  }
+});
+
 Deno.test("while calls rest, new work does not wake dispatch either", async () => {
   await using db = await projectWithWork();
   const clock = await testClock(db.sql);

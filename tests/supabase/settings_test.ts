@@ -18,6 +18,9 @@ const VALUES: Record<string, [text: string | null, shown: string | null]> = {
   keep_cron_runs: ["0", "00:00:00"],
   url_secret: ["my_url", "my_url"],
   dispatch_secret: ["my_secret", "my_secret"],
+  failures_before_rest: ["5", "5"],
+  shortest_rest: ["1 min", "00:01:00"],
+  longest_rest: ["1 hour", "01:00:00"],
 };
 
 Deno.test("every setting can be changed by name, and says what it may be", async () => {
