@@ -245,19 +245,25 @@ create table dibs.settings (
   keep_cron_runs interval default '1 day'::interval not null,
   url_secret text default 'dibs_project_url'::text not null,
   dispatch_secret text default 'dibs_dispatch_secret'::text not null,
+  failures_before_rest integer default 3 not null,
+  shortest_rest interval default '00:00:10'::interval not null,
+  longest_rest interval default '00:05:00'::interval not null,
   constraint settings_pkey PRIMARY KEY (only_row),
   constraint settings_dispatch_secret_check CHECK ((dispatch_secret <> ''::text)),
   constraint settings_dispatch_work_types_check CHECK ((array_position(dispatch_work_types, NULL::text) IS NULL)),
   constraint settings_drain_batch_check CHECK (((drain_batch >= 1) AND (drain_batch <= 1000))),
   constraint settings_drain_lease_seconds_check CHECK (((drain_lease_seconds >= 1) AND (drain_lease_seconds <= 86400))),
+  constraint settings_failures_before_rest_check CHECK (((failures_before_rest >= 1) AND (failures_before_rest <= 20))),
   constraint settings_keep_cron_runs_check CHECK ((keep_cron_runs >= '00:00:00'::interval)),
   constraint settings_keep_dispatches_check CHECK ((keep_dispatches >= '01:00:00'::interval)),
   constraint settings_keep_ended_tasks_check CHECK ((keep_ended_tasks >= '00:00:00'::interval)),
   constraint settings_keep_requests_check CHECK ((keep_requests >= '01:00:00'::interval)),
+  constraint settings_longest_rest_check CHECK (((longest_rest >= '00:00:01'::interval) AND (longest_rest <= '1 day'::interval))),
   constraint settings_max_drains_check CHECK (((max_drains >= 1) AND (max_drains <= 1000))),
   constraint settings_max_invocations_per_month_check CHECK ((max_invocations_per_month >= 0)),
   constraint settings_max_losses_check CHECK (((max_losses >= 1) AND (max_losses <= 1000))),
   constraint settings_only_row_check CHECK (only_row),
+  constraint settings_shortest_rest_check CHECK (((shortest_rest >= '00:00:01'::interval) AND (shortest_rest <= '1 day'::interval))),
   constraint settings_tasks_per_drain_check CHECK (((tasks_per_drain >= 1) AND (tasks_per_drain <= 1000000))),
   constraint settings_tick_seconds_check CHECK (((tick_seconds >= 1) AND (tick_seconds <= 59))),
   constraint settings_url_secret_check CHECK ((url_secret <> ''::text)),
@@ -269,8 +275,10 @@ comment on column dibs.settings.max_drains is 'Never more drains of tasks at onc
 comment on column dibs.settings.max_losses is 'Lost leases until a task is failed for good, 1 to 1000.';
 comment on column dibs.settings.url_secret is 'The entry of the Vault with the address of this project.';
 comment on column dibs.settings.drain_batch is 'The most a drain claims in one call, 1 to 1000.';
+comment on column dibs.settings.longest_rest is 'And how long at most: an interval of a second to a day.';
 comment on column dibs.settings.tick_seconds is 'Seconds between two ticks, 1 to 59. pg_cron before 1.5 ticks once a minute whatever it says.';
 comment on column dibs.settings.keep_requests is 'How long a repeated request id is answered as before: an interval of an hour or more.';
+comment on column dibs.settings.shortest_rest is 'How long at first, twice as long after each further failure: an interval of a second to a day.';
 comment on column dibs.settings.wake_debounce is 'Enqueues within this time wake dispatch once: an interval of up to an hour, such as 1 second.';
 comment on column dibs.settings.keep_cron_runs is 'How long what pg_cron notes of its runs of Dibs stays: an interval.';
 comment on column dibs.settings.dispatch_secret is 'The entry of the Vault with what opens the dispatch function.';
@@ -279,6 +287,7 @@ comment on column dibs.settings.tasks_per_drain is 'One drain for so many due ta
 comment on column dibs.settings.keep_ended_tasks is 'How long tasks stay after they have ended: an interval such as 30 days. Null: until somebody calls prune_tasks.';
 comment on column dibs.settings.dispatch_work_types is 'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}. Tasks need no list.';
 comment on column dibs.settings.drain_lease_seconds is 'How long what a drain claimed stays with it after it has ended without a word, 1 to 86400 seconds.';
+comment on column dibs.settings.failures_before_rest is 'After so many failed calls of dispatch in a row it is left alone for a while, 1 to 20.';
 comment on column dibs.settings.max_invocations_per_month is 'Never more calls of dispatch and drain in a month of UTC, from 0. Null: as many as the work takes.';
 
 create table dibs.thought_attempt (
@@ -426,18 +435,20 @@ CREATE OR REPLACE FUNCTION dibs.calls_rest_until()
 AS $function$
 declare
   v_failed int := dibs.failed_dispatches();
+  v_settings dibs.settings := (select s from dibs.settings s);
 begin
   -- A call that may start no drain is not worth making.
   if dibs.invocations_left() < 2 then
     return date_trunc('month', dibs.clock(), 'UTC') + interval '1 month';
-  elsif v_failed < 3 then
+  elsif v_failed < v_settings.failures_before_rest then
     return null;
   end if;
   return (select made_at from dibs.dispatch order by id desc limit 1)
-    + least(interval '5 s' * 2 ^ (v_failed - 2), interval '5 min');
+    + least(v_settings.shortest_rest * 2 ^ (v_failed - v_settings.failures_before_rest), v_settings.longest_rest);
 end $function$;
-comment on function dibs.calls_rest_until() is 'Until when dispatch is not called: after three failures in a row 10 seconds, then twice as long each time, up to
-5 minutes; until the month ends once settings.max_invocations_per_month are used up. Null while calls get through.
+comment on function dibs.calls_rest_until() is 'Until when dispatch is not called: after settings.failures_before_rest in a row for settings.shortest_rest, then
+twice as long each time, up to settings.longest_rest; until the month ends once settings.max_invocations_per_month are
+used up. Null while calls get through.
 Whoever calls dispatch and is answered ends a rest after failures.';
 
 CREATE OR REPLACE FUNCTION dibs.carry_tasks()
@@ -809,7 +820,9 @@ begin
 
   return (
     select coalesce(jsonb_agg(drain || jsonb_build_object(
-      'batch', v_settings.drain_batch, 'lease_seconds', v_settings.drain_lease_seconds)), '[]')
+      'batch', v_settings.drain_batch, 'lease_seconds', v_settings.drain_lease_seconds,
+      -- Nobody is woken twice within this time, so who was woken looks again for as long.
+      'linger_seconds', least(ceil(extract(epoch from v_settings.wake_debounce)), 60))), '[]')
     from (
       select jsonb_build_object('types', p_types) as drain
         from generate_series(1, least(v_missing, v_settings.max_drains - v_draining))
@@ -4167,7 +4180,8 @@ comment on function public.plan_dispatch(text,text[]) is 'How many drains the ba
 tasks, never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has
 thoughts waiting and no drain. All of them together never more than are left of settings.max_invocations_per_month.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
-Returns {dispatch_id, drains: [{types or work_type, batch, lease_seconds}]}. Errors: PT400 for bad input.';
+Returns {dispatch_id, drains: [{types or work_type, batch, lease_seconds, linger_seconds}]}.
+Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.prune_tasks(p_keep interval)
  RETURNS bigint

@@ -9,8 +9,6 @@ type Drain = z.output<typeof PlannedDrain>;
 const AT_ONCE = 8;
 /** A drain answers 202 at once; whoever called dispatch waits only about five seconds itself. */
 const TIMEOUT_MS = 4_000;
-/** Nobody is woken twice within `wake_debounce`, so who was woken looks again for as long. */
-const LINGER_SECONDS = 1;
 
 /** Starts the planned drains, each a function call of its own, and returns how many took it. */
 export async function startDrains(drains: Drain[], log: Log): Promise<number> {
@@ -48,8 +46,7 @@ async function startDrain(drain: Drain, log: Log): Promise<boolean> {
 
 /** Null means all types to a plan; a request leaves them out for that. */
 function requestOf(drain: Drain) {
-  const types = "types" in drain ? drain.types ?? undefined : undefined;
-  return { ...drain, types, linger_seconds: LINGER_SECONDS };
+  return "types" in drain ? { ...drain, types: drain.types ?? undefined } : drain;
 }
 
 /** The platform's own class; plain Deno does not know it, so it is told by its name. */

@@ -27,7 +27,8 @@ comment on function public.plan_dispatch(text, text[]) is
 tasks, never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has
 thoughts waiting and no drain. All of them together never more than are left of settings.max_invocations_per_month.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
-Returns {dispatch_id, drains: [{types or work_type, batch, lease_seconds}]}. Errors: PT400 for bad input.';
+Returns {dispatch_id, drains: [{types or work_type, batch, lease_seconds, linger_seconds}]}.
+Errors: PT400 for bad input.';
 
 create or replace function dibs.drains_wanted(p_types text[]) returns jsonb
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
@@ -65,7 +66,9 @@ begin
 
   return (
     select coalesce(jsonb_agg(drain || jsonb_build_object(
-      'batch', v_settings.drain_batch, 'lease_seconds', v_settings.drain_lease_seconds)), '[]')
+      'batch', v_settings.drain_batch, 'lease_seconds', v_settings.drain_lease_seconds,
+      -- Nobody is woken twice within this time, so who was woken looks again for as long.
+      'linger_seconds', least(ceil(extract(epoch from v_settings.wake_debounce)), 60))), '[]')
     from (
       select jsonb_build_object('types', p_types) as drain
         from generate_series(1, least(v_missing, v_settings.max_drains - v_draining))

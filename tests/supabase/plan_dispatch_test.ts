@@ -5,7 +5,7 @@ import { freshDatabase } from "../support/database.ts";
 import { claim, enqueue } from "../support/tasks.ts";
 
 /** Unless the settings say otherwise. */
-const PACE = { batch: 50, lease_seconds: 120 };
+const PACE = { batch: 50, lease_seconds: 120, linger_seconds: 1 };
 
 Deno.test("a plan has a drain for each so many due tasks, up to the cap, less the workers at it", async () => {
   await using db = await freshDatabase();
@@ -33,12 +33,18 @@ Deno.test("a plan has one drain for each listed kind of work on thoughts that no
   assert.deepEqual(await planned(db.sql, []), []);
 });
 
-Deno.test("drains claim and lease as the settings say", async () => {
+Deno.test("drains claim, lease and linger as the settings say", async () => {
   await using db = await freshDatabase();
-  await configure(db.sql, { drain_batch: 7, drain_lease_seconds: 300 });
+  await configure(db.sql, { drain_batch: 7, drain_lease_seconds: 300, wake_debounce: "1.5 s" });
   await enqueue(db.sql, "mail");
-  const wanted = { types: ["mail"], batch: 7, lease_seconds: 300 };
+  const wanted = { types: ["mail"], batch: 7, lease_seconds: 300, linger_seconds: 2 };
   assert.deepEqual(await planned(db.sql, ["mail"]), [wanted]);
+  await configure(db.sql, { wake_debounce: "1 hour" });
+  assert.equal(
+    (await planned(db.sql, ["mail"]))[0].linger_seconds,
+    60,
+    "no longer than a drain may",
+  );
 });
 
 Deno.test("a task that was passed over for three ticks gets a drain beside the busy ones", async () => {

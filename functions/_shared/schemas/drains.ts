@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { Count, Id, LeaseSeconds, Limit, TaskType, WorkType } from "./values.ts";
 
+const LingerSeconds = z.int().min(0).max(60).default(0);
+
 export const DrainRequest = z.strictObject({
   types: z.array(TaskType).min(1).max(100).optional().meta({
     description: "Only tasks of these types; all that have a handler when left out.",
@@ -18,7 +20,7 @@ export const DrainRequest = z.strictObject({
     description:
       "Stop taking work after this long; at most 60 % of the function's wall clock, the default.",
   }),
-  linger_seconds: z.int().min(0).max(60).default(0).meta({
+  linger_seconds: LingerSeconds.meta({
     description: "Ask on for so long after nothing was found, before it ends.",
   }),
   wait: z.boolean().default(false).meta({
@@ -58,7 +60,11 @@ export const DispatchResponse = z.object({
   drains: Count.meta({ description: "How many drains were started." }),
 }).meta({ id: "DispatchResponse" });
 
-const Pace = z.object({ batch: Limit, lease_seconds: LeaseSeconds });
+const Pace = z.object({
+  batch: Limit,
+  lease_seconds: LeaseSeconds,
+  linger_seconds: LingerSeconds,
+});
 
 /** What one planned drain works on: tasks of these types (null: all), or thoughts of a work type. */
 export const PlannedDrain = z.union([
