@@ -513,6 +513,30 @@ begin
 end $function$;
 comment on function dibs.check_claim(text,text,text,integer) is 'Refuse (PT400) what no claim can have.';
 
+CREATE OR REPLACE FUNCTION dibs.check_extras(p_path text, p_extras jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_field text;
+begin
+  if jsonb_typeof(p_extras) <> 'object' then
+    perform dibs.refuse('PT400', p_path || ' must be an object');
+  end if;
+  select key into v_field from jsonb_each(p_extras)
+    where not case
+      when jsonb_typeof(value) = 'null' then true
+      else false end
+    limit 1;
+  if found then
+    perform dibs.refuse('PT400', p_path || '.' || v_field || ' is not a field of a task or has the wrong type',
+      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
+  end if;
+end $function$;
+comment on function dibs.check_extras(text,jsonb) is 'Refuse (PT400) what few tasks have, where it is unknown or wrong, naming it.';
+
 CREATE OR REPLACE FUNCTION dibs.check_ids(p_argument text, p_ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -1882,7 +1906,7 @@ end $function$;
 comment on function dibs.one_at_a_time(boolean) is 'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could
 wait for each other. p_single: for one task only; those go on side by side. Workers never come here.';
 
-CREATE OR REPLACE FUNCTION dibs.options_of(p_place bigint, p_options jsonb, OUT type text, OUT priority smallint, OUT run_at timestamp with time zone, OUT max_attempts smallint, OUT unique_key text)
+CREATE OR REPLACE FUNCTION dibs.options_of(p_place bigint, p_options jsonb, OUT type text, OUT priority smallint, OUT run_at timestamp with time zone, OUT max_attempts smallint, OUT unique_key text, OUT extras jsonb)
  RETURNS record
  LANGUAGE plpgsql
  STABLE
@@ -1902,12 +1926,15 @@ begin
       when key = 'unique_key' then jsonb_typeof(value) = 'string'
       when key = 'run_at' then jsonb_typeof(value) = 'string' and dibs.is_moment(value #>> '{}')
       when key in ('priority', 'max_attempts') then value::text ~ '^-?\d{1,9}$'
-      else false end
+      else true end
     limit 1;
   if found then
-    perform dibs.refuse('PT400', v_path || '.' || v_field || ' is not a field of a task or has the wrong type',
-      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
+    perform dibs.refuse('PT400', v_path || '.' || v_field || ' has the wrong type',
+      'type and unique_key are texts, priority and max_attempts whole numbers, run_at is a timestamp.');
   end if;
+  extras := nullif(
+    jsonb_strip_nulls(p_options - array['type', 'priority', 'run_at', 'max_attempts', 'unique_key']), '{}');
+  if extras is not null then perform dibs.check_extras(v_path, extras); end if;
   perform dibs.check_task(v_path || '.', p_options ->> 'type', (p_options ->> 'priority')::bigint,
     (p_options ->> 'max_attempts')::bigint, p_options ->> 'unique_key');
   type := p_options ->> 'type';
@@ -2036,6 +2063,7 @@ declare
   v_run_length int := greatest(8, least(100, p_size / 10));
   v_ids uuid[];
 begin
+  if v_kind.extras is not null then return null; end if;
   with item as materialized (
     select place - 1 as at, t -> 'payload' as payload,
       jsonb_typeof(t) = 'object' and t - 'payload' = v_options as alike
@@ -2111,7 +2139,8 @@ declare
 begin
   -- What many tasks have in common is read, checked and placed once for all of them.
   with kind as materialized (
-    select k.places, k.payloads, o.type, o.priority, greatest(o.run_at, v_now) as run_at, o.max_attempts, o.unique_key
+    select k.places, k.payloads, o.type, o.priority, greatest(o.run_at, v_now) as run_at, o.max_attempts, o.unique_key,
+      o.extras
     from (
       select min(place) - 1 as first, options, array_agg(place) as places, array_agg(payload) as payloads
       from (
@@ -2132,14 +2161,16 @@ begin
     select i.place, made.id, made.deduplicated
     from (
         select k.*, place, payload from kind k, unnest(places, payloads) item(place, payload)
-        where unique_key is not null and (select count(*) from lane) >= 0 order by type, unique_key, place
+        where (unique_key is not null or extras is not null) and (select count(*) from lane) >= 0
+        order by type, unique_key, place
       ) i,
-      lateral dibs.put_task(i.type, i.payload, i.priority, i.run_at, i.max_attempts, i.unique_key) made
+      lateral dibs.put_task(i.type, i.payload, i.priority, i.run_at, i.max_attempts, i.unique_key,
+        i.extras) made
   ), page as materialized (
     select k.*, nth, least(size - nth, 100) as length, greatest(8, least(100, size / 10)) as run_length,
       case when size = 1 then nextval('dibs.task_number') else nextval('dibs.task_page') end as first
     from kind k, cardinality(places) size, generate_series(0, size - 1, 100) nth
-    where unique_key is null
+    where unique_key is null and extras is null
   ), numbered as materialized (
     select place, type, payload, priority, run_at, max_attempts,
       dibs.id_of(task, hashint8extended(task, v_seed)) as id
@@ -2168,7 +2199,7 @@ begin
 end $function$;
 comment on function dibs.put_mixed_tasks(jsonb) is 'Any list: those tasks that are alike but for their payload go together as runs.';
 
-CREATE OR REPLACE FUNCTION dibs.put_task(p_type text, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_unique_key text, OUT id uuid, OUT deduplicated boolean)
+CREATE OR REPLACE FUNCTION dibs.put_task(p_type text, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_unique_key text, p_extras jsonb, OUT id uuid, OUT deduplicated boolean)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2192,7 +2223,7 @@ begin
   insert into dibs.ready (type, priority, run_at, run, plain)
     values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
 end $function$;
-comment on function dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text) is 'Write one task that was checked.';
+comment on function dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb) is 'Write one task that was checked.';
 
 CREATE OR REPLACE FUNCTION dibs.put_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[])
  RETURNS record
@@ -3919,7 +3950,7 @@ p_result: kept with a task, merged into the metadata of a thought.
 A repeat is refused as lost, so that its writes are rolled back; was_completed says that it was one.
 Errors: PT409 when the fence does not hold it (any more); PT400 for bad input.';
 
-CREATE OR REPLACE FUNCTION public.create_task(p_type text, p_payload jsonb DEFAULT '{}'::jsonb, p_priority integer DEFAULT 0, p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_max_attempts integer DEFAULT 5, p_unique_key text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION public.create_task(p_type text, p_payload jsonb DEFAULT '{}'::jsonb, p_priority integer DEFAULT 0, p_run_at timestamp with time zone DEFAULT NULL::timestamp with time zone, p_max_attempts integer DEFAULT 5, p_unique_key text DEFAULT NULL::text, p_options jsonb DEFAULT NULL::jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3933,15 +3964,16 @@ declare
   v_id uuid;
 begin
   perform dibs.check_task('p_', p_type, p_priority, p_max_attempts, p_unique_key);
-  v_id := (dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key)).id;
+  if p_options is not null then perform dibs.check_extras('p_options', p_options); end if;
+  v_id := (dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key, p_options)).id;
   perform dibs.wake(p_run_at, array[p_type]);
   return v_id;
 end $function$;
-comment on function public.create_task(text,jsonb,integer,timestamp with time zone,integer,text) is 'Enqueue one task.
+comment on function public.create_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb) is 'Enqueue one task.
 p_type: what handler it is for, 1 to 100 characters. p_payload: any JSON. p_priority: smaller runs first.
 p_run_at: not before this moment.
 p_max_attempts: failures until it is failed for good. p_unique_key: while a task of this type and key has not
-ended, no second one is made.
+ended, no second one is made. p_options: an object of what else a task may have, as in enqueue_tasks.
 Returns the id; with a unique key that is taken, the id of the task that has it.
 Errors: PT400 for bad input.';
 
@@ -4666,7 +4698,7 @@ revoke all on function
   public.claim_tasks(text,text[],integer,integer,text),
   public.claim_thoughts(uuid[],text,text,integer),
   public.complete_with_result(text,uuid,jsonb),
-  public.create_task(text,jsonb,integer,timestamp with time zone,integer,text),
+  public.create_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
   public.dibs_status(),
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
@@ -4742,6 +4774,7 @@ grant execute on function
   dibs.carry_tasks(),
   dibs.check_between(text,bigint,bigint,bigint),
   dibs.check_claim(text,text,text,integer),
+  dibs.check_extras(text,jsonb),
   dibs.check_ids(text,uuid[]),
   dibs.check_label(text,text,integer),
   dibs.check_outcomes(jsonb),
@@ -4808,7 +4841,7 @@ grant execute on function
   dibs.put_back(dibs.ready,integer,integer),
   dibs.put_in_pool(text,uuid[],integer),
   dibs.put_mixed_tasks(jsonb),
-  dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text),
+  dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
   dibs.put_tasks(jsonb),
   dibs.quarantine_lost(text,uuid[],timestamp with time zone),
   dibs.read_outcomes(jsonb),
@@ -4862,7 +4895,7 @@ grant execute on function
   public.claim_tasks(text,text[],integer,integer,text),
   public.claim_thoughts(uuid[],text,text,integer),
   public.complete_with_result(text,uuid,jsonb),
-  public.create_task(text,jsonb,integer,timestamp with time zone,integer,text),
+  public.create_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
   public.dibs_status(),
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),

@@ -257,6 +257,7 @@ export type Database = {
       create_task: {
         Args: {
           p_max_attempts?: number
+          p_options?: Json
           p_payload?: Json
           p_priority?: number
           p_run_at?: string

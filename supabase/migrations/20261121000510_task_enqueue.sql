@@ -3,25 +3,29 @@
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
+-- With one argument less there would be two of that name, and a call could mean either.
+drop function if exists public.create_task(text, jsonb, int, timestamptz, int, text);
+
 create or replace function public.create_task(
     p_type text, p_payload jsonb default '{}', p_priority int default 0, p_run_at timestamptz default null,
-    p_max_attempts int default 5, p_unique_key text default null) returns uuid
+    p_max_attempts int default 5, p_unique_key text default null, p_options jsonb default null) returns uuid
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_id uuid;
 begin
   perform dibs.check_task('p_', p_type, p_priority, p_max_attempts, p_unique_key);
-  v_id := (dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key)).id;
+  if p_options is not null then perform dibs.check_extras('p_options', p_options); end if;
+  v_id := (dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key, p_options)).id;
   perform dibs.wake(p_run_at, array[p_type]);
   return v_id;
 end $$;
-comment on function public.create_task(text, jsonb, int, timestamptz, int, text) is
+comment on function public.create_task(text, jsonb, int, timestamptz, int, text, jsonb) is
   'Enqueue one task.
 p_type: what handler it is for, 1 to 100 characters. p_payload: any JSON. p_priority: smaller runs first.
 p_run_at: not before this moment.
 p_max_attempts: failures until it is failed for good. p_unique_key: while a task of this type and key has not
-ended, no second one is made.
+ended, no second one is made. p_options: an object of what else a task may have, as in enqueue_tasks.
 Returns the id; with a unique key that is taken, the id of the task that has it.
 Errors: PT400 for bad input.';
 
@@ -72,7 +76,7 @@ comment on function dibs.check_task(text, text, bigint, bigint, text) is
 
 create or replace function dibs.options_of(
     p_place bigint, p_options jsonb, out type text, out priority smallint, out run_at timestamptz,
-    out max_attempts smallint, out unique_key text)
+    out max_attempts smallint, out unique_key text, out extras jsonb)
   language plpgsql stable set search_path = '' as $$
 declare
   v_path text := 'p_tasks[' || p_place || ']';
@@ -88,12 +92,15 @@ begin
       when key = 'unique_key' then jsonb_typeof(value) = 'string'
       when key = 'run_at' then jsonb_typeof(value) = 'string' and dibs.is_moment(value #>> '{}')
       when key in ('priority', 'max_attempts') then value::text ~ '^-?\d{1,9}$'
-      else false end
+      else true end
     limit 1;
   if found then
-    perform dibs.refuse('PT400', v_path || '.' || v_field || ' is not a field of a task or has the wrong type',
-      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
+    perform dibs.refuse('PT400', v_path || '.' || v_field || ' has the wrong type',
+      'type and unique_key are texts, priority and max_attempts whole numbers, run_at is a timestamp.');
   end if;
+  extras := nullif(
+    jsonb_strip_nulls(p_options - array['type', 'priority', 'run_at', 'max_attempts', 'unique_key']), '{}');
+  if extras is not null then perform dibs.check_extras(v_path, extras); end if;
   perform dibs.check_task(v_path || '.', p_options ->> 'type', (p_options ->> 'priority')::bigint,
     (p_options ->> 'max_attempts')::bigint, p_options ->> 'unique_key');
   type := p_options ->> 'type';
@@ -105,6 +112,27 @@ end $$;
 comment on function dibs.options_of(bigint, jsonb) is
   'What a task of a list says of itself beside its payload. Refuses (PT400) a bad option, naming it by the task''s
 place in the list.';
+
+create or replace function dibs.check_extras(p_path text, p_extras jsonb) returns void
+  language plpgsql stable set search_path = '' as $$
+declare
+  v_field text;
+begin
+  if jsonb_typeof(p_extras) <> 'object' then
+    perform dibs.refuse('PT400', p_path || ' must be an object');
+  end if;
+  select key into v_field from jsonb_each(p_extras)
+    where not case
+      when jsonb_typeof(value) = 'null' then true
+      else false end
+    limit 1;
+  if found then
+    perform dibs.refuse('PT400', p_path || '.' || v_field || ' is not a field of a task or has the wrong type',
+      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
+  end if;
+end $$;
+comment on function dibs.check_extras(text, jsonb) is
+  'Refuse (PT400) what few tasks have, where it is unknown or wrong, naming it.';
 
 create or replace function dibs.is_moment(p_text text) returns boolean
   language plpgsql stable set search_path = '' as $$
@@ -119,7 +147,7 @@ comment on function dibs.is_moment(text) is 'Whether a text is a timestamp, such
 
 create or replace function dibs.put_task(
     p_type text, p_payload jsonb, p_priority int, p_run_at timestamptz, p_max_attempts int, p_unique_key text,
-    out id uuid, out deduplicated boolean)
+    p_extras jsonb, out id uuid, out deduplicated boolean)
   language plpgsql set search_path = '' as $$
 declare
   -- Never before now, so that nothing new lies behind a hint.
@@ -140,7 +168,8 @@ begin
   insert into dibs.ready (type, priority, run_at, run, plain)
     values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
 end $$;
-comment on function dibs.put_task(text, jsonb, int, timestamptz, int, text) is 'Write one task that was checked.';
+comment on function dibs.put_task(text, jsonb, int, timestamptz, int, text, jsonb) is
+  'Write one task that was checked.';
 
 create or replace function dibs.take_key(p_type text, p_unique_key text, p_task bigint) returns uuid
   language plpgsql set search_path = '' as $$
@@ -196,6 +225,7 @@ declare
   v_run_length int := greatest(8, least(100, p_size / 10));
   v_ids uuid[];
 begin
+  if v_kind.extras is not null then return null; end if;
   with item as materialized (
     select place - 1 as at, t -> 'payload' as payload,
       jsonb_typeof(t) = 'object' and t - 'payload' = v_options as alike
@@ -236,7 +266,8 @@ declare
 begin
   -- What many tasks have in common is read, checked and placed once for all of them.
   with kind as materialized (
-    select k.places, k.payloads, o.type, o.priority, greatest(o.run_at, v_now) as run_at, o.max_attempts, o.unique_key
+    select k.places, k.payloads, o.type, o.priority, greatest(o.run_at, v_now) as run_at, o.max_attempts, o.unique_key,
+      o.extras
     from (
       select min(place) - 1 as first, options, array_agg(place) as places, array_agg(payload) as payloads
       from (
@@ -257,14 +288,16 @@ begin
     select i.place, made.id, made.deduplicated
     from (
         select k.*, place, payload from kind k, unnest(places, payloads) item(place, payload)
-        where unique_key is not null and (select count(*) from lane) >= 0 order by type, unique_key, place
+        where (unique_key is not null or extras is not null) and (select count(*) from lane) >= 0
+        order by type, unique_key, place
       ) i,
-      lateral dibs.put_task(i.type, i.payload, i.priority, i.run_at, i.max_attempts, i.unique_key) made
+      lateral dibs.put_task(i.type, i.payload, i.priority, i.run_at, i.max_attempts, i.unique_key,
+        i.extras) made
   ), page as materialized (
     select k.*, nth, least(size - nth, 100) as length, greatest(8, least(100, size / 10)) as run_length,
       case when size = 1 then nextval('dibs.task_number') else nextval('dibs.task_page') end as first
     from kind k, cardinality(places) size, generate_series(0, size - 1, 100) nth
-    where unique_key is null
+    where unique_key is null and extras is null
   ), numbered as materialized (
     select place, type, payload, priority, run_at, max_attempts,
       dibs.id_of(task, hashint8extended(task, v_seed)) as id
