@@ -13,6 +13,7 @@ const VIOLATIONS = `
 with unfinished as (
   select 'ready' as name, part as run from dibs.ready, unnest(run) part
   union all select 'lease', part from dibs.lease, unnest(held) part
+  union all select 'waiting', int8range(task, task + 1) from dibs.waiting
 ), place as (
   select * from unfinished
   union all select 'outcome', part from dibs.outcome, unnest(run) part
@@ -45,8 +46,9 @@ select
   (select format('%s', p) from (
       select run, plain from dibs.ready union all select held, plain from dibs.lease) p
     where plain and (exists (select from dibs.attempt a where p.run @> a.task)
-      or exists (select from dibs.unique_key k where p.run @> k.task)) limit 1)
-    as "what is called plain has a history or a unique key",
+      or exists (select from dibs.unique_key k where p.run @> k.task)
+      or exists (select from dibs.dependency d where p.run @> d.task)) limit 1)
+    as "what is called plain has a history, a unique key or dependencies",
   (select format('%s', r) from dibs.ready r where not exists (
     select from dibs.lane l where (l.type, l.priority) = (r.type, r.priority)) limit 1)
     as "a run waits in a lane nobody looks at",
@@ -58,6 +60,16 @@ select
     where l.unique_key is not null
       and not exists (select from dibs.unique_key k where k.task = l.task) limit 1)
     as "an unfinished task has lost its unique key",
+  (select format('%s', w) from dibs.waiting w
+    where not exists (select from dibs.dependency d where d.task = w.task and d.awaited) limit 1)
+    as "a task waits for nothing",
+  (select format('%s', d) from dibs.dependency d
+    where d.awaited and not exists (select from dibs.waiting w where w.task = d.task) limit 1)
+    as "a dependency is awaited by no task that waits",
+  (select format('%s', d) from dibs.dependency d join dibs.outcome o on o.run @> d.parent
+    where d.awaited and d.status is distinct from o.status
+      and not exists (select from dibs.untold u where u.run @> d.parent) limit 1)
+    as "a task was never told that another ended",
   (select format('%s', task) from dibs.attempt group by task having count(*) <> max(n) or min(n) <> 1 limit 1)
     as "the attempts of a task have a gap",
   (select format('%s, not %s', (select count(*) from public.tasks), count(*)) from logged

@@ -45,6 +45,10 @@ begin
       ('dibs.lease', 'select, insert, update, delete'),
       ('dibs.hint', 'select, insert, update, delete'),
       ('dibs.outcome', 'select, insert, update, delete'),
+      ('dibs.waiting', 'select, insert, update, delete'),
+      ('dibs.dependency', 'select, insert, update, delete'),
+      ('dibs.untold', 'select, insert, update, delete'),
+      ('dibs.recurring_schedule', 'select, insert, update, delete'),
       ('dibs.thought_run', 'select, insert, update, delete'),
       -- Written once, deleted when pruned.
       ('dibs.log', 'select, insert, delete'),
@@ -96,7 +100,8 @@ create or replace function dibs.interface() returns text[]
     'quarantined_thoughts',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
-    'task_attempts',
+    'task_attempts', 'task_dependencies',
+    'put_schedule', 'delete_schedule', 'pause_schedule', 'resume_schedule', 'run_schedule_now', 'schedules',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $$;

@@ -12,13 +12,17 @@ create or replace function public.create_task(
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
-  v_id uuid;
+  v_made record;
 begin
   perform dibs.check_task('p_', p_type, p_priority, p_max_attempts, p_unique_key);
   if p_options is not null then perform dibs.check_extras('p_options', p_options); end if;
-  v_id := (dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key, p_options)).id;
+  if p_options ? 'depends_on' then perform dibs.one_at_a_time(p_single => true); end if;
+  v_made := dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key, p_options);
+  if p_options ? 'depends_on' then
+    perform dibs.depend('p_options', jsonb_build_array(p_options), array[v_made.id], array[v_made.deduplicated]);
+  end if;
   perform dibs.wake(p_run_at, array[p_type]);
-  return v_id;
+  return v_made.id;
 end $$;
 comment on function public.create_task(text, jsonb, int, timestamptz, int, text, jsonb) is
   'Enqueue one task.
@@ -51,8 +55,11 @@ begin
 end $$;
 comment on function public.enqueue_tasks(jsonb, text) is
   'Enqueue many tasks in one transaction.
-p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as
-in create_task.
+p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?,
+depends_on?, depends_mode?, on_parent_failure?}, as in create_task.
+depends_on: ids of tasks this one waits for, or places (from 0) of earlier tasks of the list. depends_mode: all (the
+default) or any of them. on_parent_failure: when one fails for good or is cancelled, cancel this one (the default),
+count it as done (run), or wait for it to be tried again (wait).
 p_request_id: a repeat of the same request enqueues nothing and is answered the same.
 Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was
 there already.
@@ -124,11 +131,16 @@ begin
   select key into v_field from jsonb_each(p_extras)
     where not case
       when jsonb_typeof(value) = 'null' then true
+      when key = 'depends_on' then dibs.is_depends_on(value)
+      when key = 'depends_mode' then value in ('"all"', '"any"')
+      when key = 'on_parent_failure' then value in ('"cancel"', '"run"', '"wait"')
       else false end
     limit 1;
   if found then
     perform dibs.refuse('PT400', p_path || '.' || v_field || ' is not a field of a task or has the wrong type',
-      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
+      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp), '
+        'depends_on (at most 1000 ids of tasks, or places of earlier tasks of the list), depends_mode (all, any), '
+        'on_parent_failure (cancel, run, wait).');
   end if;
 end $$;
 comment on function dibs.check_extras(text, jsonb) is
@@ -165,6 +177,7 @@ begin
   deduplicated := false;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
+  if p_extras ? 'depends_on' and dibs.put_waiting(v_task, v_run_at, p_extras) then return; end if;
   insert into dibs.ready (type, priority, run_at, run, plain)
     values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
 end $$;
@@ -193,6 +206,7 @@ create or replace function dibs.put_tasks(p_tasks jsonb, out ids uuid[], out ded
   language plpgsql set search_path = '' as $$
 declare
   v_size int;
+  v_dependent boolean;
 begin
   if p_tasks is null or jsonb_typeof(p_tasks) <> 'array' then
     perform dibs.refuse('PT400', 'p_tasks must be an array of tasks');
@@ -203,7 +217,10 @@ begin
     ids := dibs.put_alike_tasks(p_tasks, v_size);
   end if;
   if ids is null then
+    v_dependent := p_tasks @? '$[*].depends_on';
+    if v_dependent then perform dibs.one_at_a_time(p_single => true); end if;
     select * into ids, deduplicated from dibs.put_mixed_tasks(p_tasks);
+    if v_dependent then perform dibs.depend('p_tasks[*]', p_tasks, ids, deduplicated); end if;
   else
     deduplicated := array_fill(false, array[v_size]);
   end if;

@@ -3,12 +3,21 @@
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
+-- Functions before dependencies returned one column less.
+do $$
+begin
+  if pg_get_function_result(to_regprocedure('public.claim_tasks(text, text[], int, int, text)')) !~ 'dependencies' then
+    drop function public.claim_tasks(text, text[], int, int, text);
+    drop function dibs.held_tasks(dibs.lease);
+  end if;
+end $$;
+
 create or replace function public.claim_tasks(
     p_worker_id text, p_types text[] default null, p_limit int default 1, p_lease_seconds int default 900,
     p_request_id text default null)
   returns table (
-    id uuid, type text, payload jsonb, attempt int, max_attempts int, fence text, lease_expires_at timestamptz,
-    lease_ms int)
+    id uuid, type text, payload jsonb, attempt int, max_attempts int, dependencies jsonb, fence text,
+    lease_expires_at timestamptz, lease_ms int)
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
@@ -34,7 +43,8 @@ comment on function public.claim_tasks(text, text[], int, int, text) is
 p_worker_id: a label for people. p_types: which types, null for all. p_limit: at most so many, 1 to 1000.
 p_lease_seconds: 1 to 86400; renew_lease prolongs it. p_request_id: a repeat of the same request is answered
 with what is still held of the same grant.
-Returns the tasks, all with the fence of this grant, by priority and age. No rows: nothing is due, or others
+Returns the tasks, all with the fence of this grant, by priority and age; dependencies is [{id, status, result}] of
+what a task waited for, null for others. No rows: nothing is due, or others
 are claiming it this moment; ask again.
 Never waits for another claimer. Errors: PT400 for bad input.';
 
@@ -65,6 +75,10 @@ begin
       v_taken.tasks := v_taken.tasks + v_more.tasks;
       v_taken.plain := v_taken.plain and v_more.plain;
     end if;
+  end if;
+  if v_taken.tasks is null and exists (select from dibs.untold) then
+    perform dibs.tell_late();
+    v_taken := dibs.take_tasks(v_types, p_limit, p_limit);
   end if;
   if v_taken.tasks is null then return null; end if;
   if not v_taken.plain then v_taken.tasks := dibs.single_out_suspects(v_taken.tasks); end if;
@@ -112,21 +126,23 @@ workers with it, all is soon in other hands. What was taken with them goes back.
 -- What a worker gets -------------------------------------------------------------------------------
 
 create or replace function dibs.held_tasks(p_lease dibs.lease)
-  returns table (id uuid, type text, payload jsonb, attempt int, max_attempts int)
+  returns table (id uuid, type text, payload jsonb, attempt int, max_attempts int, dependencies jsonb)
   -- A hash join of what is at hand anyway: no table is in it whose statistics could mislead.
   language plpgsql stable set search_path = '' set enable_hashjoin = on as $$
 begin
   if p_lease.plain then
     return query
-      select t.id, t.type, t.payload, 1, t.max_attempts::int
+      select t.id, t.type, t.payload, 1, t.max_attempts::int, null::jsonb
       from dibs.log_of(p_lease.held) t order by t.priority, t.run_at, t.id;
   else
     return query
-      select t.id, t.type, t.payload, 1 + coalesce(h.failures + h.losses, 0), t.max_attempts::int
+      select t.id, t.type, t.payload, 1 + coalesce(h.failures + h.losses, 0), t.max_attempts::int, d.dependencies
       from dibs.log_of(p_lease.held) t
       -- dibs.task_of written out, as wherever many are asked for: a call for each would cost more.
       left join dibs.histories_of(p_lease.held) h
         on h.task = ('x' || encode(substr(uuid_send(t.id), 1, 6), 'hex'))::bit(48)::bigint
+      left join dibs.dependencies_of(p_lease.held) d
+        on d.task = ('x' || encode(substr(uuid_send(t.id), 1, 6), 'hex'))::bit(48)::bigint
       order by t.priority, t.run_at, t.id;
   end if;
 end $$;
@@ -152,7 +168,7 @@ begin
   return coalesce((select json_agg(t) from dibs.held_tasks(p_lease) t), '[]');
 end $$;
 comment on function dibs.held_tasks_json(dibs.lease) is
-  'The tasks of a lease as its worker gets them: [{id, type, payload, attempt, max_attempts}].';
+  'The tasks of a lease as its worker gets them: [{id, type, payload, attempt, max_attempts, dependencies?}].';
 
 create or replace function dibs.histories_of(p_tasks int8multirange)
   returns table (task bigint, last int, failures int, losses int)

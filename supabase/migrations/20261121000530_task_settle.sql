@@ -15,6 +15,7 @@ begin
   if v_lease.plain and lower(v_lease.held) >> 7 = (upper(v_lease.held) - 1) >> 7 then
     insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
       values (v_lease.held, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id);
+    if dibs.is_awaited(v_lease.held) then perform dibs.decide(dibs.tell(v_lease.held, 'completed')); end if;
   else
     perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);
   end if;
@@ -122,9 +123,10 @@ begin
   insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
     select run, p_lease.started_at, p_now, p_lease.fence, p_status, p_lease.worker_id from dibs.runs_of(p_tasks) run;
   if p_lease.plain is not true then perform dibs.free_keys(p_tasks); end if;
+  if dibs.is_awaited(p_tasks) then perform dibs.decide(dibs.tell(p_tasks, p_status)); end if;
 end $$;
 comment on function dibs.end_tasks(int8multirange, text, dibs.lease, timestamptz) is
-  'Give tasks that are in no other place their outcome, and free their unique keys.';
+  'Give tasks that are in no other place their outcome, free their unique keys, and tell those that wait for them.';
 
 create or replace function dibs.free_keys(p_tasks int8multirange) returns void
   language plpgsql set search_path = '' as $$

@@ -85,6 +85,7 @@ create or replace function public.task_counts() returns table (status text, task
   from unnest(array['pending', 'processing', 'completed', 'failed', 'cancelled']) with ordinality s(status, place)
   left join (
     select 'pending' as status, upper(r) - lower(r) as tasks from dibs.ready, unnest(run) r
+    union all select 'pending', count(*) from dibs.waiting
     union all select 'processing', upper(r) - lower(r) from dibs.lease, unnest(held) r
     union all select o.status, upper(r) - lower(r) from dibs.outcome o, unnest(run) r
   ) n on n.status = s.status
@@ -154,6 +155,7 @@ begin
     )
     select v_found + coalesce(range_agg(r), '{}') * p_tasks into v_found from found, unnest(held) r;
 
+    if p_leased then v_found := v_found + dibs.stop_waiting(p_tasks); end if;
     v_withdrawn := v_withdrawn + v_found;
     p_tasks := p_tasks - v_found - dibs.ended(p_tasks);
     exit when isempty(p_tasks) or not p_leased;
@@ -161,8 +163,8 @@ begin
   return v_withdrawn;
 end $$;
 comment on function dibs.withdraw(int8multirange, boolean) is
-  'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts
-them somewhere else. p_leased false: only those that wait.';
+  'Take tasks that have not ended out of where they are, ready, leased, or waiting for others. Returns those found; the
+caller puts them somewhere else. p_leased false: only those that are ready.';
 
 create or replace function dibs.revive(p_tasks int8multirange, p_statuses text[]) returns int8multirange
   language plpgsql set search_path = '' as $$
@@ -256,6 +258,7 @@ begin
     delete from dibs.result where task >= lower(r) and task < upper(r);
     delete from dibs.progress where task >= lower(r) and task < upper(r);
     delete from dibs.unique_key where task >= lower(r) and task < upper(r);
+    delete from dibs.dependency where task >= lower(r) and task < upper(r);
     delete from dibs.effect where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
   end loop;
 end $$;

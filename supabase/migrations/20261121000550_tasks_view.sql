@@ -37,6 +37,13 @@ from (
     on l.id = dibs.id_of(task, hashint8extended(task, (select seed from dibs.id_seed)))
       and dibs.task_of(l.id) >> 7 = lower(r.run) >> 7
   union all
+  select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, w.run_at, w.task,
+    'pending', null, null, null, null, 0
+  from dibs.waiting w
+  left join dibs.log l
+    on l.id = dibs.id_of(w.task, hashint8extended(w.task, (select seed from dibs.id_seed)))
+      and dibs.task_of(l.id) = w.task
+  union all
   select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, l.run_at, task,
     'processing', h.started_at, null, h.worker_id, h.expires_at, 1
   from dibs.lease h cross join dibs.tasks_in(h.held) task
@@ -94,6 +101,10 @@ begin
     return new;
   end if;
 
+  if (old.status, new.status) = ('pending', 'pending') then
+    update dibs.waiting set run_at = v_run_at where task = dibs.task_of(old.id);
+    if found then return new; end if;
+  end if;
   if new.status = 'processing' then
     if old.status = 'processing' then
       update dibs.lease set started_at = coalesce(new.started_at, started_at) where held @> v_task;
@@ -150,10 +161,14 @@ create or replace function dibs.delete_task() returns trigger
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_task int8multirange := int8multirange(int8range(dibs.task_of(old.id), dibs.task_of(old.id) + 1));
+  v_unfinished int8multirange;
 begin
   perform dibs.one_at_a_time();
-  v_task := dibs.withdraw(v_task) + dibs.unfinish(v_task, array['completed', 'failed', 'cancelled']);
+  v_unfinished := dibs.withdraw(v_task);
+  v_task := v_unfinished + dibs.unfinish(v_task, array['completed', 'failed', 'cancelled']);
   if isempty(v_task) then return null; end if;
+  -- To those that wait for it, it is cancelled.
+  perform dibs.decide(dibs.tell(v_unfinished, 'cancelled'));
   perform dibs.forget(v_task);
   return old;
 end $$;
