@@ -69,7 +69,7 @@ comment on function dibs.is_depends_on(jsonb) is
 create or replace function dibs.put_waiting(p_task bigint, p_run_at timestamptz, p_extras jsonb) returns boolean
   language plpgsql set search_path = '' as $$
 begin
-  if jsonb_array_length(p_extras -> 'depends_on') = 0 then return false; end if;
+  if p_extras -> 'depends_on' in ('[]', 'null') then return false; end if;
   insert into dibs.waiting (task, run_at, mode, on_parent_failure)
     values (p_task, p_run_at, coalesce(p_extras ->> 'depends_mode', 'all'),
       coalesce(p_extras ->> 'on_parent_failure', 'cancel'));

@@ -177,7 +177,9 @@ begin
   deduplicated := false;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
-  if p_extras ? 'depends_on' and dibs.put_waiting(v_task, v_run_at, p_extras) then return; end if;
+  if p_extras ? 'depends_on' then
+    if dibs.put_waiting(v_task, v_run_at, p_extras) then return; end if;
+  end if;
   insert into dibs.ready (type, priority, run_at, run, plain)
     values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
 end $$;

@@ -37,15 +37,15 @@ create or replace function dibs.tick() returns bigint
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
-  perform dibs.reap_leases(), dibs.reap_thoughts(null);
+  perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.tell_late(), dibs.run_schedules();
   perform dibs.tidy(), dibs.settle_dispatches();
   -- An idle project makes no call at all, nor does one whose drains are enough.
   if dibs.calls_rest_until() > dibs.clock() or dibs.drains_wanted(dibs.handled_types()) = '[]' then return null; end if;
   return dibs.call_dispatch('tick');
 end $$;
 comment on function dibs.tick() is
-  'What pg_cron runs every few seconds: take back expired leases and, when work waits that nobody will soon be at,
-call dispatch.
+  'What pg_cron runs every few seconds: take back expired leases, enqueue what schedules are due for and, when work
+waits that nobody will soon be at, call dispatch.
 Returns the dispatch, or null for none.';
 
 create or replace function dibs.wake(p_run_at timestamptz, p_types text[] default null) returns void

@@ -18,6 +18,8 @@ begin
   if not found then
     insert into dibs.dispatch (reason, state, made_at) values ('call', 'answered', v_now) returning id into v_id;
   end if;
+  -- Where nothing ticks but what calls dispatch.
+  perform dibs.tell_late(), dibs.run_schedules();
   v_drains := dibs.drains_wanted(p_types);
   update dibs.dispatch set planned_at = v_now, types = p_types, drains = jsonb_array_length(v_drains) where id = v_id;
   return jsonb_build_object('dispatch_id', v_id::text, 'drains', v_drains);

@@ -38,6 +38,10 @@ begin
         'tasks', (select coalesce(sum(dibs.count_of(held)), 0) from dibs.lease where expires_at < v_now),
         'thoughts', (
           select count(*) from public.thought_work_claims where status = 'claimed' and ttl_expires_at < v_now))),
+    'schedules', (
+      select coalesce(jsonb_agg(jsonb_build_object('name', s.name, 'paused', s.paused, 'next_tick', s.next_tick,
+        'last_tick', s.last_tick, 'problem', s.problem) order by s.paused, s.next_tick, s.name), '[]')
+      from (select * from dibs.recurring_schedule order by paused, next_tick, name limit 100) s),
     'parked_effects', (select count(*) from dibs.effect_in_doubt),
     -- From the catalogue: to_regproc would fail for whoever may not use the schema.
     'schedule', (
@@ -55,7 +59,8 @@ begin
 end $$;
 comment on function public.dibs_status() is
   'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, what each
-worker holds, what has expired and was not taken back yet, effects somebody must decide about, how many
+worker holds, what has expired and was not taken back yet, the first hundred recurring schedules by when they are due,
+effects somebody must decide about, how many
 calls to dispatch failed in a row and until when none is made, the function calls of this month and how many are
 left of it (null: no limit), and the last ten dispatches. One JSON object.';
 

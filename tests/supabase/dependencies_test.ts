@@ -109,7 +109,7 @@ testTasks(
       { type: "for a redrive", depends_on: [cancelled], on_parent_failure: "wait" },
     );
     assert.deepEqual(await statuses(sql, tasks), ["pending", "cancelled", "pending", "pending"]);
-    assert.deepEqual(await claimed(sql), [tasks[0], tasks[2]]);
+    assert.deepEqual((await claimed(sql)).sort(), [tasks[0], tasks[2]].sort());
     await sql`select prune_tasks('0 s')`;
     await assertRefused(
       put(sql, { type: "b", depends_on: [done] }),
