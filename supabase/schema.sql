@@ -48,6 +48,19 @@ alter table dibs.attempt enable row level security;
 comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried: from here on
 counting starts anew.';
 
+create table dibs.dependency (
+  task bigint not null,
+  parent bigint not null,
+  place integer not null,
+  status text,
+  awaited boolean default true not null,
+  constraint dependency_pkey PRIMARY KEY (task, parent)
+);
+alter table dibs.dependency enable row level security;
+CREATE INDEX dependency_awaited ON dibs.dependency USING btree (parent) WHERE awaited;
+comment on table dibs.dependency is 'What tasks wait for, or waited for: place is that in depends_on, status the last outcome of the parent that the task
+was told. awaited: the task still waits, for this parent or another.';
+
 create table dibs.dispatch (
   id bigint generated always as identity,
   reason text not null,
@@ -209,6 +222,27 @@ comment on table dibs.reap_hint is 'Until when all that expired was reaped, for 
 it; and when to look from the start again, since what was committed late lies there. Only written where the look
 got slow; inserted, never updated.';
 
+create table dibs.recurring_schedule (
+  name text not null,
+  cron text not null,
+  time_zone text not null,
+  type text not null,
+  payload jsonb not null,
+  options jsonb not null,
+  missed text not null,
+  paused boolean default false not null,
+  next_tick timestamp with time zone not null,
+  last_tick timestamp with time zone,
+  last_task uuid,
+  problem text,
+  constraint recurring_schedule_pkey PRIMARY KEY (name),
+  constraint policy_is_known CHECK ((missed = ANY (ARRAY['skip'::text, 'once'::text, 'all'::text])))
+);
+alter table dibs.recurring_schedule enable row level security;
+CREATE INDEX recurring_schedule_next_tick ON dibs.recurring_schedule USING btree (next_tick) WHERE (NOT paused);
+comment on table dibs.recurring_schedule is 'Tasks that recur: when, and what is enqueued. next_tick: the oldest moment it is due for and has not run.
+problem: why it could not be enqueued when that was last tried.';
+
 create table dibs.request (
   id text not null,
   verb text not null,
@@ -335,6 +369,27 @@ create table dibs.unique_key (
 alter table dibs.unique_key enable row level security;
 CREATE INDEX unique_key_by_task ON dibs.unique_key USING btree (task);
 comment on table dibs.unique_key is 'Keys of tasks that have not ended; a second task of the same type and key is not enqueued.';
+
+create table dibs.untold (
+  run int8multirange not null,
+  status text not null,
+  ended_by xid8 default pg_current_xact_id() not null
+);
+alter table dibs.untold enable row level security;
+comment on table dibs.untold is 'Tasks that ended, while some that wait for them could not be told, since somebody else had their row. Mostly empty.';
+
+create table dibs.waiting (
+  task bigint not null,
+  run_at timestamp with time zone not null,
+  mode text not null,
+  on_parent_failure text not null,
+  constraint waiting_pkey PRIMARY KEY (task),
+  constraint mode_is_known CHECK ((mode = ANY (ARRAY['all'::text, 'any'::text]))),
+  constraint policy_is_known CHECK ((on_parent_failure = ANY (ARRAY['cancel'::text, 'run'::text, 'wait'::text])))
+);
+alter table dibs.waiting enable row level security;
+comment on table dibs.waiting is 'Tasks that wait for others: what lets them run, and from when on at the earliest. Their fourth place, beside ready,
+lease and outcome.';
 
 create table public.thought_work_claims (
   thought_id uuid not null,
@@ -528,11 +583,16 @@ begin
   select key into v_field from jsonb_each(p_extras)
     where not case
       when jsonb_typeof(value) = 'null' then true
+      when key = 'depends_on' then dibs.is_depends_on(value)
+      when key = 'depends_mode' then value in ('"all"', '"any"')
+      when key = 'on_parent_failure' then value in ('"cancel"', '"run"', '"wait"')
       else false end
     limit 1;
   if found then
     perform dibs.refuse('PT400', p_path || '.' || v_field || ' is not a field of a task or has the wrong type',
-      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
+      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp), '
+        'depends_on (at most 1000 ids of tasks, or places of earlier tasks of the list), depends_mode (all, any), '
+        'on_parent_failure (cancel, run, wait).');
   end if;
 end $function$;
 comment on function dibs.check_extras(text,jsonb) is 'Refuse (PT400) what few tasks have, where it is unknown or wrong, naming it.';
@@ -663,6 +723,27 @@ begin
 end $function$;
 comment on function dibs.check_rest(text) is 'Refuse (PT400) an outcome for the rest of a lease that is none. Null is fine: the rest stays leased.';
 
+CREATE OR REPLACE FUNCTION dibs.check_schedule_options(p_type text, p_options jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_hint text;
+begin
+  if jsonb_typeof(p_options) <> 'object' then perform dibs.refuse('PT400', 'p_options must be an object'); end if;
+  if p_options ?| array['type', 'payload', 'run_at', 'depends_on'] then
+    perform dibs.refuse('PT400', 'p_options of a schedule cannot have type, payload, run_at or depends_on',
+      'Type and payload are arguments; it is the schedule that says when.');
+  end if;
+  perform dibs.options_of(0, p_options || jsonb_build_object('type', p_type));
+exception when sqlstate 'PT400' then
+  get stacked diagnostics v_hint = pg_exception_hint;
+  perform dibs.refuse('PT400', replace(sqlerrm, 'p_tasks[0]', 'p_options'), v_hint);
+end $function$;
+comment on function dibs.check_schedule_options(text,jsonb) is 'Refuse (PT400) options that the tasks of a schedule cannot have.';
+
 CREATE OR REPLACE FUNCTION dibs.check_task(p_path text, p_type text, p_priority bigint, p_max_attempts bigint, p_unique_key text)
  RETURNS void
  LANGUAGE plpgsql
@@ -714,6 +795,7 @@ begin
   if v_lease.plain and lower(v_lease.held) >> 7 = (upper(v_lease.held) - 1) >> 7 then
     insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
       values (v_lease.held, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id);
+    if dibs.is_awaited(v_lease.held) then perform dibs.decide(dibs.tell(v_lease.held, 'completed')); end if;
   else
     perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);
   end if;
@@ -766,6 +848,39 @@ begin
 end $function$;
 comment on function dibs.count_of(int8multirange) is 'How many tasks are in a set.';
 
+CREATE OR REPLACE FUNCTION dibs.cron_value(p_text text, p_least integer, p_names text[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return case when p_text ~ '^\d' then p_text::int else array_position(p_names, p_text) - 1 + p_least end;
+end $function$;
+comment on function dibs.cron_value(text,integer,text[]) is 'The number that a number or a name is; null for others.';
+
+CREATE OR REPLACE FUNCTION dibs.decide(p_tasks bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_cancelled int8multirange;
+begin
+  -- Not by calling itself: a chain may be longer than the stack is deep.
+  loop
+    v_cancelled := dibs.let_go(p_tasks);
+    exit when isempty(v_cancelled);
+    insert into dibs.outcome (run, completed_at, status)
+      select run, dibs.clock(), 'cancelled' from dibs.runs_of(v_cancelled) run;
+    perform dibs.free_keys(v_cancelled);
+    exit when not dibs.is_awaited(v_cancelled);
+    p_tasks := dibs.tell(v_cancelled, 'cancelled');
+  end loop;
+end $function$;
+comment on function dibs.decide(bigint[]) is 'Decide about tasks whose rows in waiting this transaction has: run, be cancelled, in which case those that wait for
+them are told in turn, or wait on.';
+
 CREATE OR REPLACE FUNCTION dibs.define_view(p_name text, p_query text)
  RETURNS void
  LANGUAGE plpgsql
@@ -792,14 +907,97 @@ CREATE OR REPLACE FUNCTION dibs.delete_task()
 AS $function$
 declare
   v_task int8multirange := int8multirange(int8range(dibs.task_of(old.id), dibs.task_of(old.id) + 1));
+  v_unfinished int8multirange;
 begin
   perform dibs.one_at_a_time();
-  v_task := dibs.withdraw(v_task) + dibs.unfinish(v_task, array['completed', 'failed', 'cancelled']);
+  v_unfinished := dibs.withdraw(v_task);
+  v_task := v_unfinished + dibs.unfinish(v_task, array['completed', 'failed', 'cancelled']);
   if isempty(v_task) then return null; end if;
+  -- To those that wait for it, it is cancelled.
+  perform dibs.decide(dibs.tell(v_unfinished, 'cancelled'));
   perform dibs.forget(v_task);
   return old;
 end $function$;
 comment on function dibs.delete_task() is 'A delete from public.tasks forgets a task, its history included.';
+
+CREATE OR REPLACE FUNCTION dibs.depend(p_path text, p_tasks jsonb, p_ids uuid[], p_deduplicated boolean[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_wanted record;
+  v_nowhere int8multirange;
+  v_unknown record;
+begin
+  select array_agg(dibs.task_of(p_ids[w.place + 1])) as tasks, array_agg(dibs.task_of(w.parent)) as parents,
+      array_agg(w.at) as places, array_agg(w.place) as listed, array_agg(w.ref) as refs
+    into v_wanted
+    from (
+      select t.place - 1 as place, p.at - 1 as at, p.ref, case jsonb_typeof(p.ref)
+          when 'number' then case when p.ref::text::int < t.place - 1 then p_ids[p.ref::text::int + 1] end
+          else (select l.id from dibs.log l where l.id = (p.ref #>> '{}')::uuid) end as parent
+      from jsonb_array_elements(p_tasks) with ordinality t(task, place),
+        lateral jsonb_array_elements(coalesce(nullif(t.task -> 'depends_on', 'null'), '[]')) with ordinality p(ref, at)
+      where not p_deduplicated[t.place]
+      order by t.place, p.at
+    ) w;
+  v_nowhere := dibs.keep_in_place(
+    (select range_agg(int8range(parent, parent + 1)) from unnest(v_wanted.parents) parent where parent is not null));
+  select * into v_unknown from unnest(v_wanted.listed, v_wanted.places, v_wanted.refs, v_wanted.parents)
+    as w(listed, at, ref, parent) where parent is null or parent <@ v_nowhere limit 1;
+  if found then
+    p_path := replace(p_path, '*', v_unknown.listed::text) || '.depends_on[' || v_unknown.at || ']';
+    if jsonb_typeof(v_unknown.ref) = 'number' then
+      perform dibs.refuse('PT400', p_path || ' is not the place of an earlier task of the list',
+        'Places count from 0. A task can wait for earlier ones only, so that none waits for itself in a circle.');
+    else
+      perform dibs.refuse('PT400', p_path || ' is not the id of a task',
+        'Nothing can wait for a task that was pruned.');
+    end if;
+  end if;
+  insert into dibs.dependency (task, parent, place, status)
+    select w.task, w.parent, w.place, (
+      select o.status from dibs.outcome o where lower(o.run) >> 7 = w.parent >> 7 and o.run @> w.parent)
+    from (
+      select task, parent, min(place) as place
+      from unnest(v_wanted.tasks, v_wanted.parents, v_wanted.places) as w(task, parent, place) group by task, parent
+    ) w;
+  perform dibs.decide(array(select distinct unnest(v_wanted.tasks)));
+end $function$;
+comment on function dibs.depend(text,jsonb,uuid[],boolean[]) is 'Note what the new tasks of a list depend on, and let those go that need not wait. The caller has
+dibs.one_at_a_time(p_single => true), taken before anything else.
+p_path: of a task of the list, * for its place. p_ids, p_deduplicated: what became of each.
+Errors: PT400 for a parent that there is not.';
+
+CREATE OR REPLACE FUNCTION dibs.dependencies_of(p_tasks int8multirange)
+ RETURNS TABLE(task bigint, dependencies jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select d.task, jsonb_agg(
+      jsonb_build_object('id', p.id, 'status', coalesce(
+          (select o.status from dibs.outcome o where lower(o.run) >> 7 = d.parent >> 7 and o.run @> d.parent),
+          case when not exists (select from dibs.log l where l.id = p.id) then d.status end, 'pending'),
+        'result', (select r.result from dibs.result r where r.task = d.parent))
+      order by d.place)
+    from (
+        select min(lower(r)) as first, max(upper(r)) as past from unnest(p_tasks) r group by lower(r) >> 7
+      ) page,
+      lateral (
+        select * from dibs.dependency d
+        where d.task >= page.first and d.task < page.past and d.task <@ p_tasks offset 0
+      ) d,
+      lateral (
+        select dibs.id_of(d.parent, hashint8extended(d.parent, (select seed from dibs.id_seed))) as id offset 0
+      ) p
+    group by d.task;
+end $function$;
+comment on function dibs.dependencies_of(int8multirange) is 'For those of these tasks that depend on others: [{id, status, result}], as of now. status pending: has not ended.
+Of a parent that was pruned, the status it had, and no result.';
 
 CREATE OR REPLACE FUNCTION dibs.drains_wanted(p_types text[])
  RETURNS jsonb
@@ -1020,8 +1218,9 @@ begin
   insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
     select run, p_lease.started_at, p_now, p_lease.fence, p_status, p_lease.worker_id from dibs.runs_of(p_tasks) run;
   if p_lease.plain is not true then perform dibs.free_keys(p_tasks); end if;
+  if dibs.is_awaited(p_tasks) then perform dibs.decide(dibs.tell(p_tasks, p_status)); end if;
 end $function$;
-comment on function dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone) is 'Give tasks that are in no other place their outcome, and free their unique keys.';
+comment on function dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone) is 'Give tasks that are in no other place their outcome, free their unique keys, and tell those that wait for them.';
 
 CREATE OR REPLACE FUNCTION dibs.ended(p_tasks int8multirange, p_statuses text[] DEFAULT ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])
  RETURNS int8multirange
@@ -1039,6 +1238,23 @@ begin
     ) o);
 end $function$;
 comment on function dibs.ended(int8multirange,text[]) is 'The runs that ended in one of these ways and have a part of these tasks.';
+
+CREATE OR REPLACE FUNCTION dibs.enqueue_scheduled(p_schedule dibs.recurring_schedule, p_tick timestamp with time zone)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_tick text := to_char(p_tick at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"');
+  v_options jsonb := p_schedule.options;
+begin
+  return (dibs.put_task(p_schedule.type,
+    p_schedule.payload || jsonb_build_object('schedule', jsonb_build_object('name', p_schedule.name, 'tick', v_tick)),
+    coalesce((v_options ->> 'priority')::int, 0), null, coalesce((v_options ->> 'max_attempts')::int, 5),
+    coalesce(v_options ->> 'unique_key', 'schedule:' || p_schedule.name || ':' || v_tick),
+    nullif(jsonb_strip_nulls(v_options - array['priority', 'max_attempts', 'unique_key']), '{}'))).id;
+end $function$;
+comment on function dibs.enqueue_scheduled(dibs.recurring_schedule,timestamp with time zone) is 'Enqueue the task of a schedule for one moment it is due. Returns its id.';
 
 CREATE OR REPLACE FUNCTION dibs.failed_dispatches()
  RETURNS integer
@@ -1144,6 +1360,30 @@ end $function$;
 comment on function dibs.fill_pool(text,timestamp with time zone) is 'Go on with the pass over all thoughts until some have no claim, and put those in the pool. False when a whole
 pass found none, when it is too early for another, or after 2 seconds. One caller at a time.';
 
+CREATE OR REPLACE FUNCTION dibs.first_moment(p_local timestamp without time zone, p_time_zone text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_utc timestamptz := p_local at time zone 'UTC';
+  -- As far off as no time zone is, and nearer than any that changes its clocks twice.
+  v_before timestamptz := v_utc - dibs.utc_offset(v_utc - interval '16 hours', p_time_zone);
+  v_after timestamptz := v_utc - dibs.utc_offset(v_utc + interval '16 hours', p_time_zone);
+  v_middle timestamptz;
+begin
+  if v_before at time zone p_time_zone = p_local then return v_before; end if;
+  if v_after at time zone p_time_zone = p_local then return v_after; end if;
+  -- Left out: the clock jumps between the two.
+  while v_before - v_after > interval '1 s' loop
+    v_middle := date_trunc('second', v_after + (v_before - v_after) / 2);
+    if v_middle at time zone p_time_zone < p_local then v_after := v_middle; else v_before := v_middle; end if;
+  end loop;
+  return v_before;
+end $function$;
+comment on function dibs.first_moment(timestamp without time zone,text) is 'When clocks of a time zone show this time for the first time; if they never do, when they jump over it.';
+
 CREATE OR REPLACE FUNCTION dibs.forget(p_tasks int8multirange)
  RETURNS void
  LANGUAGE plpgsql
@@ -1158,6 +1398,7 @@ begin
     delete from dibs.result where task >= lower(r) and task < upper(r);
     delete from dibs.progress where task >= lower(r) and task < upper(r);
     delete from dibs.unique_key where task >= lower(r) and task < upper(r);
+    delete from dibs.dependency where task >= lower(r) and task < upper(r);
     delete from dibs.effect where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
   end loop;
 end $function$;
@@ -1289,7 +1530,7 @@ comment on function dibs.handled_types() is 'The types of tasks that the functio
 Other types are other workers'' business.';
 
 CREATE OR REPLACE FUNCTION dibs.held_tasks(p_lease dibs.lease)
- RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer)
+ RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, dependencies jsonb)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
@@ -1298,15 +1539,17 @@ AS $function$
 begin
   if p_lease.plain then
     return query
-      select t.id, t.type, t.payload, 1, t.max_attempts::int
+      select t.id, t.type, t.payload, 1, t.max_attempts::int, null::jsonb
       from dibs.log_of(p_lease.held) t order by t.priority, t.run_at, t.id;
   else
     return query
-      select t.id, t.type, t.payload, 1 + coalesce(h.failures + h.losses, 0), t.max_attempts::int
+      select t.id, t.type, t.payload, 1 + coalesce(h.failures + h.losses, 0), t.max_attempts::int, d.dependencies
       from dibs.log_of(p_lease.held) t
       -- dibs.task_of written out, as wherever many are asked for: a call for each would cost more.
       left join dibs.histories_of(p_lease.held) h
         on h.task = ('x' || encode(substr(uuid_send(t.id), 1, 6), 'hex'))::bit(48)::bigint
+      left join dibs.dependencies_of(p_lease.held) d
+        on d.task = ('x' || encode(substr(uuid_send(t.id), 1, 6), 'hex'))::bit(48)::bigint
       order by t.priority, t.run_at, t.id;
   end if;
 end $function$;
@@ -1335,7 +1578,7 @@ begin
   end if;
   return coalesce((select json_agg(t) from dibs.held_tasks(p_lease) t), '[]');
 end $function$;
-comment on function dibs.held_tasks_json(dibs.lease) is 'The tasks of a lease as its worker gets them: [{id, type, payload, attempt, max_attempts}].';
+comment on function dibs.held_tasks_json(dibs.lease) is 'The tasks of a lease as its worker gets them: [{id, type, payload, attempt, max_attempts, dependencies?}].';
 
 CREATE OR REPLACE FUNCTION dibs.histories_of(p_tasks int8multirange)
  RETURNS TABLE(task bigint, last integer, failures integer, losses integer)
@@ -1436,7 +1679,8 @@ AS $function$
     'quarantined_thoughts',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
-    'task_attempts',
+    'task_attempts', 'task_dependencies',
+    'put_schedule', 'delete_schedule', 'pause_schedule', 'resume_schedule', 'run_schedule_now', 'schedules',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $function$;
@@ -1468,6 +1712,59 @@ begin
 end $function$;
 comment on function dibs.invocations_left() is 'How many calls of functions dispatch may still make in this month. Null: as many as the work takes.';
 
+CREATE OR REPLACE FUNCTION dibs.is_awaited(p_tasks int8multirange)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- A transaction that is stricter cannot see who has begun to wait meanwhile.
+  if current_setting('transaction_isolation') <> 'read committed' then return true; end if;
+  return exists (
+    -- A page at a time, as in dibs.histories_of.
+    select from (
+        select min(lower(r)) as first, max(upper(r)) as past from unnest(p_tasks) r group by lower(r) >> 7
+      ) page,
+      lateral (
+        select from dibs.dependency d
+        where d.awaited and d.parent >= page.first and d.parent < page.past and d.parent <@ p_tasks offset 0
+      ) d);
+end $function$;
+comment on function dibs.is_awaited(int8multirange) is 'Whether others wait, or may wait, for one of these tasks: mostly one look into an empty index.';
+
+CREATE OR REPLACE FUNCTION dibs.is_cron_day(p_days integer[], p_weekdays integer[], p_either boolean, p_day date)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_day boolean := extract(day from p_day) = any (p_days)
+    -- 32 stands for the last one.
+    or 32 = any (p_days) and extract(day from p_day + 1) = 1;
+  v_weekday boolean := extract(dow from p_day) = any (p_weekdays);
+begin
+  return case when p_either then v_day or v_weekday else v_day and v_weekday end;
+end $function$;
+comment on function dibs.is_cron_day(integer[],integer[],boolean,date) is 'Whether a cron expression is due on this day, if in this month. p_either: the day of the month or that of the week is
+enough, since both are named.';
+
+CREATE OR REPLACE FUNCTION dibs.is_depends_on(p_value jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return jsonb_typeof(p_value) = 'array' and jsonb_array_length(p_value) <= 1000 and not exists (
+    select from jsonb_array_elements(p_value) parent
+    where case jsonb_typeof(parent)
+      when 'string' then parent #>> '{}' !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+      when 'number' then parent::text !~ '^\d{1,3}$'
+      else true end);
+end $function$;
+comment on function dibs.is_depends_on(jsonb) is 'Whether this can be what a task depends on: at most 1000 ids of tasks, or places in the list, counted from 0.';
+
 CREATE OR REPLACE FUNCTION dibs.is_moment(p_text text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1480,6 +1777,56 @@ exception when data_exception then
   return false;
 end $function$;
 comment on function dibs.is_moment(text) is 'Whether a text is a timestamp, such as 2027-01-31T09:30:00Z.';
+
+CREATE OR REPLACE FUNCTION dibs.is_time_zone(p_name text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  -- Names, which know when clocks change, and not abbreviations or offsets.
+  return (p_name = 'UTC' or p_name ~ '^[A-Za-z_]+(/[A-Za-z0-9_+-]+){1,2}$')
+    and clock_timestamp() at time zone p_name is not null;
+exception when invalid_parameter_value then
+  return false;
+end $function$;
+comment on function dibs.is_time_zone(text) is 'Whether this names a time zone: UTC, or Area/City.';
+
+CREATE OR REPLACE FUNCTION dibs.keep_in_place(p_tasks int8multirange)
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- More than one look, since a task may move meanwhile. What is locked neither moves nor ends.
+  for v_look in 1..100 loop
+    exit when p_tasks is null or isempty(p_tasks);
+    p_tasks := p_tasks - (
+      select coalesce(range_agg(int8range(task, task + 1)), '{}') from (
+        select w.task from dibs.waiting w
+        where w.task = any (array(select generate_series(lower(r), upper(r) - 1) from unnest(p_tasks) r))
+        order by w.task for share) w);
+    p_tasks := p_tasks - (
+      select coalesce(range_agg(r.run), '{}') from (
+        select run from dibs.ready
+        where lower(run) >> 7 = any (array(select distinct lower(r) >> 7 from dibs.runs_of(p_tasks) r))
+          and run && p_tasks
+        order by lower(run) for share) r);
+    p_tasks := p_tasks - (
+      select coalesce(range_agg(l.held), '{}') from (
+        select held from dibs.lease where held && p_tasks order by fence for share) l);
+    p_tasks := p_tasks - (
+      select coalesce(range_agg(o.run), '{}') from (
+        select run from dibs.outcome
+        where lower(run) >> 7 = any (array(select distinct lower(r) >> 7 from dibs.runs_of(p_tasks) r))
+          and run && p_tasks
+        order by lower(run) for share) o);
+  end loop;
+  return coalesce(p_tasks, '{}');
+end $function$;
+comment on function dibs.keep_in_place(int8multirange) is 'Let tasks neither begin nor end until this transaction has: who ends them then sees who waits for them. Claims pass
+by, reapers too; their workers wait. Returns those that are in no place.';
 
 CREATE OR REPLACE FUNCTION dibs.lease_tasks(p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer)
  RETURNS dibs.lease
@@ -1509,6 +1856,10 @@ begin
       v_taken.plain := v_taken.plain and v_more.plain;
     end if;
   end if;
+  if v_taken.tasks is null and exists (select from dibs.untold) then
+    perform dibs.tell_late();
+    v_taken := dibs.take_tasks(v_types, p_limit, p_limit);
+  end if;
   if v_taken.tasks is null then return null; end if;
   if not v_taken.plain then v_taken.tasks := dibs.single_out_suspects(v_taken.tasks); end if;
   -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
@@ -1519,6 +1870,50 @@ begin
   return v_lease;
 end $function$;
 comment on function dibs.lease_tasks(text,text[],integer,integer) is 'Lease up to p_limit due tasks. Returns the lease, or null when nothing was to be had.';
+
+CREATE OR REPLACE FUNCTION dibs.let_go(p_tasks bigint[])
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+  v_run bigint[];
+  v_cancelled bigint[];
+  v_soonest timestamptz;
+  v_types text[];
+begin
+  select array_agg(task) filter (where run), array_agg(task) filter (where cancelled and not run)
+    into v_run, v_cancelled
+    from (
+      select w.task, case w.mode when 'all' then bool_and(d.met) else bool_or(d.met) end as run,
+        case w.mode when 'all' then bool_or(d.missed) else bool_and(d.missed) end as cancelled
+      from unnest(p_tasks) told(task) join dibs.waiting w on w.task = told.task,
+        lateral (
+          select d.status is not null and (d.status = 'completed' or w.on_parent_failure = 'run') as met,
+            d.status is not null and d.status <> 'completed' and w.on_parent_failure = 'cancel' as missed
+          from dibs.dependency d where d.task = w.task offset 0
+        ) d
+      group by w.task, w.mode
+    ) w;
+  if v_run is null and v_cancelled is null then return '{}'; end if;
+  update dibs.dependency set awaited = false where task = any (v_run || v_cancelled);
+  with gone as (
+    delete from dibs.waiting where task = any (v_run || v_cancelled) returning *
+  ), ready as (
+    -- Never before now, so that nothing lies behind a hint.
+    insert into dibs.ready (type, priority, run_at, run)
+    select l.type, l.priority, greatest(g.run_at, v_now), dibs.runs_of(range_agg(int8range(g.task, g.task + 1)))
+    from gone g, lateral dibs.log_of(int8multirange(int8range(g.task, g.task + 1))) l
+    where g.task = any (v_run)
+    group by 1, 2, 3
+    returning type, run_at
+  )
+  select min(run_at), array_agg(distinct type) into v_soonest, v_types from ready;
+  if v_types is not null then perform dibs.wake(v_soonest, v_types); end if;
+  return (select coalesce(range_agg(int8range(task, task + 1)), '{}') from unnest(v_cancelled) task);
+end $function$;
+comment on function dibs.let_go(bigint[]) is 'Make those ready that have what they wait for. Returns those that are to be cancelled, which wait no more either.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_claimable(p_work_type text, p_ids uuid[])
  RETURNS uuid[]
@@ -1784,6 +2179,101 @@ end $function$;
 comment on function dibs.ms_until(timestamp with time zone) is 'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no
 harm.';
 
+CREATE OR REPLACE FUNCTION dibs.newest_cron(p_cron text, p_time_zone text, p_first timestamp with time zone, p_until timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_back interval;
+  v_tick timestamptz := p_first;
+  v_next timestamptz;
+begin
+  -- Not through all there were in between: those of a minute since last year are half a million.
+  foreach v_back in array array['1 hour', '1 day', '32 days', '366 days']::interval[] loop
+    exit when p_until - v_back <= p_first;
+    v_next := dibs.next_cron(p_cron, p_time_zone, p_until - v_back);
+    if v_next <= p_until then
+      v_tick := v_next;
+      exit;
+    end if;
+  end loop;
+  loop
+    v_next := dibs.next_cron(p_cron, p_time_zone, v_tick);
+    if v_next > p_until or v_next is null then return v_tick; end if;
+    v_tick := v_next;
+  end loop;
+end $function$;
+comment on function dibs.newest_cron(text,text,timestamp with time zone,timestamp with time zone) is 'The newest moment until p_until at which a cron expression was due, given one: p_first.';
+
+CREATE OR REPLACE FUNCTION dibs.next_cron(p_cron text, p_time_zone text, p_after timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_cron record := dibs.parse_cron(p_cron);
+  v_hourly boolean := cardinality(v_cron.hours) = 24;
+  v_last date := (p_after at time zone p_time_zone)::date + 3000;  -- from one 29th of February to the next
+  v_at timestamptz := date_trunc('minute', p_after) + interval '1 minute';
+  v_local timestamp := v_at at time zone p_time_zone;
+  v_day date := v_local;
+begin
+  while v_day <= v_last loop
+    if extract(month from v_day) <> all (v_cron.months) then
+      v_day := date_trunc('month', v_day) + interval '1 month';
+    elsif not dibs.is_cron_day(v_cron.days, v_cron.weekdays, v_cron.either, v_day) then
+      v_day := v_day + 1;
+    elsif v_hourly then
+      v_at := greatest(v_at, dibs.first_moment(v_day, p_time_zone));
+      v_local := v_at at time zone p_time_zone;
+      -- A little beyond, since after midnight clocks may be set back into this day.
+      while v_local < v_day + interval '26 hours' loop
+        if extract(minute from v_local) = any (v_cron.minutes) and extract(month from v_local) = any (v_cron.months)
+          and dibs.is_cron_day(v_cron.days, v_cron.weekdays, v_cron.either, v_local::date) then return v_at; end if;
+        v_at := v_at + interval '1 minute';
+        v_local := v_at at time zone p_time_zone;
+      end loop;
+      v_day := v_local;
+    else
+      foreach v_local in array array(
+        select v_day + make_interval(hours => hour, mins => minute)
+        from unnest(v_cron.hours) hour, unnest(v_cron.minutes) minute
+        where v_day + make_interval(hours => hour, mins => minute) > p_after at time zone p_time_zone
+        order by 1)
+      loop
+        v_at := dibs.first_moment(v_local, p_time_zone);
+        if v_at > p_after then return v_at; end if;
+      end loop;
+      v_day := v_day + 1;
+    end if;
+  end loop;
+  return null;
+end $function$;
+comment on function dibs.next_cron(text,text,timestamp with time zone) is 'The first moment after p_after at which a cron expression is due in a time zone, such as Europe/Berlin; null when it
+never is. Errors: PT400 for an expression that is none, saying what is wrong.';
+
+CREATE OR REPLACE FUNCTION dibs.not_told(p_tasks int8multirange, p_status text)
+ RETURNS TABLE(at tid, task bigint, parent bigint)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select d.* from (
+        select min(lower(r)) as first, max(upper(r)) as past from unnest(p_tasks) r group by lower(r) >> 7
+      ) page,
+      lateral (
+        select d.ctid, d.task, d.parent from dibs.dependency d
+        where d.awaited and d.parent >= page.first and d.parent < page.past and d.parent <@ p_tasks
+          and d.status is distinct from p_status
+        offset 0
+      ) d;
+end $function$;
+comment on function dibs.not_told(int8multirange,text) is 'The dependencies on these tasks that do not know yet that they ended so.';
+
 CREATE OR REPLACE FUNCTION dibs.number_carried_tasks(p_now timestamp with time zone)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -1945,6 +2435,83 @@ begin
 end $function$;
 comment on function dibs.options_of(bigint,jsonb) is 'What a task of a list says of itself beside its payload. Refuses (PT400) a bad option, naming it by the task''s
 place in the list.';
+
+CREATE OR REPLACE FUNCTION dibs.parse_cron(p_cron text, OUT minutes integer[], OUT hours integer[], OUT days integer[], OUT months integer[], OUT weekdays integer[], OUT either boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_fields text[] := regexp_split_to_array(
+    case lower(btrim(p_cron))
+      when '@hourly' then '0 * * * *'
+      when '@daily' then '0 0 * * *'
+      when '@midnight' then '0 0 * * *'
+      when '@weekly' then '0 0 * * 0'
+      when '@monthly' then '0 0 1 * *'
+      when '@yearly' then '0 0 1 1 *'
+      when '@annually' then '0 0 1 1 *'
+      else lower(btrim(p_cron)) end, '\s+');
+begin
+  if cardinality(v_fields) is distinct from 5 then
+    perform dibs.refuse('PT400',
+      'p_cron must have five fields, minute, hour, day of the month, month and day of the week, not '
+        || coalesce(cardinality(v_fields), 0),
+      'Such as 30 9 * * mon-fri, or @hourly, @daily, @weekly, @monthly, @yearly.');
+  end if;
+  minutes := dibs.parse_cron_field(v_fields[1], 'minute', 0, 59);
+  hours := dibs.parse_cron_field(v_fields[2], 'hour', 0, 23);
+  days := dibs.parse_cron_field(v_fields[3], 'day of the month', 1, 31);
+  months := dibs.parse_cron_field(v_fields[4], 'month', 1, 12,
+    '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
+  weekdays := dibs.parse_cron_field(v_fields[5], 'day of the week', 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
+  either := v_fields[3] <> '*' and v_fields[5] <> '*';
+end $function$;
+comment on function dibs.parse_cron(text) is 'The minutes, hours, days (32: the last of a month), months and weekdays (0: Sunday) that a cron expression names, in
+order. Errors: PT400 saying what is wrong.';
+
+CREATE OR REPLACE FUNCTION dibs.parse_cron_field(p_field text, p_what text, p_least integer, p_most integer, p_names text[] DEFAULT '{}'::text[])
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_part text;
+  v_match text[];
+  v_from int;
+  v_to int;
+  v_step int;
+  v_values int[] := '{}';
+begin
+  foreach v_part in array string_to_array(p_field, ',') loop
+    if v_part = 'l' and p_what = 'day of the month' then
+      v_values := v_values || 32;
+      continue;
+    end if;
+    v_match := regexp_match(v_part, '^(\*|([a-z]+|\d{1,2})(?:-([a-z]+|\d{1,2}))?)(?:/(\d{1,2}))?$');
+    v_from := case when v_match[1] = '*' then p_least else dibs.cron_value(v_match[2], p_least, p_names) end;
+    v_to := case when v_match[3] is not null then dibs.cron_value(v_match[3], p_least, p_names)
+      -- Sunday is 0, and may be called 7.
+      when v_match[1] = '*' or v_match[4] is not null then case p_most when 7 then 6 else p_most end
+      else v_from end;
+    -- Friday to Sunday.
+    if p_most = 7 and v_to = 0 and v_from > 0 then v_to := 7; end if;
+    v_step := coalesce(v_match[4]::int, 1);
+    if (v_from between p_least and p_most and v_to between v_from and p_most and v_step > 0) is not true then
+      perform dibs.refuse('PT400', 'p_cron: ' || quote_literal(left(v_part, 40)) || ' is no ' || p_what,
+        'Give * or numbers from ' || p_least || ' to ' || p_most
+          || case when p_names = '{}' then '' else ' or names such as ' || p_names[2] end
+          || ', ranges (a-b) of them, steps (*/n, a-b/n), and lists of these with commas'
+          || case p_what when 'day of the month' then '; L is the last day.' else '.' end);
+    end if;
+    v_values := v_values || array(select generate_series(v_from, v_to, v_step));
+  end loop;
+  return array(
+    select distinct case when p_most = 7 then value % 7 else value end as value from unnest(v_values) value order by 1);
+end $function$;
+comment on function dibs.parse_cron_field(text,text,integer,integer,text[]) is 'The values that a field of a cron expression names, in order. Errors: PT400 for what is none.';
 
 CREATE OR REPLACE FUNCTION dibs.parse_fence(p_fence text)
  RETURNS bigint
@@ -2220,6 +2787,9 @@ begin
   deduplicated := false;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
+  if p_extras ? 'depends_on' then
+    if dibs.put_waiting(v_task, v_run_at, p_extras) then return; end if;
+  end if;
   insert into dibs.ready (type, priority, run_at, run, plain)
     values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
 end $function$;
@@ -2232,6 +2802,7 @@ CREATE OR REPLACE FUNCTION dibs.put_tasks(p_tasks jsonb, OUT ids uuid[], OUT ded
 AS $function$
 declare
   v_size int;
+  v_dependent boolean;
 begin
   if p_tasks is null or jsonb_typeof(p_tasks) <> 'array' then
     perform dibs.refuse('PT400', 'p_tasks must be an array of tasks');
@@ -2242,13 +2813,31 @@ begin
     ids := dibs.put_alike_tasks(p_tasks, v_size);
   end if;
   if ids is null then
+    v_dependent := p_tasks @? '$[*].depends_on';
+    if v_dependent then perform dibs.one_at_a_time(p_single => true); end if;
     select * into ids, deduplicated from dibs.put_mixed_tasks(p_tasks);
+    if v_dependent then perform dibs.depend('p_tasks[*]', p_tasks, ids, deduplicated); end if;
   else
     deduplicated := array_fill(false, array[v_size]);
   end if;
 end $function$;
 comment on function dibs.put_tasks(jsonb) is 'Check and write many tasks. Returns the id of each, in the order given, and whether that is the id of an unfinished
 task that has its unique key.';
+
+CREATE OR REPLACE FUNCTION dibs.put_waiting(p_task bigint, p_run_at timestamp with time zone, p_extras jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if p_extras -> 'depends_on' in ('[]', 'null') then return false; end if;
+  insert into dibs.waiting (task, run_at, mode, on_parent_failure)
+    values (p_task, p_run_at, coalesce(p_extras ->> 'depends_mode', 'all'),
+      coalesce(p_extras ->> 'on_parent_failure', 'cancel'));
+  return true;
+end $function$;
+comment on function dibs.put_waiting(bigint,timestamp with time zone,jsonb) is 'Let a new task wait rather than be ready; dibs.depend says for what, in the same transaction. False when it depends
+on none.';
 
 CREATE OR REPLACE FUNCTION dibs.quarantine_lost(p_work_type text, p_ids uuid[], p_now timestamp with time zone)
  RETURNS void
@@ -2537,6 +3126,70 @@ comment on function dibs.revive(int8multirange,text[]) is 'Take back the outcome
 anew, and their unique keys where these are free. Returns those it could be done for; the caller makes them
 ready.';
 
+CREATE OR REPLACE FUNCTION dibs.run_schedule(p_schedule dibs.recurring_schedule, p_now timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_tick timestamptz := p_schedule.next_tick;
+  v_last timestamptz;
+  v_task uuid;
+  v_tasks int := 0;
+begin
+  if p_schedule.missed = 'once' then
+    v_tick := dibs.newest_cron(p_schedule.cron, p_schedule.time_zone, v_tick, p_now);
+  elsif p_schedule.missed = 'skip' and v_tick <= p_now - interval '1 minute' then
+    v_tick := dibs.next_cron(p_schedule.cron, p_schedule.time_zone, p_now - interval '1 minute');
+  end if;
+  -- The rest of what is due is for the next tick.
+  while v_tick <= p_now and v_tasks < 100 loop
+    v_task := dibs.enqueue_scheduled(p_schedule, v_tick);
+    v_tasks := v_tasks + 1;
+    v_last := v_tick;
+    v_tick := dibs.next_cron(p_schedule.cron, p_schedule.time_zone, v_tick);
+  end loop;
+  update dibs.recurring_schedule
+    set next_tick = coalesce(v_tick, 'infinity'), last_tick = coalesce(v_last, last_tick),
+      last_task = coalesce(v_task, last_task), problem = null
+    where name = p_schedule.name;
+  return v_tasks;
+end $function$;
+comment on function dibs.run_schedule(dibs.recurring_schedule,timestamp with time zone) is 'Enqueue what a schedule that is due and locked is due for, as its policy says: what is late by less than a minute is
+not missed. Returns how many tasks that made.';
+
+CREATE OR REPLACE FUNCTION dibs.run_schedules()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+  v_schedule dibs.recurring_schedule;
+  v_tasks int := 0;
+begin
+  -- Who else ticks this moment passes by; who comes later finds that the next tick is not due yet.
+  for v_schedule in
+    select * from dibs.recurring_schedule s where s.next_tick <= v_now and not s.paused
+    order by s.next_tick limit 1000 for update skip locked
+  loop
+    begin
+      v_tasks := v_tasks + dibs.run_schedule(v_schedule, v_now);
+    exception when others then
+      -- The others are to run all the same, and this one when it is mended.
+      update dibs.recurring_schedule set problem = sqlerrm where name = v_schedule.name;
+    end;
+  end loop;
+  return v_tasks;
+end $function$;
+comment on function dibs.run_schedules() is 'Enqueue what recurring schedules are due for, each tick once, whoever ticks and however many at once. Returns for
+how many ticks.';
+
 CREATE OR REPLACE FUNCTION dibs.runs_of(p_tasks int8multirange)
  RETURNS SETOF int8multirange
  LANGUAGE plpgsql
@@ -2618,6 +3271,10 @@ begin
       ('dibs.lease', 'select, insert, update, delete'),
       ('dibs.hint', 'select, insert, update, delete'),
       ('dibs.outcome', 'select, insert, update, delete'),
+      ('dibs.waiting', 'select, insert, update, delete'),
+      ('dibs.dependency', 'select, insert, update, delete'),
+      ('dibs.untold', 'select, insert, update, delete'),
+      ('dibs.recurring_schedule', 'select, insert, update, delete'),
       ('dibs.thought_run', 'select, insert, update, delete'),
       -- Written once, deleted when pruned.
       ('dibs.log', 'select, insert, delete'),
@@ -2952,6 +3609,25 @@ comment on function dibs.single_out_suspects(int8multirange) is 'A task that los
 after another loss 4, then alone: so it takes ever fewer along, and when a server has stopped and taken many
 workers with it, all is soon in other hands. What was taken with them goes back. Returns what is to be leased.';
 
+CREATE OR REPLACE FUNCTION dibs.stop_waiting(p_tasks int8multirange)
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_stopped bigint[] := array(
+    select w.task from unnest(p_tasks) r,
+      lateral (select task from dibs.waiting where task >= lower(r) and task < upper(r) offset 0) w
+    order by w.task);
+begin
+  if v_stopped = '{}' then return '{}'; end if;
+  v_stopped := array(select task from dibs.waiting where task = any (v_stopped) order by task for update);
+  delete from dibs.waiting where task = any (v_stopped);
+  update dibs.dependency set awaited = false where task = any (v_stopped);
+  return (select coalesce(range_agg(int8range(task, task + 1)), '{}') from unnest(v_stopped) task);
+end $function$;
+comment on function dibs.stop_waiting(int8multirange) is 'Take those of these tasks that wait for others out of there. Returns them; the caller puts them somewhere else.';
+
 CREATE OR REPLACE FUNCTION dibs.take_away(p_work_type text, p_ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -3276,6 +3952,64 @@ begin
 end $function$;
 comment on function dibs.tasks_to_carry() is 'Whether there is a public.tasks that is not Dibs''s. Raises when there is one that cannot be taken over.';
 
+CREATE OR REPLACE FUNCTION dibs.tell(p_tasks int8multirange, p_status text, p_late boolean DEFAULT false)
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_told bigint[] := '{}';
+  v_left int8multirange := p_tasks;
+begin
+  if p_late or current_setting('transaction_isolation') = 'read committed' then
+    v_told := array(
+      select w.task from dibs.waiting w
+      where w.task = any (array(select d.task from dibs.not_told(p_tasks, p_status) d))
+      order by w.task limit 1000 for update skip locked);
+    -- Touched, since a transaction that is stricter would not notice what it could lock, but sees as it was before.
+    update dibs.waiting set run_at = run_at where task = any (v_told);
+    update dibs.dependency d set status = p_status
+      where d.ctid = any (array(select n.at from dibs.not_told(p_tasks, p_status) n where n.task = any (v_told)));
+    v_left := (
+      select range_agg(int8range(n.parent, n.parent + 1)) from dibs.not_told(p_tasks, p_status) n);
+  end if;
+  if v_left is not null then
+    insert into dibs.untold (run, status) select run, p_status from dibs.runs_of(v_left) run;
+  end if;
+  return v_told;
+end $function$;
+comment on function dibs.tell(int8multirange,text,boolean) is 'Tell those that wait for these tasks how they ended: a thousand at most, and none whose row somebody else has. The
+rest is left in untold. p_late: they ended in a transaction that was committed before this one looked.
+Returns whom it told, whose rows are locked now.';
+
+CREATE OR REPLACE FUNCTION dibs.tell_late()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_late dibs.untold;
+  v_ended record;
+begin
+  for v_late in
+    delete from dibs.untold where ctid = any (array(
+      select ctid from dibs.untold where ended_by is distinct from pg_current_xact_id_if_assigned()
+      for update skip locked))
+    returning *
+  loop
+    -- It may have another outcome by now; and none when it runs once more, or was pruned.
+    for v_ended in
+      select o.run * v_late.run as run, o.status from dibs.outcome o
+      where lower(o.run) >> 7 = lower(v_late.run) >> 7 and o.run && v_late.run
+    loop
+      perform dibs.decide(dibs.tell(v_ended.run, v_ended.status, p_late => true));
+      v_late.run := v_late.run - v_ended.run;
+    end loop;
+    perform dibs.decide(dibs.tell(v_late.run, v_late.status, p_late => true));
+  end loop;
+end $function$;
+comment on function dibs.tell_late() is 'Tell what could not be told when it happened. For claims that find nothing, and for the tick; waits for nobody.';
+
 CREATE OR REPLACE FUNCTION dibs.thoughts_wait(p_work_type text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3305,14 +4039,14 @@ CREATE OR REPLACE FUNCTION dibs.tick()
  SET jit TO 'off'
 AS $function$
 begin
-  perform dibs.reap_leases(), dibs.reap_thoughts(null);
+  perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.tell_late(), dibs.run_schedules();
   perform dibs.tidy(), dibs.settle_dispatches();
   -- An idle project makes no call at all, nor does one whose drains are enough.
   if dibs.calls_rest_until() > dibs.clock() or dibs.drains_wanted(dibs.handled_types()) = '[]' then return null; end if;
   return dibs.call_dispatch('tick');
 end $function$;
-comment on function dibs.tick() is 'What pg_cron runs every few seconds: take back expired leases and, when work waits that nobody will soon be at,
-call dispatch.
+comment on function dibs.tick() is 'What pg_cron runs every few seconds: take back expired leases, enqueue what schedules are due for and, when work
+waits that nobody will soon be at, call dispatch.
 Returns the dispatch, or null for none.';
 
 CREATE OR REPLACE FUNCTION dibs.tidy()
@@ -3398,6 +4132,10 @@ begin
     return new;
   end if;
 
+  if (old.status, new.status) = ('pending', 'pending') then
+    update dibs.waiting set run_at = v_run_at where task = dibs.task_of(old.id);
+    if found then return new; end if;
+  end if;
   if new.status = 'processing' then
     if old.status = 'processing' then
       update dibs.lease set started_at = coalesce(new.started_at, started_at) where held @> v_task;
@@ -3447,6 +4185,17 @@ begin
 end $function$;
 comment on function dibs.update_task() is 'An update of public.tasks settles or resets a task by hand, whoever holds it: what its worker reports later is
 refused as lost. A grant made after the update looked is left alone, and the update is of no row.';
+
+CREATE OR REPLACE FUNCTION dibs.utc_offset(p_at timestamp with time zone, p_time_zone text)
+ RETURNS interval
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (p_at at time zone p_time_zone) - (p_at at time zone 'UTC');
+end $function$;
+comment on function dibs.utc_offset(timestamp with time zone,text) is 'By how much clocks of a time zone are ahead of UTC.';
 
 CREATE OR REPLACE FUNCTION dibs.version()
  RETURNS text
@@ -3533,14 +4282,15 @@ begin
     )
     select v_found + coalesce(range_agg(r), '{}') * p_tasks into v_found from found, unnest(held) r;
 
+    if p_leased then v_found := v_found + dibs.stop_waiting(p_tasks); end if;
     v_withdrawn := v_withdrawn + v_found;
     p_tasks := p_tasks - v_found - dibs.ended(p_tasks);
     exit when isempty(p_tasks) or not p_leased;
   end loop;
   return v_withdrawn;
 end $function$;
-comment on function dibs.withdraw(int8multirange,boolean) is 'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts
-them somewhere else. p_leased false: only those that wait.';
+comment on function dibs.withdraw(int8multirange,boolean) is 'Take tasks that have not ended out of where they are, ready, leased, or waiting for others. Returns those found; the
+caller puts them somewhere else. p_leased false: only those that are ready.';
 
 CREATE OR REPLACE FUNCTION dibs.write_claims(p_ids uuid[], p_work_type text, p_worker_id text, p_seconds integer, p_max_attempts integer)
  RETURNS bigint
@@ -3682,6 +4432,25 @@ create view public.tasks with (security_invoker=true) as
              CROSS JOIN LATERAL dibs.tasks_in(r.run) task(task)
              LEFT JOIN dibs.log l ON l.id = dibs.id_of(task.task, hashint8extended(task.task, ( SELECT id_seed.seed
                    FROM dibs.id_seed))) AND (dibs.task_of(l.id) >> 7) = (lower(r.run) >> 7)
+        UNION ALL
+         SELECT l.id,
+            l.type,
+            l.payload,
+            l.created_at,
+            l.priority,
+            l.max_attempts,
+            l.unique_key,
+            w.run_at,
+            w.task,
+            'pending'::text,
+            NULL::timestamp with time zone,
+            NULL::timestamp with time zone,
+            NULL::text,
+            NULL::timestamp with time zone,
+            0
+           FROM dibs.waiting w
+             LEFT JOIN dibs.log l ON l.id = dibs.id_of(w.task, hashint8extended(w.task, ( SELECT id_seed.seed
+                   FROM dibs.id_seed))) AND dibs.task_of(l.id) = w.task
         UNION ALL
          SELECT l.id,
             l.type,
@@ -3855,7 +4624,7 @@ update its status in public.tasks. claim_tasks with settle_lease does more: batc
 late write of a worker that lost its lease.';
 
 CREATE OR REPLACE FUNCTION public.claim_tasks(p_worker_id text, p_types text[] DEFAULT NULL::text[], p_limit integer DEFAULT 1, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
- RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, fence text, lease_expires_at timestamp with time zone, lease_ms integer)
+ RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, dependencies jsonb, fence text, lease_expires_at timestamp with time zone, lease_ms integer)
  LANGUAGE plpgsql
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
@@ -3886,7 +4655,8 @@ comment on function public.claim_tasks(text,text[],integer,integer,text) is 'Cla
 p_worker_id: a label for people. p_types: which types, null for all. p_limit: at most so many, 1 to 1000.
 p_lease_seconds: 1 to 86400; renew_lease prolongs it. p_request_id: a repeat of the same request is answered
 with what is still held of the same grant.
-Returns the tasks, all with the fence of this grant, by priority and age. No rows: nothing is due, or others
+Returns the tasks, all with the fence of this grant, by priority and age; dependencies is [{id, status, result}] of
+what a task waited for, null for others. No rows: nothing is due, or others
 are claiming it this moment; ask again.
 Never waits for another claimer. Errors: PT400 for bad input.';
 
@@ -3961,13 +4731,17 @@ CREATE OR REPLACE FUNCTION public.create_task(p_type text, p_payload jsonb DEFAU
  SET jit TO 'off'
 AS $function$
 declare
-  v_id uuid;
+  v_made record;
 begin
   perform dibs.check_task('p_', p_type, p_priority, p_max_attempts, p_unique_key);
   if p_options is not null then perform dibs.check_extras('p_options', p_options); end if;
-  v_id := (dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key, p_options)).id;
+  if p_options ? 'depends_on' then perform dibs.one_at_a_time(p_single => true); end if;
+  v_made := dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key, p_options);
+  if p_options ? 'depends_on' then
+    perform dibs.depend('p_options', jsonb_build_array(p_options), array[v_made.id], array[v_made.deduplicated]);
+  end if;
   perform dibs.wake(p_run_at, array[p_type]);
-  return v_id;
+  return v_made.id;
 end $function$;
 comment on function public.create_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb) is 'Enqueue one task.
 p_type: what handler it is for, 1 to 100 characters. p_payload: any JSON. p_priority: smaller runs first.
@@ -3976,6 +4750,17 @@ p_max_attempts: failures until it is failed for good. p_unique_key: while a task
 ended, no second one is made. p_options: an object of what else a task may have, as in enqueue_tasks.
 Returns the id; with a unique key that is taken, the id of the task that has it.
 Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.delete_schedule(p_name text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  delete from dibs.recurring_schedule where name = p_name;
+  return found;
+end $function$;
+comment on function public.delete_schedule(text) is 'Delete a recurring schedule; tasks it has enqueued stay. Returns whether there was one of this name.';
 
 CREATE OR REPLACE FUNCTION public.dibs_status()
  RETURNS jsonb
@@ -4016,6 +4801,10 @@ begin
         'tasks', (select coalesce(sum(dibs.count_of(held)), 0) from dibs.lease where expires_at < v_now),
         'thoughts', (
           select count(*) from public.thought_work_claims where status = 'claimed' and ttl_expires_at < v_now))),
+    'schedules', (
+      select coalesce(jsonb_agg(jsonb_build_object('name', s.name, 'paused', s.paused, 'next_tick', s.next_tick,
+        'last_tick', s.last_tick, 'problem', s.problem) order by s.paused, s.next_tick, s.name), '[]')
+      from (select * from dibs.recurring_schedule order by paused, next_tick, name limit 100) s),
     'parked_effects', (select count(*) from dibs.effect_in_doubt),
     -- From the catalogue: to_regproc would fail for whoever may not use the schema.
     'schedule', (
@@ -4032,7 +4821,8 @@ begin
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $function$;
 comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, what each
-worker holds, what has expired and was not taken back yet, effects somebody must decide about, how many
+worker holds, what has expired and was not taken back yet, the first hundred recurring schedules by when they are due,
+effects somebody must decide about, how many
 calls to dispatch failed in a row and until when none is made, the function calls of this month and how many are
 left of it (null: no limit), and the last ten dispatches. One JSON object.';
 
@@ -4159,8 +4949,11 @@ begin
   return query select * from unnest(v_ids, v_deduplicated);
 end $function$;
 comment on function public.enqueue_tasks(jsonb,text) is 'Enqueue many tasks in one transaction.
-p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as
-in create_task.
+p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?,
+depends_on?, depends_mode?, on_parent_failure?}, as in create_task.
+depends_on: ids of tasks this one waits for, or places (from 0) of earlier tasks of the list. depends_mode: all (the
+default) or any of them. on_parent_failure: when one fails for good or is cancelled, cancel this one (the default),
+count it as done (run), or wait for it to be tried again (wait).
 p_request_id: a repeat of the same request enqueues nothing and is answered the same.
 Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was
 there already.
@@ -4187,6 +4980,17 @@ type: of a task; work_type: of a thought. idempotency_key: what the provider was
 attempt met it; null: none has yet.
 Errors: PT400 for bad input.';
 
+CREATE OR REPLACE FUNCTION public.pause_schedule(p_name text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update dibs.recurring_schedule set paused = true where name = p_name;
+  return found;
+end $function$;
+comment on function public.pause_schedule(text) is 'Let a recurring schedule enqueue nothing until it is resumed. Returns whether there is one of this name.';
+
 CREATE OR REPLACE FUNCTION public.plan_dispatch(p_dispatch_id text DEFAULT NULL::text, p_types text[] DEFAULT NULL::text[])
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -4204,6 +5008,8 @@ begin
   if not found then
     insert into dibs.dispatch (reason, state, made_at) values ('call', 'answered', v_now) returning id into v_id;
   end if;
+  -- Where nothing ticks but what calls dispatch.
+  perform dibs.tell_late(), dibs.run_schedules();
   v_drains := dibs.drains_wanted(p_types);
   update dibs.dispatch set planned_at = v_now, types = p_types, drains = jsonb_array_length(v_drains) where id = v_id;
   return jsonb_build_object('dispatch_id', v_id::text, 'drains', v_drains);
@@ -4244,6 +5050,49 @@ begin
 end $function$;
 comment on function public.prune_tasks(interval) is 'Delete tasks that ended longer ago than p_keep, with their history; waits for nobody. Returns how many.
 Errors: PT400 for a negative interval.';
+
+CREATE OR REPLACE FUNCTION public.put_schedule(p_name text, p_cron text, p_type text, p_payload jsonb DEFAULT '{}'::jsonb, p_time_zone text DEFAULT 'UTC'::text, p_missed text DEFAULT 'once'::text, p_options jsonb DEFAULT '{}'::jsonb)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_next timestamptz;
+begin
+  perform dibs.check_label('p_name', p_name, 100), dibs.check_label('p_type', p_type, 100),
+    dibs.check_schedule_options(p_type, coalesce(p_options, '{}'));
+  if jsonb_typeof(coalesce(p_payload, '{}')) <> 'object' then
+    perform dibs.refuse('PT400', 'p_payload of a schedule must be an object', 'The moment it is due is put into it.');
+  elsif (p_missed in ('skip', 'once', 'all')) is not true then
+    perform dibs.refuse('PT400', 'p_missed must be skip, once or all');
+  elsif not dibs.is_time_zone(p_time_zone) then
+    perform dibs.refuse('PT400', 'p_time_zone is no time zone', 'Give UTC, or one such as Europe/Berlin.');
+  end if;
+  v_next := dibs.next_cron(p_cron, p_time_zone, dibs.clock());
+  if v_next is null then
+    perform dibs.refuse('PT400', 'p_cron is never due', 'Is there such a day in such a month?');
+  end if;
+  insert into dibs.recurring_schedule as s (name, cron, time_zone, type, payload, options, missed, next_tick)
+    values (p_name, p_cron, p_time_zone, p_type, coalesce(p_payload, '{}'), coalesce(p_options, '{}'), p_missed, v_next)
+    on conflict (name) do update
+      set cron = excluded.cron, time_zone = excluded.time_zone, type = excluded.type, payload = excluded.payload,
+        options = excluded.options, missed = excluded.missed, problem = null,
+        -- Said again as it was, nothing it is due for is passed over.
+        next_tick = case when (s.cron, s.time_zone) = (excluded.cron, excluded.time_zone) then s.next_tick
+          else excluded.next_tick end
+    returning next_tick into v_next;
+  return v_next;
+end $function$;
+comment on function public.put_schedule(text,text,text,jsonb,text,text,jsonb) is 'Make a recurring schedule, or change the one of this name.
+p_cron: minute, hour, day of the month, month, day of the week, or @hourly, @daily, @weekly, @monthly, @yearly.
+p_time_zone: in which that is meant, such as Europe/Berlin.
+p_type, p_payload: the task it enqueues each time; the payload gets a key schedule: {name, tick}, tick being the moment
+it was due.
+p_missed: what becomes of the times it was due while nothing ticked: a task for none of them (skip), one for all, which
+says the last (once), or one for each (all).
+p_options: what else the tasks have, as in enqueue_tasks: {priority?, max_attempts?, unique_key?, ...}. By default
+their unique key is schedule:name:tick; with one of yours, none is made while the one before has not ended.
+Returns when it is due next. Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.quarantined_thoughts(p_work_type text)
  RETURNS TABLE(thought_id uuid, attempt_count integer, last_error text, finished_at timestamp with time zone)
@@ -4390,6 +5239,23 @@ Returns the ids still held. One that is missing was cancelled, or settled. No ro
 work.
 Errors: PT400 for bad input.';
 
+CREATE OR REPLACE FUNCTION public.resume_schedule(p_name text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_next timestamptz;
+begin
+  update dibs.recurring_schedule
+    set paused = false,
+      next_tick = case when paused then dibs.next_cron(cron, time_zone, dibs.clock()) else next_tick end
+    where name = p_name returning next_tick into v_next;
+  return v_next;
+end $function$;
+comment on function public.resume_schedule(text) is 'End the pause of a recurring schedule. What it was due for meanwhile is not missed but left out, whatever its policy.
+Returns when it is due next, null when there is none of this name.';
+
 CREATE OR REPLACE FUNCTION public.retry_failed_thoughts(p_work_type text, p_thought_ids uuid[] DEFAULT NULL::uuid[])
  RETURNS integer
  LANGUAGE plpgsql
@@ -4440,6 +5306,46 @@ end $function$;
 comment on function public.retry_tasks(uuid[]) is 'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history
 stays. One whose unique key another task has by now stays as it is. Returns the ids that wait again.
 Errors: PT400 for more than 1000 ids.';
+
+CREATE OR REPLACE FUNCTION public.run_schedule_now(p_name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_schedule dibs.recurring_schedule;
+  v_task uuid;
+begin
+  select * into v_schedule from dibs.recurring_schedule where name = p_name;
+  if not found then return null; end if;
+  v_task := dibs.enqueue_scheduled(v_schedule, dibs.clock());
+  perform dibs.wake(null, array[v_schedule.type]);
+  return v_task;
+end $function$;
+comment on function public.run_schedule_now(text) is 'Enqueue the task of a recurring schedule once more, now, paused or not; when it is due is not changed by that.
+Returns the id of the task, null when there is no schedule of this name.';
+
+CREATE OR REPLACE FUNCTION public.schedules()
+ RETURNS TABLE(name text, cron text, time_zone text, type text, payload jsonb, options jsonb, missed text, paused boolean, next_ticks timestamp with time zone[], last_tick timestamp with time zone, last_task uuid, problem text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select s.name, s.cron, s.time_zone, s.type, s.payload, s.options, s.missed, s.paused,
+      array(
+        with recursive tick as (
+          select s.next_tick as at, 1 as n where not s.paused
+          union all
+          select dibs.next_cron(s.cron, s.time_zone, t.at), t.n + 1 from tick t where t.n < 3
+        )
+        select t.at from tick t where t.at is not null order by t.n),
+      s.last_tick, s.last_task, s.problem
+    from dibs.recurring_schedule s order by s.name;
+end $function$;
+comment on function public.schedules() is 'All recurring schedules, by name: what they say, the next three moments they are due (none while paused), the last
+one they ran for with its task, and why the last try failed, if it did.';
 
 CREATE OR REPLACE FUNCTION public.settle_and_claim_tasks(p_fence text, p_outcomes jsonb, p_rest text, p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
  RETURNS json
@@ -4640,6 +5546,7 @@ AS $function$
   from unnest(array['pending', 'processing', 'completed', 'failed', 'cancelled']) with ordinality s(status, place)
   left join (
     select 'pending' as status, upper(r) - lower(r) as tasks from dibs.ready, unnest(run) r
+    union all select 'pending', count(*) from dibs.waiting
     union all select 'processing', upper(r) - lower(r) from dibs.lease, unnest(held) r
     union all select o.status, upper(r) - lower(r) from dibs.outcome o, unnest(run) r
   ) n on n.status = s.status
@@ -4647,6 +5554,30 @@ AS $function$
   order by s.place
 $function$;
 comment on function public.task_counts() is 'How many tasks there are of each status, counted by runs: cheaper than grouping public.tasks.';
+
+CREATE OR REPLACE FUNCTION public.task_dependencies(p_id uuid)
+ RETURNS TABLE(id uuid, status text, result jsonb, awaited boolean)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_task bigint := dibs.task_of(p_id);
+begin
+  return query
+    select (d ->> 'id')::uuid, d ->> 'status', nullif(d -> 'result', 'null'),
+      exists (select from dibs.waiting w where w.task = v_task)
+    from dibs.dependencies_of(int8multirange(int8range(v_task, v_task + 1))) t,
+      jsonb_array_elements(t.dependencies) with ordinality u(d, place)
+    order by place;
+end $function$;
+comment on function public.task_dependencies(uuid) is 'What a task depends on, in the order of its depends_on: id, status (pending: has not ended) and result of each, and
+whether the task still waits.';
 
 CREATE OR REPLACE FUNCTION public.was_completed(p_fence text, p_id uuid)
  RETURNS boolean
@@ -4699,27 +5630,34 @@ revoke all on function
   public.claim_thoughts(uuid[],text,text,integer),
   public.complete_with_result(text,uuid,jsonb),
   public.create_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
+  public.delete_schedule(text),
   public.dibs_status(),
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
   public.parked_effects(integer),
+  public.pause_schedule(text),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),
+  public.put_schedule(text,text,text,jsonb,text,text,jsonb),
   public.quarantined_thoughts(text),
   public.reap_tasks(),
   public.release_claims_for_worker(text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
   public.renew_lease(text,integer,jsonb),
+  public.resume_schedule(text),
   public.retry_failed_thoughts(text,uuid[]),
   public.retry_tasks(uuid[]),
+  public.run_schedule_now(text),
+  public.schedules(),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_effect(uuid,text,boolean,jsonb,text),
   public.settle_lease(text,jsonb,text,text),
   public.task_attempts(uuid),
   public.task_counts(),
+  public.task_dependencies(uuid),
   public.was_completed(text,uuid)
   from public, anon, authenticated, service_role;
 
@@ -4733,6 +5671,7 @@ grant delete, insert, select on table
   to service_role;
 
 grant delete, insert, select, update on table
+  dibs.dependency,
   dibs.dispatch,
   dibs.effect,
   dibs.hint,
@@ -4741,10 +5680,13 @@ grant delete, insert, select, update on table
   dibs.progress,
   dibs.ready,
   dibs.reap_hint,
+  dibs.recurring_schedule,
   dibs.result,
   dibs.thought_attempt,
   dibs.thought_pass,
   dibs.thought_run,
+  dibs.untold,
+  dibs.waiting,
   public.tasks,
   public.thought_work_claims,
   public.thoughts
@@ -4779,24 +5721,31 @@ grant execute on function
   dibs.check_label(text,text,integer),
   dibs.check_outcomes(jsonb),
   dibs.check_rest(text),
+  dibs.check_schedule_options(text,jsonb),
   dibs.check_task(text,text,bigint,bigint,text),
   dibs.clean_error(text),
   dibs.clock(),
   dibs.complete_lease(text),
   dibs.configure(text,text),
   dibs.count_of(int8multirange),
+  dibs.cron_value(text,integer,text[]),
+  dibs.decide(bigint[]),
   dibs.define_view(text,text),
   dibs.delete_task(),
+  dibs.depend(text,jsonb,uuid[],boolean[]),
+  dibs.dependencies_of(int8multirange),
   dibs.drains_wanted(text[]),
   dibs.due_lanes(text[],boolean),
   dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]),
   dibs.end_claims(bigint,uuid[],text[],text[],boolean[]),
   dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone),
   dibs.ended(int8multirange,text[]),
+  dibs.enqueue_scheduled(dibs.recurring_schedule,timestamp with time zone),
   dibs.failed_dispatches(),
   dibs.faults_of_tasks(),
   dibs.fence_out(),
   dibs.fill_pool(text,timestamp with time zone),
+  dibs.first_moment(timestamp without time zone,text),
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),
   dibs.free_keys(int8multirange),
@@ -4814,8 +5763,14 @@ grant execute on function
   dibs.interface(),
   dibs.invocations(),
   dibs.invocations_left(),
+  dibs.is_awaited(int8multirange),
+  dibs.is_cron_day(integer[],integer[],boolean,date),
+  dibs.is_depends_on(jsonb),
   dibs.is_moment(text),
+  dibs.is_time_zone(text),
+  dibs.keep_in_place(int8multirange),
   dibs.lease_tasks(text,text[],integer,integer),
+  dibs.let_go(bigint[]),
   dibs.lock_claimable(text,uuid[]),
   dibs.lock_claiming(text,uuid[]),
   dibs.lock_held(bigint,uuid),
@@ -4828,10 +5783,15 @@ grant execute on function
   dibs.make_ready(int8multirange,timestamp with time zone),
   dibs.make_reap_hint(text,timestamp with time zone,timestamp with time zone,timestamp with time zone),
   dibs.ms_until(timestamp with time zone),
+  dibs.newest_cron(text,text,timestamp with time zone,timestamp with time zone),
+  dibs.next_cron(text,text,timestamp with time zone),
+  dibs.not_told(int8multirange,text),
   dibs.number_carried_tasks(timestamp with time zone),
   dibs.obstacles_of(regclass),
   dibs.one_at_a_time(boolean),
   dibs.options_of(bigint,jsonb),
+  dibs.parse_cron(text),
+  dibs.parse_cron_field(text,text,integer,integer,text[]),
   dibs.parse_fence(text),
   dibs.pass_rests(dibs.thought_pass),
   dibs.place_carried_tasks(timestamp with time zone),
@@ -4843,6 +5803,7 @@ grant execute on function
   dibs.put_mixed_tasks(jsonb),
   dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
   dibs.put_tasks(jsonb),
+  dibs.put_waiting(bigint,timestamp with time zone,jsonb),
   dibs.quarantine_lost(text,uuid[],timestamp with time zone),
   dibs.read_outcomes(jsonb),
   dibs.reap_leases(),
@@ -4855,6 +5816,8 @@ grant execute on function
   dibs.renew_tasks(bigint,integer,jsonb),
   dibs.renew_thoughts(bigint,integer),
   dibs.revive(int8multirange,text[]),
+  dibs.run_schedule(dibs.recurring_schedule,timestamp with time zone),
+  dibs.run_schedules(),
   dibs.runs_of(int8multirange),
   dibs.schedule(),
   dibs.seal(),
@@ -4866,6 +5829,7 @@ grant execute on function
   dibs.settle_tasks(bigint,jsonb,text),
   dibs.settle_thoughts(bigint,jsonb,text),
   dibs.single_out_suspects(int8multirange),
+  dibs.stop_waiting(int8multirange),
   dibs.take_away(text,uuid[]),
   dibs.take_first_run(text,integer),
   dibs.take_from_pool(text,integer,integer),
@@ -4876,12 +5840,15 @@ grant execute on function
   dibs.tasks_in(int8multirange),
   dibs.tasks_of(uuid[]),
   dibs.tasks_to_carry(),
+  dibs.tell(int8multirange,text,boolean),
+  dibs.tell_late(),
   dibs.thoughts_wait(text),
   dibs.tick(),
   dibs.tidy(),
   dibs.unfinish(int8multirange,text[]),
   dibs.unschedule(),
   dibs.update_task(),
+  dibs.utc_offset(timestamp with time zone,text),
   dibs.version(),
   dibs.wake(timestamp with time zone,text[]),
   dibs.was_settled(bigint,bigint,text),
@@ -4896,26 +5863,33 @@ grant execute on function
   public.claim_thoughts(uuid[],text,text,integer),
   public.complete_with_result(text,uuid,jsonb),
   public.create_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
+  public.delete_schedule(text),
   public.dibs_status(),
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
   public.parked_effects(integer),
+  public.pause_schedule(text),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),
+  public.put_schedule(text,text,text,jsonb,text,text,jsonb),
   public.quarantined_thoughts(text),
   public.reap_tasks(),
   public.release_claims_for_worker(text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
   public.renew_lease(text,integer,jsonb),
+  public.resume_schedule(text),
   public.retry_failed_thoughts(text,uuid[]),
   public.retry_tasks(uuid[]),
+  public.run_schedule_now(text),
+  public.schedules(),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_effect(uuid,text,boolean,jsonb,text),
   public.settle_lease(text,jsonb,text,text),
   public.task_attempts(uuid),
   public.task_counts(),
+  public.task_dependencies(uuid),
   public.was_completed(text,uuid)
   to service_role;

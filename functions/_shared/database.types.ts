@@ -232,6 +232,7 @@ export type Database = {
         }
         Returns: {
           attempt: number
+          dependencies: Json
           fence: string
           id: string
           lease_expires_at: string
@@ -266,6 +267,7 @@ export type Database = {
         }
         Returns: string
       }
+      delete_schedule: { Args: { p_name: string }; Returns: boolean }
       dibs_status: { Args: Record<PropertyKey, never>; Returns: Json }
       effect_begin: {
         Args: {
@@ -302,11 +304,24 @@ export type Database = {
           work_type: string
         }[]
       }
+      pause_schedule: { Args: { p_name: string }; Returns: boolean }
       plan_dispatch: {
         Args: { p_dispatch_id?: string; p_types?: string[] }
         Returns: Json
       }
       prune_tasks: { Args: { p_keep: string }; Returns: number }
+      put_schedule: {
+        Args: {
+          p_cron: string
+          p_missed?: string
+          p_name: string
+          p_options?: Json
+          p_payload?: Json
+          p_time_zone?: string
+          p_type: string
+        }
+        Returns: string
+      }
       quarantined_thoughts: {
         Args: { p_work_type: string }
         Returns: {
@@ -339,11 +354,30 @@ export type Database = {
         Args: { p_fence: string; p_lease_seconds?: number; p_progress?: Json }
         Returns: string[]
       }
+      resume_schedule: { Args: { p_name: string }; Returns: string }
       retry_failed_thoughts: {
         Args: { p_thought_ids?: string[]; p_work_type: string }
         Returns: number
       }
       retry_tasks: { Args: { p_ids: string[] }; Returns: string[] }
+      run_schedule_now: { Args: { p_name: string }; Returns: string }
+      schedules: {
+        Args: Record<PropertyKey, never>
+        Returns: {
+          cron: string
+          last_task: string
+          last_tick: string
+          missed: string
+          name: string
+          next_ticks: string[]
+          options: Json
+          paused: boolean
+          payload: Json
+          problem: string
+          time_zone: string
+          type: string
+        }[]
+      }
       settle_and_claim_tasks: {
         Args: {
           p_fence: string
@@ -406,6 +440,15 @@ export type Database = {
         Returns: {
           status: string
           tasks: number
+        }[]
+      }
+      task_dependencies: {
+        Args: { p_id: string }
+        Returns: {
+          awaited: boolean
+          id: string
+          result: Json
+          status: string
         }[]
       }
       was_completed: {

@@ -2,7 +2,7 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import type { z } from "zod";
 import { issuesOf } from "./issues.ts";
 import type { Log } from "./log.ts";
-import type { GrantedThought } from "./schemas.ts";
+import type { Dependency, GrantedThought } from "./schemas.ts";
 import type { EffectContext, OnceOptions } from "./once.ts";
 import { PermanentError } from "./worker/failure.ts";
 
@@ -14,6 +14,8 @@ export interface HandlerContext {
   fence: string;
   /** 1 the first time. */
   attempt: number;
+  /** What came of the tasks that this one waited for, in the order of its `depends_on`. */
+  dependencies: Dependency[];
   /** Aborted when the work must end: pass it to whatever waits. */
   signal: AbortSignal;
   /** How far it is, any JSON; shown in `public.tasks`. */

@@ -1,4 +1,5 @@
 -- Enqueueing: into the log, and as runs into ready.
+-- longer than 300 lines because a list is checked, numbered and placed in one go.
 
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));

@@ -28,6 +28,13 @@ export const Status = z.object({
   expired: z.object({ tasks: Count, thoughts: Count }).meta({
     description: "Leased by workers that are gone; the next tick takes it back.",
   }),
+  schedules: z.array(z.object({
+    name: z.string(),
+    paused: z.boolean(),
+    next_tick: Moment,
+    last_tick: Moment.nullable(),
+    problem: z.string().nullable().meta({ description: "Why it could not enqueue, if so." }),
+  })).meta({ description: "The first hundred recurring schedules, by when they are due." }),
   parked_effects: Count.meta({
     description: "Effects of which nobody knows whether they happened.",
   }),

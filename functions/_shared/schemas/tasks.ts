@@ -30,6 +30,17 @@ export const NewTask = z.strictObject({
   unique_key: RequestId.optional().meta({
     description: "While a task of this type and key has not ended, no second one is made.",
   }),
+  depends_on: z.array(z.union([Id, z.int().min(0).max(999)])).max(1000).optional().meta({
+    description:
+      "What it waits for: ids of tasks, or places of earlier tasks of this request, counted from 0.",
+  }),
+  depends_mode: z.enum(["all", "any"]).optional().meta({
+    description: "How many of them must be completed; all when left out.",
+  }),
+  on_parent_failure: z.enum(["cancel", "run", "wait"]).optional().meta({
+    description:
+      "When one of them fails for good or is cancelled: cancel this one (when left out), count it as completed, or wait until it is tried again.",
+  }),
 }).meta({ id: "NewTask", description: "A task to enqueue." });
 
 export const EnqueueRequest = z.strictObject({
@@ -49,12 +60,24 @@ export const EnqueueResponse = z.object({
   })).meta({ description: "In the order of the request." }),
 }).meta({ id: "EnqueueResponse" });
 
+export const Dependency = z.object({
+  id: Id,
+  status: z.string().meta({
+    description: "completed, failed or cancelled; pending when it has not ended.",
+  }),
+  result: z.unknown(),
+}).meta({ id: "Dependency", description: "What came of a task that another waited for." });
+export type Dependency = z.infer<typeof Dependency>;
+
 export const GrantedTask = z.object({
   id: Id,
   type: z.string(),
   payload: z.unknown(),
   attempt: Attempt,
   max_attempts: z.int(),
+  dependencies: z.array(Dependency).nullable().default(null).meta({
+    description: "In the order of depends_on; null where the task depends on none.",
+  }),
 }).meta({ id: "GrantedTask", description: "A task that is yours while the lease lasts." });
 export type GrantedTask = z.infer<typeof GrantedTask>;
 

@@ -3,13 +3,13 @@ import type { HandlerContext } from "../handler.ts";
 import type { Log } from "../log.ts";
 import { once } from "../once.ts";
 import type { Rpc } from "../rpc.ts";
-import { storageProblem } from "../schemas.ts";
+import { type Dependency, storageProblem } from "../schemas.ts";
 import { PermanentError } from "./failure.ts";
 import type { Item, RunContext } from "./work.ts";
 
 /** What a handler sees, made of what the loop and the database offer. */
 export function handlerContext(
-  { id, attempt }: Item,
+  { id, attempt, dependencies }: Item & { dependencies?: Dependency[] | null },
   { fence, signal, progress, commit: settleBy }: RunContext,
   { rpc, log }: { rpc: Rpc; log: Log },
 ): HandlerContext {
@@ -17,6 +17,7 @@ export function handlerContext(
     id,
     fence,
     attempt,
+    dependencies: dependencies ?? [],
     signal,
     progress,
     log: log.with({ id, attempt }),
