@@ -6,6 +6,7 @@ import * as functions from "./checks/functions.ts";
 import * as grants from "./checks/grants.ts";
 import { inputs } from "./checks/inputs.ts";
 import * as schedule from "./checks/schedule.ts";
+import { schedulesRun } from "./checks/schedules.ts";
 import { settings } from "./checks/settings.ts";
 import * as vacuum from "./checks/vacuum.ts";
 import * as vault from "./checks/vault.ts";
@@ -62,6 +63,7 @@ export const GROUPS: Group[] = [
       work.workWaits,
       work.backlog,
       work.noHandler,
+      schedulesRun,
       work.parkedEffects,
     ],
   },

@@ -156,6 +156,16 @@ export const FAULTS: Fault[] = [
     tidy: cancel("pay"),
   },
   {
+    what: "a recurring schedule whose task cannot be made",
+    plant: ({ sql }) =>
+      sql.unsafe(`
+        select put_schedule('broken', '@yearly', 'broken');
+        update dibs.recurring_schedule
+          set options = '{"priority": "high"}', next_tick = ${LONG_AGO}, problem = 'no number' where name = 'broken'`),
+    finds: [["schedules_run"]],
+    byHand: /select .*;$/,
+  },
+  {
     what: "a drain that claims more than it is started for",
     plant: ({ sql }) => sql`select dibs.configure('drain_batch', '500')`,
     finds: [["settings"]],
