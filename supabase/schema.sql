@@ -141,10 +141,12 @@ create table dibs.lease (
   plain boolean default false not null,
   held int8multirange not null,
   worker_id text not null,
+  type text default ''::text not null,
   constraint lease_pkey PRIMARY KEY (fence)
 );
 alter table dibs.lease enable row level security;
-comment on table dibs.lease is 'One row per claim call that was granted something: the tasks it still holds, until when.';
+comment on table dibs.lease is 'One row per claim call that was granted something: the tasks it still holds, until when. type: of all of them; ''''
+where they are of several.';
 
 create table dibs.log (
   id uuid not null,
@@ -166,13 +168,15 @@ create table dibs.outcome (
   completed_at timestamp with time zone not null,
   fence bigint,
   status text not null,
-  worker_id text
+  worker_id text,
+  type text default ''::text not null
 );
 alter table dibs.outcome enable row level security;
 CREATE INDEX outcome_by_page ON dibs.outcome USING btree (((lower(run) >> 7)));
+CREATE INDEX outcome_by_type ON dibs.outcome USING btree (type, completed_at);
 CREATE INDEX outcome_that_went_wrong ON dibs.outcome USING btree (status, completed_at) WHERE (status <> 'completed'::text);
 comment on table dibs.outcome is 'Runs that ended alike: completed, failed or cancelled. No check holds it to these, since every insert would compile
-the check anew. No fence: ended by a person or an update of public.tasks.';
+the check anew. No fence: ended by a person or an update of public.tasks. type: as in dibs.lease.';
 
 create table dibs.progress (
   task bigint not null,
@@ -182,6 +186,15 @@ create table dibs.progress (
 );
 alter table dibs.progress enable row level security;
 comment on table dibs.progress is 'How far running tasks have come, as their worker last said.';
+
+create table dibs.pruning (
+  type text not null,
+  before timestamp with time zone not null,
+  reached timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  constraint pruning_pkey PRIMARY KEY (type)
+);
+alter table dibs.pruning enable row level security;
+comment on table dibs.pruning is 'What is being deleted: tasks of a type that ended before a moment. reached: earlier ones are gone. Mostly empty.';
 
 create table dibs.ready (
   run_at timestamp with time zone not null,
@@ -227,6 +240,18 @@ create table dibs.result (
 );
 alter table dibs.result enable row level security;
 comment on table dibs.result is 'What completed tasks came to, where their handler said.';
+
+create table dibs.retention (
+  type text not null,
+  keep interval,
+  keep_count bigint,
+  constraint retention_pkey PRIMARY KEY (type),
+  constraint retention_keep_check CHECK ((keep >= '00:00:00'::interval)),
+  constraint retention_keep_count_check CHECK ((keep_count >= 0))
+);
+alter table dibs.retention enable row level security;
+comment on table dibs.retention is 'Types of tasks that stay for another time than settings.keep_ended_tasks says: how long after they have ended, and
+how many at most. Null: no limit of that kind.';
 
 create table dibs.settings (
   only_row boolean default true not null,
@@ -284,7 +309,8 @@ comment on column dibs.settings.keep_cron_runs is 'How long what pg_cron notes o
 comment on column dibs.settings.dispatch_secret is 'The entry of the Vault with what opens the dispatch function.';
 comment on column dibs.settings.keep_dispatches is 'How long the records of calls to dispatch stay: an interval of an hour or more.';
 comment on column dibs.settings.tasks_per_drain is 'One drain for so many due tasks, 1 to 1000000.';
-comment on column dibs.settings.keep_ended_tasks is 'How long tasks stay after they have ended: an interval such as 30 days. Null: until somebody calls prune_tasks.';
+comment on column dibs.settings.keep_ended_tasks is 'How long tasks stay after they have ended: an interval such as 30 days. Null: until somebody calls prune_tasks.
+set_retention says otherwise for a type.';
 comment on column dibs.settings.dispatch_work_types is 'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}. Tasks need no list.';
 comment on column dibs.settings.drain_lease_seconds is 'How long what a drain claimed stays with it after it has ended without a word, 1 to 86400 seconds.';
 comment on column dibs.settings.failures_before_rest is 'After so many failed calls of dispatch in a row it is left alone for a while, 1 to 20.';
@@ -712,8 +738,8 @@ begin
   delete from dibs.lease where fence = p_fence::bigint returning * into v_lease;
   if not found then return null; end if;
   if v_lease.plain and lower(v_lease.held) >> 7 = (upper(v_lease.held) - 1) >> 7 then
-    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-      values (v_lease.held, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id);
+    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
+      values (v_lease.held, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id, v_lease.type);
   else
     perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);
   end if;
@@ -741,6 +767,7 @@ begin
       select string_agg(attname, ', ' order by attnum) from pg_catalog.pg_attribute
       where attrelid = 'dibs.settings'::regclass and attnum > 1 and not attisdropped) || '.');
   end if;
+  if v_column.name = 'keep_ended_tasks' then perform dibs.stop_pruning(); end if;
   begin
     execute format('update dibs.settings set %I = $1::%s where only_row returning %1$I::text',
       v_column.name, v_column.type) into v_value using p_value;
@@ -1017,8 +1044,9 @@ CREATE OR REPLACE FUNCTION dibs.end_tasks(p_tasks int8multirange, p_status text,
  SET search_path TO ''
 AS $function$
 begin
-  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-    select run, p_lease.started_at, p_now, p_lease.fence, p_status, p_lease.worker_id from dibs.runs_of(p_tasks) run;
+  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
+    select run, p_lease.started_at, p_now, p_lease.fence, p_status, p_lease.worker_id, coalesce(p_lease.type, '')
+    from dibs.runs_of(p_tasks) run;
   if p_lease.plain is not true then perform dibs.free_keys(p_tasks); end if;
 end $function$;
 comment on function dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone) is 'Give tasks that are in no other place their outcome, and free their unique keys.';
@@ -1039,6 +1067,23 @@ begin
     ) o);
 end $function$;
 comment on function dibs.ended(int8multirange,text[]) is 'The runs that ended in one of these ways and have a part of these tasks.';
+
+CREATE OR REPLACE FUNCTION dibs.ended_types()
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_type text := (select min(o.type) from dibs.outcome o);
+begin
+  -- A look for each; distinct would read all.
+  while v_type is not null loop
+    return next v_type;
+    v_type := (select min(o.type) from dibs.outcome o where o.type > v_type);
+  end loop;
+end $function$;
+comment on function dibs.ended_types() is 'The types of which tasks have ended; '''' for those of which it is not noted.';
 
 CREATE OR REPLACE FUNCTION dibs.failed_dispatches()
  RETURNS integer
@@ -1149,17 +1194,30 @@ CREATE OR REPLACE FUNCTION dibs.forget(p_tasks int8multirange)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
-declare
-  r int8range;
 begin
-  foreach r in array array(select unnest(p_tasks)) loop
-    delete from dibs.log where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
-    delete from dibs.attempt where task >= lower(r) and task < upper(r);
-    delete from dibs.result where task >= lower(r) and task < upper(r);
-    delete from dibs.progress where task >= lower(r) and task < upper(r);
-    delete from dibs.unique_key where task >= lower(r) and task < upper(r);
-    delete from dibs.effect where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
-  end loop;
+  -- From the runs to the keys, whatever the statistics say. By place where rows are never updated.
+  delete from dibs.log where ctid = any (array(
+    select t.at from unnest(p_tasks) r, lateral (
+      select ctid as at from dibs.log
+      where id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
+        and id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid offset 0) t));
+  delete from dibs.attempt where ctid = any (array(
+    select t.at from unnest(p_tasks) r, lateral (
+      select ctid as at from dibs.attempt where task >= lower(r) and task < upper(r) offset 0) t));
+  delete from dibs.unique_key where ctid = any (array(
+    select t.at from unnest(p_tasks) r, lateral (
+      select ctid as at from dibs.unique_key where task >= lower(r) and task < upper(r) offset 0) t));
+  delete from dibs.result where task = any (array(
+    select t.task from unnest(p_tasks) r, lateral (
+      select task from dibs.result where task >= lower(r) and task < upper(r) offset 0) t));
+  delete from dibs.progress where task = any (array(
+    select t.task from unnest(p_tasks) r, lateral (
+      select task from dibs.progress where task >= lower(r) and task < upper(r) offset 0) t));
+  delete from dibs.effect where id = any (array(
+    select t.id from unnest(p_tasks) r, lateral (
+      select id from dibs.effect
+      where id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
+        and id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid offset 0) t));
 end $function$;
 comment on function dibs.forget(int8multirange) is 'Delete what is kept of tasks that are in no place any more.';
 
@@ -1196,6 +1254,38 @@ begin
       ) k));
 end $function$;
 comment on function dibs.free_keys(int8multirange) is 'Let others have the unique keys of tasks that ended.';
+
+CREATE OR REPLACE FUNCTION dibs.go_on_pruning(p_until timestamp with time zone, p_plan boolean DEFAULT false)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_sort boolean := exists (select from dibs.retention);
+  v_pruning dibs.pruning;
+  v_batch record;
+  v_deleted bigint := 0;
+begin
+  if not (p_plan or v_sort or exists (select from dibs.pruning))
+    or not pg_try_advisory_xact_lock(hashtextextended('dibs.prune', 0)) then return 0; end if;
+  if v_sort then perform dibs.sort_ended(); end if;
+  if p_plan then perform dibs.plan_pruning(); end if;
+  loop
+    select * into v_pruning from dibs.pruning order by type limit 1;
+    exit when not found;
+    v_batch := dibs.prune_batch(v_pruning.type, v_pruning.reached, v_pruning.before);
+    if v_batch.deleted = 0 then
+      delete from dibs.pruning where type = v_pruning.type;
+    else
+      update dibs.pruning set reached = v_batch.reached where type = v_pruning.type;
+    end if;
+    v_deleted := v_deleted + v_batch.deleted;
+    exit when v_deleted > 0 and clock_timestamp() > p_until;
+  end loop;
+  return v_deleted;
+end $function$;
+comment on function dibs.go_on_pruning(timestamp with time zone,boolean) is 'Delete what dibs.pruning says, a batch at least, until a moment. p_plan: after writing that down anew. Only one at a
+time; nobody waits. Returns how many tasks were deleted.';
 
 CREATE OR REPLACE FUNCTION dibs.grant_named_thoughts(p_ids uuid[], p_work_type text, p_worker_id text, p_seconds_argument text, p_seconds integer, p_max_attempts integer)
  RETURNS bigint
@@ -1436,7 +1526,7 @@ AS $function$
     'quarantined_thoughts',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
-    'task_attempts',
+    'task_attempts', 'set_retention', 'remove_retention', 'retention_rules',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $function$;
@@ -1507,14 +1597,15 @@ begin
     elsif v_more.tasks is not null then
       v_taken.tasks := v_taken.tasks + v_more.tasks;
       v_taken.plain := v_taken.plain and v_more.plain;
+      v_taken.of_type := case when v_more.of_type = v_taken.of_type then v_taken.of_type else '' end;
     end if;
   end if;
   if v_taken.tasks is null then return null; end if;
   if not v_taken.plain then v_taken.tasks := dibs.single_out_suspects(v_taken.tasks); end if;
   -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
   v_now := dibs.clock();
-  insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
-    values (v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id)
+  insert into dibs.lease (started_at, expires_at, held, plain, worker_id, type)
+    values (v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id, v_taken.of_type)
     returning * into v_lease;
   return v_lease;
 end $function$;
@@ -1772,6 +1863,18 @@ begin
 end $function$;
 comment on function dibs.make_reap_hint(text,timestamp with time zone,timestamp with time zone,timestamp with time zone) is 'Note that a look that began at p_began found nothing due until p_reaped_until.';
 
+CREATE OR REPLACE FUNCTION dibs.moment_before(p_keep interval)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  -- What is longer is meant for ever, and would be no date.
+  return dibs.clock() - least(p_keep, interval '1000 years');
+end $function$;
+comment on function dibs.moment_before(interval) is 'The moment so long ago; null for null.';
+
 CREATE OR REPLACE FUNCTION dibs.ms_until(p_moment timestamp with time zone)
  RETURNS integer
  LANGUAGE plpgsql
@@ -2006,6 +2109,20 @@ end $function$;
 comment on function dibs.place_carried_tasks(timestamp with time zone) is 'Put each task of pg_temp.carried where its status says: pending into ready, processing into leases that run out,
 completed and failed into outcomes.';
 
+CREATE OR REPLACE FUNCTION dibs.plan_pruning()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  delete from dibs.pruning where true;
+  insert into dibs.pruning (type, before)
+    select t.type, b.before
+    from dibs.ended_types() t(type), lateral (select dibs.prune_before(t.type) as before offset 0) b
+    where exists (select from dibs.outcome o where o.type = t.type and o.completed_at < b.before offset 0);
+end $function$;
+comment on function dibs.plan_pruning() is 'Write down up to when each type is to be deleted now.';
+
 CREATE OR REPLACE FUNCTION dibs.pool_freed_thoughts()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2027,15 +2144,17 @@ CREATE OR REPLACE FUNCTION dibs.prune()
  RETURNS TABLE(ended_tasks bigint, cron_runs bigint)
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_settings dibs.settings := (select s from dibs.settings s);
 begin
-  ended_tasks := 0;
+  ended_tasks := dibs.go_on_pruning(clock_timestamp() + interval '1 s', p_plan => true);
   cron_runs := 0;
-  if v_settings.keep_ended_tasks is not null then
-    ended_tasks := public.prune_tasks(v_settings.keep_ended_tasks);
-  end if;
   if to_regclass('cron.job_run_details') is not null then
     delete from cron.job_run_details
       where jobid in (select jobid from cron.job where jobname in ('dibs-tick', 'dibs-prune'))
@@ -2044,8 +2163,72 @@ begin
   end if;
   return next;
 end $function$;
-comment on function dibs.prune() is 'Delete tasks that ended longer ago than settings.keep_ended_tasks, and what pg_cron noted of runs of the two jobs
-before settings.keep_cron_runs, which pg_cron itself never does. Returns how many of each.';
+comment on function dibs.prune() is 'Delete tasks that ended longer ago than they are to stay, for a second, and leave the rest to the ticks; and what
+pg_cron noted of runs of the two jobs before settings.keep_cron_runs, which pg_cron itself never does. Returns how many
+of each were deleted.';
+
+CREATE OR REPLACE FUNCTION dibs.prune_batch(p_type text, p_from timestamp with time zone, p_before timestamp with time zone, p_wanted integer DEFAULT 10000, OUT deleted bigint, OUT reached timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_runs int := ceil(p_wanted / 128.0);  -- no run is longer
+  v_found record;
+  v_tasks int8multirange := '{}';
+begin
+  deleted := 0;
+  reached := p_from;
+  loop
+    -- From where the last look ended: what it deleted is still there to step over.
+    with due as materialized (
+      select o.ctid as at, o.run, o.completed_at from dibs.outcome o
+      where o.type = p_type and o.completed_at >= reached and o.completed_at < p_before
+      order by o.completed_at limit v_runs for update skip locked
+    ), gone as (
+      delete from dibs.outcome where ctid = any (array(select at from due))
+    )
+    select count(*) as runs, range_agg(run) as tasks, max(completed_at) as reached into v_found from due;
+    exit when v_found.runs = 0;
+    v_tasks := v_tasks + v_found.tasks;
+    reached := v_found.reached;
+    deleted := dibs.count_of(v_tasks);
+    exit when deleted >= p_wanted or v_found.runs < v_runs;
+    v_runs := greatest(1, v_found.runs * (p_wanted - deleted) / dibs.count_of(v_found.tasks));
+  end loop;
+  perform dibs.forget(v_tasks);
+end $function$;
+comment on function dibs.prune_batch(text,timestamp with time zone,timestamp with time zone,integer) is 'Delete some p_wanted tasks of a type that ended between two moments, those that ended first, and all that is kept of
+them; fewer only when there are no more that nobody else has locked. Returns how many, and where to go on.';
+
+CREATE OR REPLACE FUNCTION dibs.prune_before(p_type text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_rule dibs.retention;
+  v_before timestamptz;
+begin
+  select * into v_rule from dibs.retention where type = p_type;
+  if not found then
+    -- Of which type the others are is not told yet; one of them may be one that stays.
+    if p_type = '' and exists (select from dibs.retention) then return null; end if;
+    v_rule.keep := (select keep_ended_tasks from dibs.settings);
+  end if;
+  v_before := dibs.moment_before(v_rule.keep);
+  if v_rule.keep_count = 0 then return dibs.clock(); end if;
+  return greatest(v_before, (
+    select o.completed_at from (
+      select completed_at, sum((select sum(upper(r) - lower(r)) from unnest(run) r))
+        over (order by completed_at desc rows unbounded preceding) as newest
+      from dibs.outcome where type = p_type
+    ) o
+    where v_rule.keep_count is not null and o.newest >= v_rule.keep_count order by o.completed_at desc limit 1));
+end $function$;
+comment on function dibs.prune_before(text) is 'Tasks of this type that ended before this moment are to go; null when none are. By count the moment is the one at
+which the last of those that stay ended, and all that ended with it stay.';
 
 CREATE OR REPLACE FUNCTION dibs.put_alike_tasks(p_tasks jsonb, p_size integer)
  RETURNS uuid[]
@@ -2638,6 +2821,8 @@ begin
       ('dibs.reap_hint', 'select, insert, update, delete'),
       ('dibs.thought_pass', 'select, insert, update, delete'),
       ('dibs.settings', 'select, update'),
+      ('dibs.retention', 'select, insert, update, delete'),
+      ('dibs.pruning', 'select, insert, update, delete'),
       ('dibs.fence', 'usage'),
       ('dibs.task_number', 'usage'),
       ('dibs.task_page', 'usage')
@@ -2952,6 +3137,44 @@ comment on function dibs.single_out_suspects(int8multirange) is 'A task that los
 after another loss 4, then alone: so it takes ever fewer along, and when a server has stopped and taken many
 workers with it, all is soon in other hands. What was taken with them goes back. Returns what is to be leased.';
 
+CREATE OR REPLACE FUNCTION dibs.sort_ended()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- Whoever moves tasks by hand would miss what is taken out and put back meanwhile.
+  if not exists (select from dibs.outcome where type = '')
+    or not pg_try_advisory_xact_lock(hashtextextended('dibs.one_at_a_time', 0)) then return; end if;
+  with mixed as materialized (
+    select o.ctid as at, o.* from dibs.outcome o where o.type = '' order by o.completed_at limit 2000
+    for update skip locked
+  ), gone as (
+    delete from dibs.outcome where ctid = any (array(select at from mixed))
+  )
+  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
+  select l.run, m.started_at, m.completed_at, m.fence, m.status, m.worker_id, l.type
+  from mixed m,
+    lateral (
+      select t.type, range_agg(int8range(dibs.task_of(t.id), dibs.task_of(t.id) + 1)) as run
+      from dibs.log_of(m.run) t group by t.type
+    ) l;
+end $function$;
+comment on function dibs.sort_ended() is 'Note the type of ended tasks, oldest first, where that was not done as they ended: they were claimed together with
+others, or ended by hand. Needed only where types stay for different times.';
+
+CREATE OR REPLACE FUNCTION dibs.stop_pruning()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('dibs.prune', 0));
+  delete from dibs.pruning where true;
+end $function$;
+comment on function dibs.stop_pruning() is 'Delete nothing more of what was to go so far, before somebody says anew what is to stay. Waits for a batch that is
+being deleted.';
+
 CREATE OR REPLACE FUNCTION dibs.take_away(p_work_type text, p_ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -2974,7 +3197,7 @@ begin
 end $function$;
 comment on function dibs.take_away(text,uuid[]) is 'Delete claims that expired or wait for a retry, remembering their attempts.';
 
-CREATE OR REPLACE FUNCTION dibs.take_first_run(p_type text, p_limit integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer)
+CREATE OR REPLACE FUNCTION dibs.take_first_run(p_type text, p_limit integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT of_type text)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3023,6 +3246,7 @@ begin
   if not found then return; end if;
   tasks := v_run.run;
   plain := v_run.plain;
+  of_type := v_run.type;
   count := case when tasks = int8multirange(range_merge(tasks)) then upper(tasks) - lower(tasks)
     else dibs.count_of(tasks) end;
   if count > p_limit then
@@ -3108,7 +3332,7 @@ begin
 end $function$;
 comment on function dibs.take_key(text,text,bigint) is 'Give a unique key to a task: null when it got it, otherwise the id of the unfinished task that has it.';
 
-CREATE OR REPLACE FUNCTION dibs.take_runs(p_type text, p_priority smallint, p_begin_run_at timestamp with time zone, p_begin_task bigint, p_until timestamp with time zone, p_wanted integer, p_runs integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT run_length real)
+CREATE OR REPLACE FUNCTION dibs.take_runs(p_type text, p_priority smallint, p_begin_run_at timestamp with time zone, p_begin_task bigint, p_until timestamp with time zone, p_wanted integer, p_runs integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT run_length real, OUT of_type text)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3119,10 +3343,13 @@ declare
   v_last dibs.ready;
   v_length int;
 begin
+  of_type := p_type;
   if p_type = '' then
-    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain), range_agg(l.run) into v_at, v_run, plain, tasks
+    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain), range_agg(l.run),
+        case when min(l.type) = max(l.type) then min(l.type) else '' end
+      into v_at, v_run, plain, tasks, of_type
     from (
-      select r.ctid, r.run, r.plain from dibs.ready r
+      select r.ctid, r.run, r.plain, r.type from dibs.ready r
       where r.priority = p_priority and r.run_at <= p_until
         and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
       order by r.run_at, lower(r.run) limit p_runs for update skip locked
@@ -3158,9 +3385,9 @@ begin
 end $function$;
 comment on function dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer) is 'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted. p_piece: in
 what pieces the rest of a run goes back.
-Returns what was taken, null when nothing was, and how long the runs were.';
+Returns what was taken, null when nothing was, how long the runs were, and their type, '''' where they are of several.';
 
-CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_wanted integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean)
+CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_wanted integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT of_type text)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3197,6 +3424,7 @@ begin
         v_found := true;
         tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
         plain := v_round.plain and plain is not false;
+        of_type := case when v_round.of_type = coalesce(of_type, v_round.of_type) then v_round.of_type else '' end;
         v_lane.run_length := v_round.run_length;
         v_wanted := v_wanted - v_round.count;
         exit when v_wanted = 0;
@@ -3307,6 +3535,8 @@ AS $function$
 begin
   perform dibs.reap_leases(), dibs.reap_thoughts(null);
   perform dibs.tidy(), dibs.settle_dispatches();
+  -- A twentieth of the time at most, and so short that what was reaped above is not kept waiting.
+  perform dibs.go_on_pruning(clock_timestamp() + (select tick_seconds from dibs.settings) * interval '50 ms');
   -- An idle project makes no call at all, nor does one whose drains are enough.
   if dibs.calls_rest_until() > dibs.clock() or dibs.drains_wanted(dibs.handled_types()) = '[]' then return null; end if;
   return dibs.call_dispatch('tick');
@@ -3330,7 +3560,9 @@ begin
   -- Where they are limited, those of this month are still to be counted.
   delete from dibs.dispatch where made_at < v_now - v_settings.keep_dispatches
     and (v_settings.max_invocations_per_month is null or made_at < date_trunc('month', v_now, 'UTC'));
-  delete from dibs.request where made_at < v_now - v_settings.keep_requests;
+  -- Every call of every worker may leave one. After a long stop there are many, and a tick is to be short.
+  delete from dibs.request where id = any (array(
+    select id from dibs.request where made_at < v_now - v_settings.keep_requests order by made_at limit 10000));
 end $function$;
 comment on function dibs.tidy() is 'Delete hints nobody reads, and records nobody asks for any more.';
 
@@ -3349,8 +3581,8 @@ begin
       and o.run && p_tasks and o.status = any (p_statuses)
     returning *
   ), put_back as (
-    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-    select run - p_tasks, started_at, completed_at, fence, status, worker_id from deleted where not run <@ p_tasks
+    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
+    select run - p_tasks, started_at, completed_at, fence, status, worker_id, type from deleted where not run <@ p_tasks
   )
   select coalesce(range_agg(run), '{}') * p_tasks into v_found from deleted;
   return v_found;
@@ -3430,6 +3662,7 @@ begin
 
   v_last.started_at := coalesce(new.started_at, old.started_at);
   v_last.worker_id := old.worker_id;
+  v_last.type := old.type;
   if new.status = 'failed' and (old.status <> 'failed' or new.error is distinct from old.error)
     or old.status = 'processing' and new.status = 'pending' then
     insert into dibs.attempt (task, n, outcome, started_at, ended_at, worker_id, error)
@@ -4226,23 +4459,32 @@ CREATE OR REPLACE FUNCTION public.prune_tasks(p_keep interval)
  SET jit TO 'off'
 AS $function$
 declare
-  v_now timestamptz := dibs.clock();
-  v_tasks int8multirange;
+  v_before timestamptz;
+  v_until timestamptz := clock_timestamp() + interval '4 s';  -- calls of the data API may take 8
+  v_type text;
+  v_reached timestamptz;
+  v_batch record;
+  v_deleted bigint := 0;
 begin
   if p_keep is null or p_keep < interval '0' then
     perform dibs.refuse('PT400', 'p_keep must be an interval of time, not negative');
   end if;
-  with old as (
-    delete from dibs.outcome where ctid = any (array(
-      select ctid from dibs.outcome where completed_at < v_now - p_keep for update skip locked))
-    returning run
-  )
-  select coalesce(range_agg(run), '{}') into v_tasks from old;
-  perform dibs.forget(v_tasks);
-  delete from dibs.request where made_at < v_now - greatest(p_keep, interval '1 day');
-  return dibs.count_of(v_tasks);
+  v_before := dibs.moment_before(p_keep);
+  foreach v_type in array array(select dibs.ended_types()) loop
+    v_reached := '-infinity';
+    loop
+      v_batch := dibs.prune_batch(v_type, v_reached, v_before);
+      exit when v_batch.deleted = 0;
+      v_reached := v_batch.reached;
+      v_deleted := v_deleted + v_batch.deleted;
+      if clock_timestamp() > v_until then return v_deleted; end if;
+    end loop;
+  end loop;
+  return v_deleted;
 end $function$;
-comment on function public.prune_tasks(interval) is 'Delete tasks that ended longer ago than p_keep, with their history; waits for nobody. Returns how many.
+comment on function public.prune_tasks(interval) is 'Delete tasks of every type that ended longer ago than p_keep, with their history, whatever else was said of how
+long they stay. Waits for nobody. After 4 seconds it leaves the rest.
+Returns how many were deleted: call again until that is 0.
 Errors: PT400 for a negative interval.';
 
 CREATE OR REPLACE FUNCTION public.quarantined_thoughts(p_work_type text)
@@ -4362,6 +4604,20 @@ comment on function public.release_thought(uuid,text,text,text,text) is 'Finish 
 more.
 PT400 for another status.';
 
+CREATE OR REPLACE FUNCTION public.remove_retention(p_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform dibs.check_label('p_type', p_type, 100);
+  perform dibs.stop_pruning();
+  delete from dibs.retention where type = p_type;
+  return found;
+end $function$;
+comment on function public.remove_retention(text) is 'Let tasks of a type stay as long as settings.keep_ended_tasks says again. False when nothing else was said of it.
+Errors: PT400 for bad input.';
+
 CREATE OR REPLACE FUNCTION public.renew_lease(p_fence text, p_lease_seconds integer DEFAULT 900, p_progress jsonb DEFAULT NULL::jsonb)
  RETURNS SETOF uuid
  LANGUAGE plpgsql
@@ -4389,6 +4645,19 @@ p_progress: {task id: any JSON} to be shown in public.tasks; tasks the lease doe
 Returns the ids still held. One that is missing was cancelled, or settled. No row: the lease is lost, stop the
 work.
 Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.retention_rules()
+ RETURNS TABLE(type text, keep interval, keep_count bigint)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  (select null, s.keep_ended_tasks, null::bigint from dibs.settings s)
+  union all
+  (select r.type, r.keep, r.keep_count from dibs.retention r order by r.type)
+$function$;
+comment on function public.retention_rules() is 'What stays for how long. The first row, without a type, is settings.keep_ended_tasks, for all types that have no
+row of their own.';
 
 CREATE OR REPLACE FUNCTION public.retry_failed_thoughts(p_work_type text, p_thought_ids uuid[] DEFAULT NULL::uuid[])
  RETURNS integer
@@ -4440,6 +4709,27 @@ end $function$;
 comment on function public.retry_tasks(uuid[]) is 'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history
 stays. One whose unique key another task has by now stays as it is. Returns the ids that wait again.
 Errors: PT400 for more than 1000 ids.';
+
+CREATE OR REPLACE FUNCTION public.set_retention(p_type text, p_keep interval DEFAULT NULL::interval, p_keep_count bigint DEFAULT NULL::bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform dibs.check_label('p_type', p_type, 100);
+  if p_keep < interval '0' then
+    perform dibs.refuse('PT400', 'p_keep must not be negative', 'Give an interval such as 30 days.');
+  elsif p_keep_count < 0 then
+    perform dibs.refuse('PT400', 'p_keep_count must not be negative', 'Give a number of tasks.');
+  end if;
+  perform dibs.stop_pruning();
+  insert into dibs.retention (type, keep, keep_count) values (p_type, p_keep, p_keep_count)
+    on conflict (type) do update set keep = excluded.keep, keep_count = excluded.keep_count;
+end $function$;
+comment on function public.set_retention(text,interval,bigint) is 'Say how long tasks of a type stay once they have ended, instead of settings.keep_ended_tasks.
+p_keep: so long, null for no limit. p_keep_count: the newest so many, null for no limit. With both, a task goes as
+soon as either says so; with neither, tasks of the type stay for ever.
+Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.settle_and_claim_tasks(p_fence text, p_outcomes jsonb, p_rest text, p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
  RETURNS json
@@ -4711,9 +5001,12 @@ revoke all on function
   public.release_claims_for_worker(text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
+  public.remove_retention(text),
   public.renew_lease(text,integer,jsonb),
+  public.retention_rules(),
   public.retry_failed_thoughts(text,uuid[]),
   public.retry_tasks(uuid[]),
+  public.set_retention(text,interval,bigint),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_effect(uuid,text,boolean,jsonb,text),
@@ -4739,9 +5032,11 @@ grant delete, insert, select, update on table
   dibs.lease,
   dibs.outcome,
   dibs.progress,
+  dibs.pruning,
   dibs.ready,
   dibs.reap_hint,
   dibs.result,
+  dibs.retention,
   dibs.thought_attempt,
   dibs.thought_pass,
   dibs.thought_run,
@@ -4793,6 +5088,7 @@ grant execute on function
   dibs.end_claims(bigint,uuid[],text[],text[],boolean[]),
   dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone),
   dibs.ended(int8multirange,text[]),
+  dibs.ended_types(),
   dibs.failed_dispatches(),
   dibs.faults_of_tasks(),
   dibs.fence_out(),
@@ -4800,6 +5096,7 @@ grant execute on function
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),
   dibs.free_keys(int8multirange),
+  dibs.go_on_pruning(timestamp with time zone,boolean),
   dibs.grant_named_thoughts(uuid[],text,text,text,integer,integer),
   dibs.grant_next_thoughts(text,text,integer,integer,integer),
   dibs.granted_thoughts(bigint),
@@ -4827,6 +5124,7 @@ grant execute on function
   dibs.make_hint(dibs.hint,timestamp with time zone),
   dibs.make_ready(int8multirange,timestamp with time zone),
   dibs.make_reap_hint(text,timestamp with time zone,timestamp with time zone,timestamp with time zone),
+  dibs.moment_before(interval),
   dibs.ms_until(timestamp with time zone),
   dibs.number_carried_tasks(timestamp with time zone),
   dibs.obstacles_of(regclass),
@@ -4835,8 +5133,11 @@ grant execute on function
   dibs.parse_fence(text),
   dibs.pass_rests(dibs.thought_pass),
   dibs.place_carried_tasks(timestamp with time zone),
+  dibs.plan_pruning(),
   dibs.pool_freed_thoughts(),
   dibs.prune(),
+  dibs.prune_batch(text,timestamp with time zone,timestamp with time zone,integer),
+  dibs.prune_before(text),
   dibs.put_alike_tasks(jsonb,integer),
   dibs.put_back(dibs.ready,integer,integer),
   dibs.put_in_pool(text,uuid[],integer),
@@ -4866,6 +5167,8 @@ grant execute on function
   dibs.settle_tasks(bigint,jsonb,text),
   dibs.settle_thoughts(bigint,jsonb,text),
   dibs.single_out_suspects(int8multirange),
+  dibs.sort_ended(),
+  dibs.stop_pruning(),
   dibs.take_away(text,uuid[]),
   dibs.take_first_run(text,integer),
   dibs.take_from_pool(text,integer,integer),
@@ -4908,9 +5211,12 @@ grant execute on function
   public.release_claims_for_worker(text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
+  public.remove_retention(text),
   public.renew_lease(text,integer,jsonb),
+  public.retention_rules(),
   public.retry_failed_thoughts(text,uuid[]),
   public.retry_tasks(uuid[]),
+  public.set_retention(text,interval,bigint),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_effect(uuid,text,boolean,jsonb,text),

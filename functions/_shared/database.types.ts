@@ -335,15 +335,28 @@ export type Database = {
         }
         Returns: boolean
       }
+      remove_retention: { Args: { p_type: string }; Returns: boolean }
       renew_lease: {
         Args: { p_fence: string; p_lease_seconds?: number; p_progress?: Json }
         Returns: string[]
+      }
+      retention_rules: {
+        Args: Record<PropertyKey, never>
+        Returns: {
+          keep: string
+          keep_count: number
+          type: string
+        }[]
       }
       retry_failed_thoughts: {
         Args: { p_thought_ids?: string[]; p_work_type: string }
         Returns: number
       }
       retry_tasks: { Args: { p_ids: string[] }; Returns: string[] }
+      set_retention: {
+        Args: { p_keep?: string; p_keep_count?: number; p_type: string }
+        Returns: undefined
+      }
       settle_and_claim_tasks: {
         Args: {
           p_fence: string

@@ -65,6 +65,8 @@ begin
       ('dibs.reap_hint', 'select, insert, update, delete'),
       ('dibs.thought_pass', 'select, insert, update, delete'),
       ('dibs.settings', 'select, update'),
+      ('dibs.retention', 'select, insert, update, delete'),
+      ('dibs.pruning', 'select, insert, update, delete'),
       ('dibs.fence', 'usage'),
       ('dibs.task_number', 'usage'),
       ('dibs.task_page', 'usage')
@@ -96,7 +98,7 @@ create or replace function dibs.interface() returns text[]
     'quarantined_thoughts',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
-    'task_attempts',
+    'task_attempts', 'set_retention', 'remove_retention', 'retention_rules',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $$;
