@@ -17,6 +17,33 @@ create sequence dibs.task_page as bigint increment 128 start 70368744177664 minv
 
 -- Types -------------------------------------------------------------------------------------------
 
+create type dibs.claim_facts as (
+  id text,
+  work_type text,
+  known boolean,
+  status text,
+  worker_id text,
+  claimed_at timestamp with time zone,
+  ttl_expires_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  retry_at timestamp with time zone,
+  attempts integer,
+  max_attempts integer,
+  last_error text,
+  last_grant_at timestamp with time zone,
+  search_rests_until timestamp with time zone
+);
+comment on type dibs.claim_facts is 'What there is to know about a row and one kind of work on it. status null: it has no claim. attempts: those of claims
+that are gone, where it has none.';
+
+create type dibs.explanation as (
+  state text,
+  reason text,
+  detail jsonb,
+  until timestamp with time zone,
+  what_would_change_it text
+);
+comment on type dibs.explanation is 'Why something is not being worked on, as explain_task and explain_claim return it.';
 
 -- Tables ------------------------------------------------------------------------------------------
 
@@ -703,6 +730,46 @@ begin
   end if;
 end $function$;
 comment on function dibs.check_task(text,text,bigint,bigint,text) is 'Refuse (PT400) a task with a bad option, naming it.';
+
+CREATE OR REPLACE FUNCTION dibs.claim_facts_of(p_source text, p_id text, p_work_type text)
+ RETURNS dibs.claim_facts
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid;
+  v_facts dibs.claim_facts;
+  v_pass dibs.thought_pass;
+begin
+  if p_source is distinct from 'thoughts' then
+    perform dibs.refuse('PT400', 'p_source must be the name of a source', 'There is: thoughts.');
+  elsif p_id is null or p_id !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    perform dibs.refuse('PT400', 'p_id must be a uuid');
+  end if;
+  v_id := p_id;
+  select v_id, p_work_type, exists (select from public.thoughts t where t.id = v_id), c.status, c.worker_id,
+      c.claimed_at, c.ttl_expires_at, c.finished_at, c.retry_at, coalesce(c.attempt_count, m.attempts, 0),
+      c.max_attempts, coalesce(c.last_error, m.last_error)
+    into v_facts
+    from (select) once
+    left join public.thought_work_claims c on c.thought_id = v_id and c.work_type = p_work_type
+    left join dibs.thought_attempt m on m.thought_id = v_id and m.work_type = p_work_type;
+  -- By the ends of leases, of which there is an index; the last to end began last, mostly.
+  v_facts.last_grant_at := (
+    select max(latest.claimed_at)
+    from unnest(array['claimed', 'succeeded', 'failed']) status,
+      lateral (
+        select c.claimed_at from public.thought_work_claims c
+        where c.work_type = p_work_type and c.status = status order by c.ttl_expires_at desc limit 1
+      ) latest);
+  select * into v_pass from dibs.thought_pass p where p.work_type = p_work_type;
+  if dibs.pass_rests(v_pass) then
+    v_facts.search_rests_until := dibs.clock() + (dibs.search_debt(v_pass) - interval '1 s') * 20;
+  end if;
+  return v_facts;
+end $function$;
+comment on function dibs.claim_facts_of(text,text,text) is 'What there is to know about a row of a source and one kind of work on it. PT400 for an unknown source or a bad id.';
 
 CREATE OR REPLACE FUNCTION dibs.clean_error(p_error text)
  RETURNS text
@@ -1527,6 +1594,7 @@ AS $function$
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
     'task_attempts', 'set_retention', 'remove_retention', 'retention_rules',
+    'explain_task', 'explain_claim',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $function$;
@@ -1570,6 +1638,24 @@ exception when data_exception then
   return false;
 end $function$;
 comment on function dibs.is_moment(text) is 'Whether a text is a timestamp, such as 2027-01-31T09:30:00Z.';
+
+CREATE OR REPLACE FUNCTION dibs.last_grant_of(p_type text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return greatest(
+    (select max(l.started_at) from dibs.lease l
+      where l.type = p_type or l.type = '' and exists (select from dibs.log_of(l.held) t where t.type = p_type)),
+    (select o.started_at from dibs.outcome o
+      where o.type = p_type and o.started_at is not null order by o.completed_at desc limit 1),
+    (select max(o.started_at)
+      from (select * from dibs.outcome where type = '' order by completed_at desc limit 100) o
+      where exists (select from dibs.log_of(o.run) t where t.type = p_type)));
+end $function$;
+comment on function dibs.last_grant_of(text) is 'When somebody was last given a task of this type, as far as leases and the latest outcomes tell. Null: never.';
 
 CREATE OR REPLACE FUNCTION dibs.lease_tasks(p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer)
  RETURNS dibs.lease
@@ -3731,6 +3817,202 @@ begin
 end $function$;
 comment on function dibs.was_settled(bigint,bigint,text) is 'Whether this very grant already reported this outcome of a task: then saying it again is no loss.';
 
+CREATE OR REPLACE FUNCTION dibs.why_claim_ended(p_claim dibs.claim_facts)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_reason text := case
+    when p_claim.status = 'succeeded' then 'done'
+    when p_claim.retry_at is not null then 'backoff'
+    when p_claim.attempts >= p_claim.max_attempts then 'quarantined'
+    else 'failed' end;
+begin
+  if p_claim.status is null then return null; end if;
+  return row(p_claim.status, v_reason,
+    jsonb_strip_nulls(jsonb_build_object('worker_id', p_claim.worker_id, 'ended_at', p_claim.finished_at,
+      'attempts', p_claim.attempts, 'max_attempts', p_claim.max_attempts, 'error', p_claim.last_error)),
+    p_claim.retry_at,
+    case v_reason
+      when 'done' then 'Nothing needs to: it is done. It can be claimed again once its claim is deleted.'
+      when 'backoff' then
+        'Time: the first claim of this work type after that takes it back. retry_failed_thoughts does so now.'
+      else 'retry_failed_thoughts lets it be claimed again, as if never tried.' end)::dibs.explanation;
+end $function$;
+comment on function dibs.why_claim_ended(dibs.claim_facts) is 'Whether it is done, waits for its next attempt, has used up its attempts, or failed for good.';
+
+CREATE OR REPLACE FUNCTION dibs.why_ended(p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_task.status not in ('completed', 'failed', 'cancelled') then return null; end if;
+  return row(p_task.status, p_task.status,
+    jsonb_strip_nulls(jsonb_build_object('ended_at', p_task.completed_at, 'worker_id', p_task.worker_id,
+      'attempts', p_task.attempts, 'max_attempts', p_task.max_attempts, 'error', p_task.error)),
+    null,
+    case p_task.status
+      when 'completed' then 'Nothing needs to: it is done. An update of tasks to status pending runs it once more.'
+      when 'failed' then 'retry_tasks lets it run again, with all its attempts anew; task_attempts has why they failed.'
+      else 'retry_tasks lets it run after all.' end)::dibs.explanation;
+end $function$;
+comment on function dibs.why_ended(public.tasks) is 'Whether it has ended, and how.';
+
+CREATE OR REPLACE FUNCTION dibs.why_held(p_claim dibs.claim_facts)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_expired boolean := p_claim.ttl_expires_at <= dibs.clock();
+begin
+  if p_claim.status is distinct from 'claimed' then return null; end if;
+  return row('claimed', case when v_expired then 'lease_expired' else 'leased' end,
+    jsonb_build_object('worker_id', p_claim.worker_id, 'claimed_at', p_claim.claimed_at, 'attempt', p_claim.attempts),
+    p_claim.ttl_expires_at,
+    case when v_expired then 'The next claim of this work type or tick takes it back; it can then be claimed again.'
+      else 'It is being worked on. Its worker settles it, or the lease runs out. release_claims_for_worker takes it '
+        || 'from a worker that is gone.' end)::dibs.explanation;
+end $function$;
+comment on function dibs.why_held(dibs.claim_facts) is 'Whether a worker holds it, or held it and was not heard of again.';
+
+CREATE OR REPLACE FUNCTION dibs.why_leased(p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_expired boolean := p_task.lease_expires_at <= dibs.clock();
+begin
+  if p_task.status <> 'processing' then return null; end if;
+  return row(p_task.status, case when v_expired then 'lease_expired' else 'leased' end,
+    jsonb_strip_nulls(jsonb_build_object('worker_id', p_task.worker_id, 'started_at', p_task.started_at,
+      'attempt', p_task.attempts, 'progress', p_task.progress)),
+    p_task.lease_expires_at,
+    case when v_expired then
+        'The next claim or tick takes it back; it is then claimed again. Where nothing ticks, reap_tasks does.'
+      else 'It is being worked on. Its worker settles it, or the lease runs out. release_tasks_for_worker takes it from '
+        || 'a worker that is gone.' end)::dibs.explanation;
+end $function$;
+comment on function dibs.why_leased(public.tasks) is 'Whether a worker holds it, or held it and was not heard of again.';
+
+CREATE OR REPLACE FUNCTION dibs.why_no_row(p_claim dibs.claim_facts)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_claim.known then return null; end if;
+  return row('unknown', 'unknown', jsonb_build_object('id', p_claim.id), null,
+    'Nothing: there is no such row.')::dibs.explanation;
+end $function$;
+comment on function dibs.why_no_row(dibs.claim_facts) is 'Whether there is no such row.';
+
+CREATE OR REPLACE FUNCTION dibs.why_not_claimed(p_claim dibs.claim_facts)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_reason text := case
+    when p_claim.search_rests_until > dibs.clock() then 'search_rests'
+    when p_claim.last_grant_at > dibs.clock() - interval '1 minute' then 'next'
+    else 'nobody_asked' end;
+begin
+  return row('unclaimed', v_reason,
+    jsonb_strip_nulls(jsonb_build_object('attempts', p_claim.attempts, 'error', p_claim.last_error,
+      'last_grant_at', p_claim.last_grant_at)),
+    case v_reason when 'search_rests' then p_claim.search_rests_until end,
+    case v_reason
+      when 'search_rests' then 'Time: the last search found none that is free, and searches of so many rows rest a while. '
+        || 'Claimed by its id it can be had now.'
+      when 'next' then 'A claim that comes to it: claims of the next ones go through all rows, claims by id need its id.'
+      else format('A worker that asks for the work type %s: %s.', p_claim.work_type,
+        coalesce('none was given a row in the last '
+          || floor(extract(epoch from dibs.clock() - p_claim.last_grant_at) / 60) || ' minutes',
+          'as far as the claims that are there tell, none ever was given a row')) end)::dibs.explanation;
+end $function$;
+comment on function dibs.why_not_claimed(dibs.claim_facts) is 'Nothing is in the way of it: whether no claim has come to it yet, or nobody seems to ask for this kind of work. Asking
+in vain leaves no trace, so that where all else is done it looks the same.';
+
+CREATE OR REPLACE FUNCTION dibs.why_not_due(p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_last dibs.attempt;
+begin
+  if p_task.run_at <= dibs.clock() then return null; end if;
+  select * into v_last from dibs.attempt a where a.task = dibs.task_of(p_task.id) order by a.n desc limit 1;
+  return row(p_task.status, case v_last.outcome when 'failed' then 'backoff' else 'not_due' end,
+    jsonb_strip_nulls(jsonb_build_object('attempts', p_task.attempts, 'max_attempts', p_task.max_attempts,
+      'error', p_task.error)),
+    p_task.run_at,
+    format('Time; or update public.tasks set run_at = now() where id = %L.', p_task.id))::dibs.explanation;
+end $function$;
+comment on function dibs.why_not_due(public.tasks) is 'Whether its time has not come: it failed and waits for its next attempt, or it was enqueued for later.';
+
+CREATE OR REPLACE FUNCTION dibs.why_unclaimed(p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+  v_granted_at timestamptz := dibs.last_grant_of(p_task.type);
+  v_ahead bigint;
+  v_reason text;
+begin
+  select coalesce(sum(dibs.count_of(r.run)), 0) into v_ahead
+    from (
+      select r.run from dibs.ready r
+      where r.type = p_task.type and not r.run @> dibs.task_of(p_task.id)
+        and (r.priority, r.run_at, lower(r.run)) < (p_task.priority, p_task.run_at, dibs.task_of(p_task.id))
+      limit 10000
+    ) r;
+  v_reason := case
+    when v_granted_at >= p_task.run_at then case when v_ahead > 0 then 'behind_others' else 'next' end
+    when p_task.run_at > v_now - interval '1 minute' then 'next'
+    else 'nobody_asked' end;
+  return row(p_task.status, v_reason,
+    jsonb_build_object('due_at', p_task.run_at, 'type', p_task.type, 'ahead', v_ahead, 'last_grant_at', v_granted_at,
+      'functions_handle_it', p_task.type = any (dibs.handled_types())),
+    null,
+    case v_reason
+      when 'behind_others' then 'Its turn, when those ahead of it are claimed; more workers for its type bring it sooner.'
+      when 'next' then 'The next worker that asks for its type.'
+      else format('A worker that asks for the type %s. Since it is due, for %s minutes, none was given a task of that '
+        || 'type: none asks, or what all of them are given is of other types.', p_task.type,
+        floor(extract(epoch from v_now - p_task.run_at) / 60)) end)::dibs.explanation;
+end $function$;
+comment on function dibs.why_unclaimed(public.tasks) is 'Nothing is in the way of it: whether its turn has not come, or nobody seems to ask for its type. Asking leaves no
+trace; but who asks is given what is due, so that a due task without any grant since says that nobody did.';
+
+CREATE OR REPLACE FUNCTION dibs.why_unknown(p_id uuid, p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_task.id is not null then return null; end if;
+  return row('unknown', 'unknown', jsonb_build_object('id', p_id), null,
+    'Nothing: no task has this id. It was never enqueued here, was deleted, or its retention was over.')
+    ::dibs.explanation;
+end $function$;
+comment on function dibs.why_unknown(uuid,public.tasks) is 'Whether no task has this id.';
+
 CREATE OR REPLACE FUNCTION dibs.withdraw(p_tasks int8multirange, p_leased boolean DEFAULT true)
  RETURNS int8multirange
  LANGUAGE plpgsql
@@ -4399,6 +4681,58 @@ Returns a row per task, in the order given: its id, and whether an unfinished ta
 there already.
 Errors: PT400 with the path of the bad field; then nothing was enqueued.';
 
+CREATE OR REPLACE FUNCTION public.explain_claim(p_source text, p_id text, p_work_type text)
+ RETURNS TABLE(state text, reason text, detail jsonb, until timestamp with time zone, what_would_change_it text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_claim dibs.claim_facts;
+  v_why dibs.explanation;
+begin
+  perform dibs.check_label('p_work_type', p_work_type, 100);
+  v_claim := dibs.claim_facts_of(p_source, p_id, p_work_type);
+  -- The first that says something is the reason, as in explain_task.
+  v_why := coalesce(
+    dibs.why_no_row(v_claim),
+    dibs.why_held(v_claim),
+    dibs.why_claim_ended(v_claim),
+    dibs.why_not_claimed(v_claim));
+  return query select v_why.*;
+end $function$;
+comment on function public.explain_claim(text,text,text) is 'Why a row is not being worked on, for one kind of work.
+p_source: thoughts. p_id: of the row, as text.
+One row: its state (unclaimed, claimed, succeeded, failed, unknown); the reason; what there is to know about that; until
+when that is so at most, null when nobody can tell; and what would change it.
+reason: unknown, leased, lease_expired, done, backoff, quarantined, failed, search_rests, next, nobody_asked.
+Errors: PT400 for a source that there is not, or an id that is none.';
+
+CREATE OR REPLACE FUNCTION public.explain_task(p_id uuid)
+ RETURNS TABLE(state text, reason text, detail jsonb, until timestamp with time zone, what_would_change_it text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_task public.tasks;
+  v_why dibs.explanation;
+begin
+  select * into v_task from public.tasks t where t.id = p_id;
+  -- The first that says something is the reason: what would have to change before all that follow matter.
+  v_why := coalesce(
+    dibs.why_unknown(p_id, v_task),
+    dibs.why_ended(v_task),
+    dibs.why_leased(v_task),
+    dibs.why_not_due(v_task),
+    dibs.why_unclaimed(v_task));
+  return query select v_why.*;
+end $function$;
+comment on function public.explain_task(uuid) is 'Why a task is not being worked on. One row: its state, which is its status or unknown; the reason; what there is to
+know about that; until when that is so at most, null when nobody can tell; and what would change it.
+reason: unknown, completed, failed, cancelled, leased, lease_expired, backoff, not_due, behind_others, next,
+nobody_asked.';
+
 CREATE OR REPLACE FUNCTION public.parked_effects(p_limit integer DEFAULT 100)
  RETURNS TABLE(id uuid, type text, work_type text, key text, mode text, idempotency_key text, begun_at timestamp with time zone, parked_at timestamp with time zone)
  LANGUAGE plpgsql
@@ -4993,6 +5327,8 @@ revoke all on function
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
+  public.explain_claim(text,text,text),
+  public.explain_task(uuid),
   public.parked_effects(integer),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),
@@ -5075,6 +5411,7 @@ grant execute on function
   dibs.check_outcomes(jsonb),
   dibs.check_rest(text),
   dibs.check_task(text,text,bigint,bigint,text),
+  dibs.claim_facts_of(text,text,text),
   dibs.clean_error(text),
   dibs.clock(),
   dibs.complete_lease(text),
@@ -5112,6 +5449,7 @@ grant execute on function
   dibs.invocations(),
   dibs.invocations_left(),
   dibs.is_moment(text),
+  dibs.last_grant_of(text),
   dibs.lease_tasks(text,text[],integer,integer),
   dibs.lock_claimable(text,uuid[]),
   dibs.lock_claiming(text,uuid[]),
@@ -5188,6 +5526,15 @@ grant execute on function
   dibs.version(),
   dibs.wake(timestamp with time zone,text[]),
   dibs.was_settled(bigint,bigint,text),
+  dibs.why_claim_ended(dibs.claim_facts),
+  dibs.why_ended(public.tasks),
+  dibs.why_held(dibs.claim_facts),
+  dibs.why_leased(public.tasks),
+  dibs.why_no_row(dibs.claim_facts),
+  dibs.why_not_claimed(dibs.claim_facts),
+  dibs.why_not_due(public.tasks),
+  dibs.why_unclaimed(public.tasks),
+  dibs.why_unknown(uuid,public.tasks),
   dibs.withdraw(int8multirange,boolean),
   dibs.write_claims(uuid[],text,text,integer,integer),
   public.assert_lease(text,uuid),
@@ -5203,6 +5550,8 @@ grant execute on function
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
+  public.explain_claim(text,text,text),
+  public.explain_task(uuid),
   public.parked_effects(integer),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),

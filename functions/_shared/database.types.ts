@@ -289,6 +289,26 @@ export type Database = {
           id: string
         }[]
       }
+      explain_claim: {
+        Args: { p_id: string; p_source: string; p_work_type: string }
+        Returns: {
+          detail: Json
+          reason: string
+          state: string
+          until: string
+          what_would_change_it: string
+        }[]
+      }
+      explain_task: {
+        Args: { p_id: string }
+        Returns: {
+          detail: Json
+          reason: string
+          state: string
+          until: string
+          what_would_change_it: string
+        }[]
+      }
       parked_effects: {
         Args: { p_limit?: number }
         Returns: {

@@ -126,6 +126,8 @@ function functions({ fence, task, thoughts, completable, inDoubt }: Subject): Ro
     set_retention: { p_type: "matrix", p_keep: "1 day" },
     remove_retention: { p_type: "matrix" },
     retention_rules: {},
+    explain_task: { p_id: task },
+    explain_claim: { p_source: "thoughts", p_id: thoughts[0], ...work },
     task_counts: {},
     task_attempts: { p_id: task },
     renew_lease: { p_fence: fence },

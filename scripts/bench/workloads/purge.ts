@@ -25,7 +25,7 @@ export function purgeCells({ quick, tasks = quick ? 20_000 : 1_000_000 }: Scale)
       workload: "purge",
       name: `${ended}, ${name}`,
       contenders: [contender],
-      measure: (contender, database) => measurePurge(contender, database, purge, quick),
+      measure: (contender, database) => measurePurge(contender, database, purge, { quick, tasks }),
     });
   return [
     cell("a batch a second", dibs, (database) => purgeInBatches(database, 1_000)),
@@ -40,13 +40,14 @@ async function measurePurge(
   contender: Contender,
   database: BenchDatabase,
   purge: Purge,
-  quick: boolean,
+  { quick, tasks }: { quick: boolean; tasks: number },
 ): Promise<Figures> {
   const quietMs = quick ? QUIET_MS / 20 : QUIET_MS;
   const queue = await contender.open(database);
   const work = watchClaims(queue);
   await delay(quietMs / 4);
-  const [before, ended] = [await work.during(() => delay(quietMs)), await pagesOf(database)];
+  const before = await work.during(() => delay(quietMs));
+  const size = await sizeOfLog(database);
   const during = await work.during(() => purge(database));
   const after = await work.during(() => delay(quietMs));
   await work.end();
@@ -60,8 +61,9 @@ async function measurePurge(
     call_p99_ms: percentile(during.calls, 0.99),
     call_p99_ms_without: percentile([...before.calls, ...after.calls], 0.99),
     call_longest_ms: Math.max(...during.calls),
-    log_pages_before: ended,
-    log_pages_after: await pagesOf(database),
+    // What is dropped leaves nothing to fill.
+    ...contender.name === dibs.name &&
+      { size_filled_again: await fillAgain(database, tasks, size) },
   };
 }
 
@@ -133,10 +135,16 @@ async function dropPartitions(database: BenchDatabase): Promise<void> {
   }
 }
 
-async function pagesOf({ superuser }: BenchDatabase): Promise<number> {
-  const [{ pages }] = await superuser`
-    select sum(pg_relation_size(relid) / 8192)::int as pages from pg_partition_tree('dibs.log')`;
-  return pages;
+/** How large the log is once as many tasks as were purged have been enqueued, against before. */
+async function fillAgain(database: BenchDatabase, tasks: number, before: number): Promise<number> {
+  await database.superuser`vacuum dibs.log`;
+  await load(database, tasks);
+  return await sizeOfLog(database) / before;
+}
+
+async function sizeOfLog({ superuser }: BenchDatabase): Promise<number> {
+  const [{ size }] = await superuser`select pg_total_relation_size('dibs.log')::float8 as size`;
+  return size;
 }
 
 /** Tasks that ended three days ago, as if they had been worked off in batches of a hundred. */
