@@ -47,7 +47,7 @@ async function measurePurge(
   const work = watchClaims(queue);
   await delay(quietMs / 4);
   const before = await work.during(() => delay(quietMs));
-  const size = await sizeOfLog(database);
+  const bytes = await bytesPerTask(database);
   const during = await work.during(() => purge(database));
   const after = await work.during(() => delay(quietMs));
   await work.end();
@@ -61,9 +61,9 @@ async function measurePurge(
     call_p99_ms: percentile(during.calls, 0.99),
     call_p99_ms_without: percentile([...before.calls, ...after.calls], 0.99),
     call_longest_ms: Math.max(...during.calls),
-    // What is dropped leaves nothing to fill.
+    // What is dropped leaves nothing to fill again.
     ...contender.name === dibs.name &&
-      { size_filled_again: await fillAgain(database, tasks, size) },
+      { size_filled_again: await fillAgain(database, tasks, bytes) },
   };
 }
 
@@ -135,16 +135,17 @@ async function dropPartitions(database: BenchDatabase): Promise<void> {
   }
 }
 
-/** How large the log is once as many tasks as were purged have been enqueued, against before. */
+/** How large the log is for each task once as many as were purged have been enqueued, against before. */
 async function fillAgain(database: BenchDatabase, tasks: number, before: number): Promise<number> {
   await database.superuser`vacuum dibs.log`;
   await load(database, tasks);
-  return await sizeOfLog(database) / before;
+  return await bytesPerTask(database) / before;
 }
 
-async function sizeOfLog({ superuser }: BenchDatabase): Promise<number> {
-  const [{ size }] = await superuser`select pg_total_relation_size('dibs.log')::float8 as size`;
-  return size;
+async function bytesPerTask({ superuser }: BenchDatabase): Promise<number> {
+  const [{ bytes }] = await superuser`
+    select pg_total_relation_size('dibs.log')::float8 / count(*) as bytes from dibs.log`;
+  return bytes;
 }
 
 /** Tasks that ended three days ago, as if they had been worked off in batches of a hundred. */
