@@ -69,6 +69,8 @@ begin
       ('dibs.reap_hint', 'select, insert, update, delete'),
       ('dibs.thought_pass', 'select, insert, update, delete'),
       ('dibs.settings', 'select, update'),
+      ('dibs.retention', 'select, insert, update, delete'),
+      ('dibs.pruning', 'select, insert, update, delete'),
       ('dibs.fence', 'usage'),
       ('dibs.task_number', 'usage'),
       ('dibs.task_page', 'usage')
@@ -100,7 +102,8 @@ create or replace function dibs.interface() returns text[]
     'quarantined_thoughts',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
-    'task_attempts', 'task_dependencies',
+    'task_attempts', 'task_dependencies', 'set_retention', 'remove_retention', 'retention_rules',
+    'explain_task', 'explain_claim',
     'put_schedule', 'delete_schedule', 'pause_schedule', 'resume_schedule', 'run_schedule_now', 'schedules',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']

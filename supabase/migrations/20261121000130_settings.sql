@@ -45,7 +45,8 @@ begin
   -- A lost lease is no fault of its tasks, so its cap is larger than that of failures.
   comment on column dibs.settings.max_losses is 'Lost leases until a task is failed for good, 1 to 1000.';
   comment on column dibs.settings.keep_ended_tasks is
-    'How long tasks stay after they have ended: an interval such as 30 days. Null: until somebody calls prune_tasks.';
+    'How long tasks stay after they have ended: an interval such as 30 days. Null: until somebody calls prune_tasks.
+set_retention says otherwise for a type.';
   comment on column dibs.settings.keep_dispatches is
     'How long the records of calls to dispatch stay: an interval of an hour or more.';
   comment on column dibs.settings.keep_requests is
@@ -87,6 +88,7 @@ begin
       select string_agg(attname, ', ' order by attnum) from pg_catalog.pg_attribute
       where attrelid = 'dibs.settings'::regclass and attnum > 1 and not attisdropped) || '.');
   end if;
+  if v_column.name = 'keep_ended_tasks' then perform dibs.stop_pruning(); end if;
   begin
     execute format('update dibs.settings set %I = $1::%s where only_row returning %1$I::text',
       v_column.name, v_column.type) into v_value using p_value;

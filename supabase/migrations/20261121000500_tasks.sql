@@ -131,10 +131,12 @@ create table if not exists dibs.lease (
   expires_at timestamptz not null,
   plain boolean not null default false,
   held int8multirange not null,
-  worker_id text not null
+  worker_id text not null,
+  type text not null default ''
 );
 comment on table dibs.lease is
-  'One row per claim call that was granted something: the tasks it still holds, until when.';
+  'One row per claim call that was granted something: the tasks it still holds, until when. type: of all of them; ''''
+where they are of several.';
 
 create table if not exists dibs.outcome (
   run int8multirange not null,
@@ -142,13 +144,23 @@ create table if not exists dibs.outcome (
   completed_at timestamptz not null,
   fence bigint,
   status text not null,
-  worker_id text
+  worker_id text,
+  type text not null default ''
 );
 comment on table dibs.outcome is
   'Runs that ended alike: completed, failed or cancelled. No check holds it to these, since every insert would compile
-the check anew. No fence: ended by a person or an update of public.tasks.';
+the check anew. No fence: ended by a person or an update of public.tasks. type: as in dibs.lease.';
 do $$
 begin
+  -- For databases that have these tables from before.
+  if not exists (
+    select from pg_catalog.pg_attribute where attrelid = 'dibs.outcome'::regclass and attname = 'type') then
+    alter table dibs.lease add column type text not null default '';
+    alter table dibs.outcome add column type text not null default '';
+  end if;
+  if to_regclass('dibs.outcome_by_type') is null then
+    create index outcome_by_type on dibs.outcome (type, completed_at);
+  end if;
   if to_regclass('dibs.outcome_by_page') is null then
     create index outcome_by_page on dibs.outcome ((lower(run) >> 7));
   end if;

@@ -74,6 +74,7 @@ begin
     elsif v_more.tasks is not null then
       v_taken.tasks := v_taken.tasks + v_more.tasks;
       v_taken.plain := v_taken.plain and v_more.plain;
+      v_taken.of_type := case when v_more.of_type = v_taken.of_type then v_taken.of_type else '' end;
     end if;
   end if;
   if v_taken.tasks is null and exists (select from dibs.untold) then
@@ -84,8 +85,8 @@ begin
   if not v_taken.plain then v_taken.tasks := dibs.single_out_suspects(v_taken.tasks); end if;
   -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
   v_now := dibs.clock();
-  insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
-    values (v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id)
+  insert into dibs.lease (started_at, expires_at, held, plain, worker_id, type)
+    values (v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id, v_taken.of_type)
     returning * into v_lease;
   return v_lease;
 end $$;

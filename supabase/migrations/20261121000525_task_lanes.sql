@@ -3,8 +3,19 @@
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
+-- Those of before did not tell of which type it is what they took.
+do $$
+begin
+  if 'of_type' <> all ((
+    select proargnames from pg_catalog.pg_proc where oid = to_regprocedure('dibs.take_first_run(text, int)'))::text[]) then
+    drop function dibs.take_first_run(text, int);
+    drop function dibs.take_tasks(text[], int, int);
+    drop function dibs.take_runs(text, smallint, timestamptz, bigint, timestamptz, int, int, int);
+  end if;
+end $$;
+
 create or replace function dibs.take_first_run(
-    p_type text, p_limit int, out tasks int8multirange, out plain boolean, out count int)
+    p_type text, p_limit int, out tasks int8multirange, out plain boolean, out count int, out of_type text)
   -- No bitmap, which would have to be sorted by priority: the index of lanes is in that order.
   language plpgsql set search_path = '' set enable_bitmapscan = off as $$
 declare
@@ -50,6 +61,7 @@ begin
   if not found then return; end if;
   tasks := v_run.run;
   plain := v_run.plain;
+  of_type := v_run.type;
   count := case when tasks = int8multirange(range_merge(tasks)) then upper(tasks) - lower(tasks)
     else dibs.count_of(tasks) end;
   if count > p_limit then
@@ -83,7 +95,7 @@ cut, and finds one. Returns them.';
 -- The long way -------------------------------------------------------------------------------------
 
 create or replace function dibs.take_tasks(
-    p_types text[], p_wanted int, p_piece int, out tasks int8multirange, out plain boolean)
+    p_types text[], p_wanted int, p_piece int, out tasks int8multirange, out plain boolean, out of_type text)
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
@@ -117,6 +129,7 @@ begin
         v_found := true;
         tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
         plain := v_round.plain and plain is not false;
+        of_type := case when v_round.of_type = coalesce(of_type, v_round.of_type) then v_round.of_type else '' end;
         v_lane.run_length := v_round.run_length;
         v_wanted := v_wanted - v_round.count;
         exit when v_wanted = 0;
@@ -185,7 +198,7 @@ hint is new it need not be seen that there is still work.';
 create or replace function dibs.take_runs(
     p_type text, p_priority smallint, p_begin_run_at timestamptz, p_begin_task bigint, p_until timestamptz,
     p_wanted int, p_runs int, p_piece int,
-    out tasks int8multirange, out plain boolean, out count int, out run_length real)
+    out tasks int8multirange, out plain boolean, out count int, out run_length real, out of_type text)
   language plpgsql set search_path = '' as $$
 declare
   v_at tid[];
@@ -193,10 +206,13 @@ declare
   v_last dibs.ready;
   v_length int;
 begin
+  of_type := p_type;
   if p_type = '' then
-    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain), range_agg(l.run) into v_at, v_run, plain, tasks
+    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain), range_agg(l.run),
+        case when min(l.type) = max(l.type) then min(l.type) else '' end
+      into v_at, v_run, plain, tasks, of_type
     from (
-      select r.ctid, r.run, r.plain from dibs.ready r
+      select r.ctid, r.run, r.plain, r.type from dibs.ready r
       where r.priority = p_priority and r.run_at <= p_until
         and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
       order by r.run_at, lower(r.run) limit p_runs for update skip locked
@@ -233,7 +249,7 @@ end $$;
 comment on function dibs.take_runs(text, smallint, timestamptz, bigint, timestamptz, int, int, int) is
   'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted. p_piece: in
 what pieces the rest of a run goes back.
-Returns what was taken, null when nothing was, and how long the runs were.';
+Returns what was taken, null when nothing was, how long the runs were, and their type, '''' where they are of several.';
 
 create or replace function dibs.make_hint(p_lane dibs.hint, p_swept_from timestamptz) returns void
   language plpgsql set search_path = '' as $$

@@ -13,8 +13,8 @@ begin
   delete from dibs.lease where fence = p_fence::bigint returning * into v_lease;
   if not found then return null; end if;
   if v_lease.plain and lower(v_lease.held) >> 7 = (upper(v_lease.held) - 1) >> 7 then
-    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-      values (v_lease.held, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id);
+    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
+      values (v_lease.held, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id, v_lease.type);
     if dibs.is_awaited(v_lease.held) then perform dibs.decide(dibs.tell(v_lease.held, 'completed')); end if;
   else
     perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);
@@ -120,8 +120,9 @@ create or replace function dibs.end_tasks(
     p_tasks int8multirange, p_status text, p_lease dibs.lease, p_now timestamptz) returns void
   language plpgsql set search_path = '' as $$
 begin
-  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-    select run, p_lease.started_at, p_now, p_lease.fence, p_status, p_lease.worker_id from dibs.runs_of(p_tasks) run;
+  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
+    select run, p_lease.started_at, p_now, p_lease.fence, p_status, p_lease.worker_id, coalesce(p_lease.type, '')
+    from dibs.runs_of(p_tasks) run;
   if p_lease.plain is not true then perform dibs.free_keys(p_tasks); end if;
   if dibs.is_awaited(p_tasks) then perform dibs.decide(dibs.tell(p_tasks, p_status)); end if;
 end $$;

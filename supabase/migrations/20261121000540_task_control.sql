@@ -1,4 +1,4 @@
--- What people do to tasks: cancel, try again, hand back, look, prune.
+-- What people do to tasks: cancel, try again, hand back, look.
 
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
@@ -54,30 +54,6 @@ end $$;
 comment on function public.release_tasks_for_worker(text) is
   'Hand back everything a worker holds, so that others get it at once; no attempt is burned. Returns how many
 tasks came back.';
-
-create or replace function public.prune_tasks(p_keep interval) returns bigint
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
-declare
-  v_now timestamptz := dibs.clock();
-  v_tasks int8multirange;
-begin
-  if p_keep is null or p_keep < interval '0' then
-    perform dibs.refuse('PT400', 'p_keep must be an interval of time, not negative');
-  end if;
-  with old as (
-    delete from dibs.outcome where ctid = any (array(
-      select ctid from dibs.outcome where completed_at < v_now - p_keep for update skip locked))
-    returning run
-  )
-  select coalesce(range_agg(run), '{}') into v_tasks from old;
-  perform dibs.forget(v_tasks);
-  delete from dibs.request where made_at < v_now - greatest(p_keep, interval '1 day');
-  return dibs.count_of(v_tasks);
-end $$;
-comment on function public.prune_tasks(interval) is
-  'Delete tasks that ended longer ago than p_keep, with their history; waits for nobody. Returns how many.
-Errors: PT400 for a negative interval.';
 
 create or replace function public.task_counts() returns table (status text, tasks bigint)
   language sql stable set search_path = '' as $$
@@ -207,8 +183,8 @@ begin
       and o.run && p_tasks and o.status = any (p_statuses)
     returning *
   ), put_back as (
-    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-    select run - p_tasks, started_at, completed_at, fence, status, worker_id from deleted where not run <@ p_tasks
+    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
+    select run - p_tasks, started_at, completed_at, fence, status, worker_id, type from deleted where not run <@ p_tasks
   )
   select coalesce(range_agg(run), '{}') * p_tasks into v_found from deleted;
   return v_found;
@@ -249,18 +225,33 @@ wait for each other. p_single: for one task only; those go on side by side. Work
 
 create or replace function dibs.forget(p_tasks int8multirange) returns void
   language plpgsql set search_path = '' as $$
-declare
-  r int8range;
 begin
-  foreach r in array array(select unnest(p_tasks)) loop
-    delete from dibs.log where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
-    delete from dibs.attempt where task >= lower(r) and task < upper(r);
-    delete from dibs.result where task >= lower(r) and task < upper(r);
-    delete from dibs.progress where task >= lower(r) and task < upper(r);
-    delete from dibs.unique_key where task >= lower(r) and task < upper(r);
-    delete from dibs.dependency where task >= lower(r) and task < upper(r);
-    delete from dibs.effect where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
-  end loop;
+  -- From the runs to the keys, whatever the statistics say. By place where rows are never updated.
+  delete from dibs.log where ctid = any (array(
+    select t.at from unnest(p_tasks) r, lateral (
+      select ctid as at from dibs.log
+      where id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
+        and id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid offset 0) t));
+  delete from dibs.attempt where ctid = any (array(
+    select t.at from unnest(p_tasks) r, lateral (
+      select ctid as at from dibs.attempt where task >= lower(r) and task < upper(r) offset 0) t));
+  delete from dibs.unique_key where ctid = any (array(
+    select t.at from unnest(p_tasks) r, lateral (
+      select ctid as at from dibs.unique_key where task >= lower(r) and task < upper(r) offset 0) t));
+  delete from dibs.result where task = any (array(
+    select t.task from unnest(p_tasks) r, lateral (
+      select task from dibs.result where task >= lower(r) and task < upper(r) offset 0) t));
+  delete from dibs.progress where task = any (array(
+    select t.task from unnest(p_tasks) r, lateral (
+      select task from dibs.progress where task >= lower(r) and task < upper(r) offset 0) t));
+  delete from dibs.dependency where task = any (array(
+    select t.task from unnest(p_tasks) r, lateral (
+      select task from dibs.dependency where task >= lower(r) and task < upper(r) offset 0) t));
+  delete from dibs.effect where id = any (array(
+    select t.id from unnest(p_tasks) r, lateral (
+      select id from dibs.effect
+      where id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
+        and id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid offset 0) t));
 end $$;
 comment on function dibs.forget(int8multirange) is 'Delete what is kept of tasks that are in no place any more.';
 

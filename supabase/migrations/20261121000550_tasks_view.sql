@@ -137,6 +137,7 @@ begin
 
   v_last.started_at := coalesce(new.started_at, old.started_at);
   v_last.worker_id := old.worker_id;
+  v_last.type := old.type;
   if new.status = 'failed' and (old.status <> 'failed' or new.error is distinct from old.error)
     or old.status = 'processing' and new.status = 'pending' then
     insert into dibs.attempt (task, n, outcome, started_at, ended_at, worker_id, error)

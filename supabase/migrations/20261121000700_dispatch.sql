@@ -39,6 +39,8 @@ create or replace function dibs.tick() returns bigint
 begin
   perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.tell_late(), dibs.run_schedules();
   perform dibs.tidy(), dibs.settle_dispatches();
+  -- A twentieth of the time at most, and so short that what was reaped above is not kept waiting.
+  perform dibs.go_on_pruning(clock_timestamp() + (select tick_seconds from dibs.settings) * interval '50 ms');
   -- An idle project makes no call at all, nor does one whose drains are enough.
   if dibs.calls_rest_until() > dibs.clock() or dibs.drains_wanted(dibs.handled_types()) = '[]' then return null; end if;
   return dibs.call_dispatch('tick');
@@ -126,7 +128,9 @@ begin
   -- Where they are limited, those of this month are still to be counted.
   delete from dibs.dispatch where made_at < v_now - v_settings.keep_dispatches
     and (v_settings.max_invocations_per_month is null or made_at < date_trunc('month', v_now, 'UTC'));
-  delete from dibs.request where made_at < v_now - v_settings.keep_requests;
+  -- Every call of every worker may leave one. After a long stop there are many, and a tick is to be short.
+  delete from dibs.request where id = any (array(
+    select id from dibs.request where made_at < v_now - v_settings.keep_requests order by made_at limit 10000));
 end $$;
 comment on function dibs.tidy() is 'Delete hints nobody reads, and records nobody asks for any more.';
 

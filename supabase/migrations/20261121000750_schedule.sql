@@ -33,15 +33,13 @@ comment on function dibs.unschedule() is
   'Remove the jobs that dibs.schedule made: nothing ticks any more, and nothing of it is left in pg_cron.';
 
 create or replace function dibs.prune() returns table (ended_tasks bigint, cron_runs bigint)
-  language plpgsql set search_path = '' as $$
+  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_settings dibs.settings := (select s from dibs.settings s);
 begin
-  ended_tasks := 0;
+  ended_tasks := dibs.go_on_pruning(clock_timestamp() + interval '1 s', p_plan => true);
   cron_runs := 0;
-  if v_settings.keep_ended_tasks is not null then
-    ended_tasks := public.prune_tasks(v_settings.keep_ended_tasks);
-  end if;
   if to_regclass('cron.job_run_details') is not null then
     delete from cron.job_run_details
       where jobid in (select jobid from cron.job where jobname in ('dibs-tick', 'dibs-prune'))
@@ -51,8 +49,9 @@ begin
   return next;
 end $$;
 comment on function dibs.prune() is
-  'Delete tasks that ended longer ago than settings.keep_ended_tasks, and what pg_cron noted of runs of the two jobs
-before settings.keep_cron_runs, which pg_cron itself never does. Returns how many of each.';
+  'Delete tasks that ended longer ago than they are to stay, for a second, and leave the rest to the ticks; and what
+pg_cron noted of runs of the two jobs before settings.keep_cron_runs, which pg_cron itself never does. Returns how many
+of each were deleted.';
 
 do $$
 declare

@@ -8,8 +8,10 @@ import { fewCells } from "./few.ts";
 import { httpCells } from "./http.ts";
 import { latencyCells } from "./latency.ts";
 import { nextThoughtsCells } from "./next_thoughts.ts";
+import { partitionsCells } from "./partitions.ts";
 import { payloadsCells } from "./payloads.ts";
 import { pinnedCells } from "./pinned.ts";
+import { purgeCells } from "./purge.ts";
 import { racingCells } from "./racing.ts";
 import { retriesCells } from "./retries.ts";
 import { scaleCells } from "./scale.ts";
@@ -25,11 +27,13 @@ export const workloads: Record<string, (scale: Scale) => Cell[]> = {
   costs: costsCells,
   tables: tablesCells,
   payloads: payloadsCells,
+  partitions: partitionsCells,
   types: typesCells,
   few: fewCells,
   retries: retriesCells,
   pinned: pinnedCells,
   steady: steadyCells,
+  purge: purgeCells,
   http: httpCells,
   latency: latencyCells,
   dispatch: dispatchCells,
