@@ -47,14 +47,16 @@ begin
       ('dibs.outcome', 'select, insert, update, delete'),
       ('dibs.thought_run', 'select, insert, update, delete'),
       -- Written once, deleted when pruned.
-      ('dibs.log', 'select, insert, delete'),
       ('dibs.attempt', 'select, insert, delete'),
-      ('dibs.unique_key', 'select, insert, delete'),
       ('dibs.request', 'select, insert, delete'),
       ('dibs.lane', 'select, insert'),
       ('dibs.hinted_lane', 'select'),
       -- Drawn once.
       ('dibs.id_seed', 'select'),
+      -- Written once, unless it is replaced, moved or redriven.
+      ('dibs.log', 'select, insert, update, delete'),
+      -- Taken over by whoever may.
+      ('dibs.unique_key', 'select, insert, update, delete'),
       -- The newest value counts.
       ('dibs.result', 'select, insert, update, delete'),
       ('dibs.progress', 'select, insert, update, delete'),

@@ -79,7 +79,8 @@ create table if not exists dibs.log (
   payload jsonb not null default '{}',
   unique_key text
 );
-comment on table dibs.log is 'Every task as it was enqueued; written once.';
+comment on table dibs.log is
+  'Every task as it was enqueued; written once, unless it is replaced, moved or redriven while nobody has it.';
 
 create or replace function dibs.log_of(p_tasks int8multirange) returns setof dibs.log
   language plpgsql stable set search_path = '' as $$
@@ -194,7 +195,8 @@ create table if not exists dibs.unique_key (
   primary key (type, key)
 );
 comment on table dibs.unique_key is
-  'Keys of tasks that have not ended; a second task of the same type and key is not enqueued.';
+  'Keys of tasks that have not ended, or that hold them longer; a second task of the same type and key is not
+enqueued.';
 do $$
 begin
   if to_regclass('dibs.unique_key_by_task') is null then

@@ -167,21 +167,21 @@ them somewhere else. p_leased false: only those that wait.';
 create or replace function dibs.revive(p_tasks int8multirange, p_statuses text[]) returns int8multirange
   language plpgsql set search_path = '' as $$
 declare
-  v_keyless int8multirange;
+  v_keyed record;
+  v_keyless int8multirange := '{}';
 begin
   perform dibs.one_at_a_time();
   p_tasks := p_tasks * dibs.ended(p_tasks, p_statuses);
-  with keyed as materialized (
-    select l.type, l.unique_key, dibs.task_of(l.id) as task
-    from unnest(p_tasks) r,
-      lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
-    where l.unique_key is not null
-  ), got as (
-    insert into dibs.unique_key select * from keyed order by type, unique_key, task
-    on conflict do nothing returning task
-  )
-  select coalesce(range_agg(int8range(task, task + 1)), '{}') into v_keyless
-    from keyed where task not in (select task from got);
+  -- One by one in the order of the keys, as whoever enqueues; of several with one key the first.
+  for v_keyed in
+    select type, unique_key, dibs.task_of(id) as task, lag((type, unique_key)) over keys = (type, unique_key) as late
+    from dibs.log_of(p_tasks) where unique_key is not null
+    window keys as (order by type, unique_key, id) order by type, unique_key, id
+  loop
+    if v_keyed.late or not dibs.retake_key(v_keyed.type, v_keyed.unique_key, v_keyed.task) then
+      v_keyless := v_keyless + int8multirange(int8range(v_keyed.task, v_keyed.task + 1));
+    end if;
+  end loop;
   p_tasks := dibs.unfinish(p_tasks - v_keyless, p_statuses);
   insert into dibs.attempt (task, n, outcome, ended_at)
     select task, h.last + 1, 'retried', dibs.clock()
@@ -255,7 +255,8 @@ begin
     delete from dibs.attempt where task >= lower(r) and task < upper(r);
     delete from dibs.result where task >= lower(r) and task < upper(r);
     delete from dibs.progress where task >= lower(r) and task < upper(r);
-    delete from dibs.unique_key where task >= lower(r) and task < upper(r);
+    delete from dibs.unique_key where ctid = any (array(
+      select ctid from dibs.unique_key where task >= lower(r) and task < upper(r) for update skip locked));
     delete from dibs.effect where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
   end loop;
 end $$;
