@@ -98,7 +98,8 @@ create or replace function dibs.interface() returns text[]
     'quarantined_thoughts',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
-    'task_attempts',
+    'task_attempts', 'cancel_tasks_where', 'retry_tasks_where', 'reprioritize_tasks_where', 'failed_tasks',
+    'redrive_tasks', 'failed_thoughts', 'redrive_thoughts',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $$;

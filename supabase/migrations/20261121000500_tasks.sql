@@ -163,7 +163,7 @@ end $$;
 create table if not exists dibs.attempt (
   task bigint not null,
   n smallint not null,
-  outcome text not null constraint outcome_is_known check (outcome in ('failed', 'lost', 'retried')),
+  outcome text not null constraint outcome_is_known check (outcome in ('failed', 'lost', 'retried', 'redriven')),
   started_at timestamptz,
   ended_at timestamptz not null,
   fence bigint,
@@ -172,8 +172,19 @@ create table if not exists dibs.attempt (
   primary key (task, n)
 );
 comment on table dibs.attempt is
-  'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried: from here on
-counting starts anew.';
+  'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried, redriven: from
+here on counting starts anew.';
+-- Before there was redriving.
+do $$
+begin
+  if not exists (
+    select from pg_catalog.pg_constraint where conname = 'outcome_is_known' and conrelid = 'dibs.attempt'::regclass
+      and pg_get_constraintdef(oid) like '%redriven%')
+  then
+    alter table dibs.attempt drop constraint outcome_is_known, add constraint outcome_is_known
+      check (outcome in ('failed', 'lost', 'retried', 'redriven'));
+  end if;
+end $$;
 
 create table if not exists dibs.result (
   task bigint primary key,
