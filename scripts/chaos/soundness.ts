@@ -52,7 +52,7 @@ select
   (select format('%s', r) from dibs.ready r where not exists (
     select from dibs.lane l where (l.type, l.priority) = (r.type, r.priority)) limit 1)
     as "a run waits in a lane nobody looks at",
-  (select format('%s', k) from dibs.unique_key k where not exists (
+  (select format('%s', k) from dibs.unique_key k where k.held_until is null and not exists (
     select from logged l join unfinished u on u.run @> l.task
     where l.task = k.task and (l.type, l.unique_key) = (k.type, k.key)) limit 1)
     as "a unique key belongs to no unfinished task",

@@ -51,14 +51,16 @@ begin
       ('dibs.recurring_schedule', 'select, insert, update, delete'),
       ('dibs.thought_run', 'select, insert, update, delete'),
       -- Written once, deleted when pruned.
-      ('dibs.log', 'select, insert, delete'),
       ('dibs.attempt', 'select, insert, delete'),
-      ('dibs.unique_key', 'select, insert, delete'),
       ('dibs.request', 'select, insert, delete'),
       ('dibs.lane', 'select, insert'),
       ('dibs.hinted_lane', 'select'),
       -- Drawn once.
       ('dibs.id_seed', 'select'),
+      -- Written once, unless it is replaced, moved or redriven.
+      ('dibs.log', 'select, insert, update, delete'),
+      -- Taken over by whoever may.
+      ('dibs.unique_key', 'select, insert, update, delete'),
       -- The newest value counts.
       ('dibs.result', 'select, insert, update, delete'),
       ('dibs.progress', 'select, insert, update, delete'),
@@ -104,6 +106,8 @@ create or replace function dibs.interface() returns text[]
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
     'task_attempts', 'task_dependencies', 'set_retention', 'remove_retention', 'retention_rules',
     'explain_task', 'explain_claim',
+    'cancel_tasks_where', 'retry_tasks_where', 'reprioritize_tasks_where', 'failed_tasks', 'redrive_tasks',
+    'failed_thoughts', 'redrive_thoughts',
     'put_schedule', 'delete_schedule', 'pause_schedule', 'resume_schedule', 'run_schedule_now', 'schedules',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']

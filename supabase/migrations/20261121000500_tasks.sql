@@ -79,7 +79,8 @@ create table if not exists dibs.log (
   payload jsonb not null default '{}',
   unique_key text
 );
-comment on table dibs.log is 'Every task as it was enqueued; written once.';
+comment on table dibs.log is
+  'Every task as it was enqueued; written once, unless it is replaced, moved or redriven while nobody has it.';
 
 create or replace function dibs.log_of(p_tasks int8multirange) returns setof dibs.log
   language plpgsql stable set search_path = '' as $$
@@ -174,7 +175,7 @@ end $$;
 create table if not exists dibs.attempt (
   task bigint not null,
   n smallint not null,
-  outcome text not null constraint outcome_is_known check (outcome in ('failed', 'lost', 'retried')),
+  outcome text not null constraint outcome_is_known check (outcome in ('failed', 'lost', 'retried', 'redriven')),
   started_at timestamptz,
   ended_at timestamptz not null,
   fence bigint,
@@ -183,8 +184,19 @@ create table if not exists dibs.attempt (
   primary key (task, n)
 );
 comment on table dibs.attempt is
-  'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried: from here on
-counting starts anew.';
+  'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried, redriven: from
+here on counting starts anew.';
+-- Before there was redriving.
+do $$
+begin
+  if not exists (
+    select from pg_catalog.pg_constraint where conname = 'outcome_is_known' and conrelid = 'dibs.attempt'::regclass
+      and pg_get_constraintdef(oid) like '%redriven%')
+  then
+    alter table dibs.attempt drop constraint outcome_is_known, add constraint outcome_is_known
+      check (outcome in ('failed', 'lost', 'retried', 'redriven'));
+  end if;
+end $$;
 
 create table if not exists dibs.result (
   task bigint primary key,
@@ -206,7 +218,8 @@ create table if not exists dibs.unique_key (
   primary key (type, key)
 );
 comment on table dibs.unique_key is
-  'Keys of tasks that have not ended; a second task of the same type and key is not enqueued.';
+  'Keys of tasks that have not ended, or that hold them longer; a second task of the same type and key is not
+enqueued.';
 do $$
 begin
   if to_regclass('dibs.unique_key_by_task') is null then

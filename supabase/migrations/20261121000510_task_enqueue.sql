@@ -6,6 +6,16 @@ select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 -- With one argument less there would be two of that name, and a call could mean either.
 drop function if exists public.create_task(text, jsonb, int, timestamptz, int, text);
+-- Nor can what a function returns be changed.
+do $$
+begin
+  if pg_get_function_result(to_regprocedure('public.enqueue_tasks(jsonb, text)')) not like '%replaced%' then
+    drop function public.enqueue_tasks(jsonb, text);
+    drop function if exists dibs.put_task(text, jsonb, int, timestamptz, int, text, jsonb);
+    drop function dibs.put_tasks(jsonb);
+    drop function dibs.put_mixed_tasks(jsonb);
+  end if;
+end $$;
 
 create or replace function public.create_task(
     p_type text, p_payload jsonb default '{}', p_priority int default 0, p_run_at timestamptz default null,
@@ -16,7 +26,9 @@ declare
   v_made record;
 begin
   perform dibs.check_task('p_', p_type, p_priority, p_max_attempts, p_unique_key);
-  if p_options is not null then perform dibs.check_extras('p_options', p_options); end if;
+  if p_options is not null then
+    perform dibs.check_extras('p_options', p_options), dibs.check_unique('p_options', p_unique_key, p_options);
+  end if;
   if p_options ? 'depends_on' then perform dibs.one_at_a_time(p_single => true); end if;
   v_made := dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key, p_options);
   if p_options ? 'depends_on' then
@@ -32,27 +44,29 @@ p_run_at: not before this moment.
 p_max_attempts: failures until it is failed for good. p_unique_key: while a task of this type and key has not
 ended, no second one is made. p_options: an object of what else a task may have, as in enqueue_tasks.
 Returns the id; with a unique key that is taken, the id of the task that has it.
-Errors: PT400 for bad input.';
+Errors: PT400 for bad input, PT409 as in enqueue_tasks.';
 
 create or replace function public.enqueue_tasks(p_tasks jsonb, p_request_id text default null)
-  returns table (id uuid, deduplicated boolean)
+  returns table (id uuid, deduplicated boolean, replaced boolean)
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
   v_answer jsonb := dibs.recall('enqueue_tasks', p_request_id);
   v_ids uuid[];
   v_deduplicated boolean[];
+  v_replaced boolean[];
 begin
   if v_answer is null then
-    select * into v_ids, v_deduplicated from dibs.put_tasks(p_tasks);
+    select * into v_ids, v_deduplicated, v_replaced from dibs.put_tasks(p_tasks);
     if p_request_id is not null then
-      perform dibs.remember('enqueue_tasks', p_request_id, jsonb_build_array(v_ids, v_deduplicated));
+      perform dibs.remember('enqueue_tasks', p_request_id, jsonb_build_array(v_ids, v_deduplicated, v_replaced));
     end if;
   else
     v_ids := array(select jsonb_array_elements_text(v_answer -> 0));
     v_deduplicated := array(select jsonb_array_elements_text(v_answer -> 1));
+    v_replaced := array(select jsonb_array_elements_text(v_answer -> 2));
   end if;
-  return query select * from unnest(v_ids, v_deduplicated);
+  return query select * from unnest(v_ids, v_deduplicated, v_replaced);
 end $$;
 comment on function public.enqueue_tasks(jsonb, text) is
   'Enqueue many tasks in one transaction.
@@ -61,10 +75,15 @@ depends_on?, depends_mode?, on_parent_failure?}, as in create_task.
 depends_on: ids of tasks this one waits for, or places (from 0) of earlier tasks of the list. depends_mode: all (the
 default) or any of them. on_parent_failure: when one fails for good or is cancelled, cancel this one (the default),
 count it as done (run), or wait for it to be tried again (wait).
+Beside a unique_key: unique_mode, what to do where it is taken: return_existing (if not said),
+reject, replace (while that task is pending: payload, priority, run_at and max_attempts) or debounce (while pending:
+payload and run_at; unique_merge true: payload || payload); unique_scope: unfinished (if not said) or pending, then a
+running task does not count; unique_seconds: so long the key stays taken at least, also when the task has ended.
 p_request_id: a repeat of the same request enqueues nothing and is answered the same.
-Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was
-there already.
-Errors: PT400 with the path of the bad field; then nothing was enqueued.';
+Returns a row per task, in the order given: its id, whether that is the id of a task that had its unique key
+already, and whether that one was replaced.
+Errors: PT400 with the path of the bad field, PT409 for a unique_key that is taken with unique_mode reject; then
+nothing was enqueued.';
 
 -- Checks -------------------------------------------------------------------------------------------
 
@@ -108,7 +127,9 @@ begin
   end if;
   extras := nullif(
     jsonb_strip_nulls(p_options - array['type', 'priority', 'run_at', 'max_attempts', 'unique_key']), '{}');
-  if extras is not null then perform dibs.check_extras(v_path, extras); end if;
+  if extras is not null then
+    perform dibs.check_extras(v_path, extras), dibs.check_unique(v_path, p_options ->> 'unique_key', extras);
+  end if;
   perform dibs.check_task(v_path || '.', p_options ->> 'type', (p_options ->> 'priority')::bigint,
     (p_options ->> 'max_attempts')::bigint, p_options ->> 'unique_key');
   type := p_options ->> 'type';
@@ -135,13 +156,16 @@ begin
       when key = 'depends_on' then dibs.is_depends_on(value)
       when key = 'depends_mode' then value in ('"all"', '"any"')
       when key = 'on_parent_failure' then value in ('"cancel"', '"run"', '"wait"')
+      when key like 'unique\_%' then dibs.is_unique_option(key, value)
       else false end
     limit 1;
   if found then
     perform dibs.refuse('PT400', p_path || '.' || v_field || ' is not a field of a task or has the wrong type',
       'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp), '
-        'depends_on (at most 1000 ids of tasks, or places of earlier tasks of the list), depends_mode (all, any), '
-        'on_parent_failure (cancel, run, wait).');
+      || 'unique_mode (return_existing, reject, replace or debounce), unique_scope (unfinished or pending), '
+      || 'unique_seconds (1 to 31536000), unique_merge (true or false), '
+      || 'depends_on (at most 1000 ids of tasks, or places of earlier tasks of the list), depends_mode (all or any), '
+      || 'on_parent_failure (cancel, run or wait).');
   end if;
 end $$;
 comment on function dibs.check_extras(text, jsonb) is
@@ -160,17 +184,24 @@ comment on function dibs.is_moment(text) is 'Whether a text is a timestamp, such
 
 create or replace function dibs.put_task(
     p_type text, p_payload jsonb, p_priority int, p_run_at timestamptz, p_max_attempts int, p_unique_key text,
-    p_extras jsonb, out id uuid, out deduplicated boolean)
+    p_extras jsonb, out id uuid, out deduplicated boolean, out replaced boolean)
   language plpgsql set search_path = '' as $$
 declare
   -- Never before now, so that nothing new lies behind a hint.
   v_run_at timestamptz := greatest(p_run_at, dibs.clock());
   v_task bigint := nextval('dibs.task_number');
 begin
+  if p_extras ?| array['unique_mode', 'unique_scope'] then perform dibs.await_turn(p_extras); end if;
   -- Lanes before keys, as put_tasks does: who waits for both must wait in the same order.
   insert into dibs.lane values ('', p_priority), (p_type, p_priority) on conflict do nothing;
+  replaced := false;
   if p_unique_key is not null then
-    id := dibs.take_key(p_type, p_unique_key, v_task);
+    if p_extras ?| array['unique_mode', 'unique_scope', 'unique_seconds'] then
+      select k.id, k.replaced into id, replaced from dibs.take_key_as_told(p_type, p_unique_key, v_task,
+        coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_extras) k;
+    else
+      select holder into id from dibs.take_key(p_type, p_unique_key, v_task);
+    end if;
     deduplicated := id is not null;
     if deduplicated then return; end if;
   end if;
@@ -187,25 +218,7 @@ end $$;
 comment on function dibs.put_task(text, jsonb, int, timestamptz, int, text, jsonb) is
   'Write one task that was checked.';
 
-create or replace function dibs.take_key(p_type text, p_unique_key text, p_task bigint) returns uuid
-  language plpgsql set search_path = '' as $$
-declare
-  v_id uuid;
-begin
-  loop
-    insert into dibs.unique_key values (p_type, p_unique_key, p_task) on conflict do nothing;
-    if found then return null; end if;
-    select l.id into v_id from dibs.unique_key k
-      join dibs.log l on l.id >= dibs.id_of(k.task) and l.id < dibs.id_of(k.task + 1)
-      where k.type = p_type and k.key = p_unique_key;
-    -- Not found: the task that had the key ended between the two statements.
-    if found then return v_id; end if;
-  end loop;
-end $$;
-comment on function dibs.take_key(text, text, bigint) is
-  'Give a unique key to a task: null when it got it, otherwise the id of the unfinished task that has it.';
-
-create or replace function dibs.put_tasks(p_tasks jsonb, out ids uuid[], out deduplicated boolean[])
+create or replace function dibs.put_tasks(p_tasks jsonb, out ids uuid[], out deduplicated boolean[], out replaced boolean[])
   language plpgsql set search_path = '' as $$
 declare
   v_size int;
@@ -222,10 +235,11 @@ begin
   if ids is null then
     v_dependent := p_tasks @? '$[*].depends_on';
     if v_dependent then perform dibs.one_at_a_time(p_single => true); end if;
-    select * into ids, deduplicated from dibs.put_mixed_tasks(p_tasks);
+    select * into ids, deduplicated, replaced from dibs.put_mixed_tasks(p_tasks);
     if v_dependent then perform dibs.depend('p_tasks[*]', p_tasks, ids, deduplicated); end if;
   else
     deduplicated := array_fill(false, array[v_size]);
+    replaced := deduplicated;
   end if;
 end $$;
 comment on function dibs.put_tasks(jsonb) is
@@ -276,7 +290,7 @@ comment on function dibs.put_alike_tasks(jsonb, int) is
   'The usual list: tasks that are alike but for their payload, as runs, a hundred tasks to a page. Returns their ids,
 or null, having written nothing, when they are not alike.';
 
-create or replace function dibs.put_mixed_tasks(p_tasks jsonb, out ids uuid[], out deduplicated boolean[])
+create or replace function dibs.put_mixed_tasks(p_tasks jsonb, out ids uuid[], out deduplicated boolean[], out replaced boolean[])
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
@@ -284,6 +298,8 @@ declare
   v_soonest timestamptz;
   v_types text[];
 begin
+  perform dibs.await_turn(t, p_alone => jsonb_array_length(p_tasks) > 1) from jsonb_array_elements(p_tasks) t
+    where t ? 'unique_key' and t ?| array['unique_mode', 'unique_scope'];
   -- What many tasks have in common is read, checked and placed once for all of them.
   with kind as materialized (
     select k.places, k.payloads, o.type, o.priority, greatest(o.run_at, v_now) as run_at, o.max_attempts, o.unique_key,
@@ -305,7 +321,7 @@ begin
     order by type, priority on conflict do nothing returning type
   ), keyed as materialized (
     -- One by one, in the order of the keys, for the same reason.
-    select i.place, made.id, made.deduplicated
+    select i.place, made.id, made.deduplicated, made.replaced
     from (
         select k.*, place, payload from kind k, unnest(places, payloads) item(place, payload)
         where (unique_key is not null or extras is not null) and (select count(*) from lane) >= 0
@@ -333,12 +349,13 @@ begin
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
   )
-  select array_agg(w.id), array_agg(w.known), (select min(run_at) from kind), (select array_agg(type) from kind)
-    into ids, deduplicated, v_soonest, v_types
+  select array_agg(w.id), array_agg(w.known), array_agg(w.replaced), (select min(run_at) from kind), (select array_agg(type) from kind)
+    into ids, deduplicated, replaced, v_soonest, v_types
   from (
-    select u.id, u.known
+    select u.id, u.known, u.replaced
     from (
-      select place, k.id, k.deduplicated as known from keyed k union all select place, n.id, false from numbered n
+      select place, k.id, k.deduplicated as known, k.replaced from keyed k
+      union all select place, n.id, false, false from numbered n
     ) u
     order by place
   ) w;

@@ -181,7 +181,8 @@ begin
     select a.task, max(a.n)::int, count(*) filter (where a.outcome = 'failed' and a.n > a.counted_from)::int,
       count(*) filter (where a.outcome = 'lost' and a.n > a.counted_from)::int
     from (
-      select a.*, coalesce(max(a.n) filter (where a.outcome = 'retried') over (partition by a.task), 0) as counted_from
+      select a.*, coalesce(
+        max(a.n) filter (where a.outcome in ('retried', 'redriven')) over (partition by a.task), 0) as counted_from
       -- A page at a time: of tasks that lie scattered on it, more than a look for each would cost is seldom read.
       from (
           select min(lower(r)) as first, max(upper(r)) as past from unnest(p_tasks) r group by lower(r) >> 7

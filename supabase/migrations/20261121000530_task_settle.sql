@@ -139,10 +139,14 @@ begin
       ) page,
       lateral (
         select k.ctid as at from dibs.unique_key k
-        where k.task >= page.first and k.task < page.past and k.task <@ p_tasks offset 0
+        where k.task >= page.first and k.task < page.past and k.task <@ p_tasks
+          and (k.held_until is null or k.held_until <= dibs.clock())
+        for update skip locked offset 0
       ) k));
 end $$;
-comment on function dibs.free_keys(int8multirange) is 'Let others have the unique keys of tasks that ended.';
+comment on function dibs.free_keys(int8multirange) is
+  'Let others have the unique keys of tasks that ended, but for those held longer. One that somebody takes over this
+moment is passed by.';
 
 create or replace function dibs.make_ready(p_tasks int8multirange, p_run_at timestamptz default null) returns void
   language plpgsql set search_path = '' as $$

@@ -84,8 +84,8 @@ create or replace function public.task_attempts(p_id uuid)
   order by 1
 $$;
 comment on function public.task_attempts(uuid) is
-  'The history of a task: failed and lost attempts with their errors, retried when somebody let it run again,
-completed or cancelled at the end.';
+  'The history of a task: failed and lost attempts with their errors, retried or redriven when somebody let it run
+again, completed or cancelled at the end.';
 
 -- Out of one place, into another -------------------------------------------------------------------
 
@@ -142,34 +142,39 @@ comment on function dibs.withdraw(int8multirange, boolean) is
   'Take tasks that have not ended out of where they are, ready, leased, or waiting for others. Returns those found; the
 caller puts them somewhere else. p_leased false: only those that are ready.';
 
-create or replace function dibs.revive(p_tasks int8multirange, p_statuses text[]) returns int8multirange
+-- With two arguments less there would be two of that name.
+drop function if exists dibs.revive(int8multirange, text[]);
+
+create or replace function dibs.revive(
+    p_tasks int8multirange, p_statuses text[], p_outcome text default 'retried', p_type text default null)
+  returns int8multirange
   language plpgsql set search_path = '' as $$
 declare
-  v_keyless int8multirange;
+  v_keyed record;
+  v_keyless int8multirange := '{}';
 begin
   perform dibs.one_at_a_time();
   p_tasks := p_tasks * dibs.ended(p_tasks, p_statuses);
-  with keyed as materialized (
-    select l.type, l.unique_key, dibs.task_of(l.id) as task
-    from unnest(p_tasks) r,
-      lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
-    where l.unique_key is not null
-  ), got as (
-    insert into dibs.unique_key select * from keyed order by type, unique_key, task
-    on conflict do nothing returning task
-  )
-  select coalesce(range_agg(int8range(task, task + 1)), '{}') into v_keyless
-    from keyed where task not in (select task from got);
+  -- One by one in the order of the keys, as whoever enqueues; of several with one key the first.
+  for v_keyed in
+    select t.type, unique_key, dibs.task_of(id) as task, lag((t.type, unique_key)) over keys = (t.type, unique_key) as late
+    from dibs.log_of(p_tasks) l, lateral (select coalesce(p_type, l.type) as type) t where unique_key is not null
+    window keys as (order by t.type, unique_key, id) order by t.type, unique_key, id
+  loop
+    if v_keyed.late or not dibs.retake_key(v_keyed.type, v_keyed.unique_key, v_keyed.task) then
+      v_keyless := v_keyless + int8multirange(int8range(v_keyed.task, v_keyed.task + 1));
+    end if;
+  end loop;
   p_tasks := dibs.unfinish(p_tasks - v_keyless, p_statuses);
   insert into dibs.attempt (task, n, outcome, ended_at)
-    select task, h.last + 1, 'retried', dibs.clock()
+    select task, h.last + 1, p_outcome, dibs.clock()
     from unnest(p_tasks) r, generate_series(lower(r), upper(r) - 1) task, lateral dibs.history_of(task) h;
   return p_tasks;
 end $$;
-comment on function dibs.revive(int8multirange, text[]) is
+comment on function dibs.revive(int8multirange, text[], text, text) is
   'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts
-anew, and their unique keys where these are free. Returns those it could be done for; the caller makes them
-ready.';
+anew, and their unique keys where these are free, among tasks of p_type if that is not null. p_outcome: what the history
+calls it. Returns those it could be done for; the caller makes them ready.';
 
 create or replace function dibs.unfinish(p_tasks int8multirange, p_statuses text[]) returns int8multirange
   language plpgsql set search_path = '' as $$
@@ -237,7 +242,7 @@ begin
       select ctid as at from dibs.attempt where task >= lower(r) and task < upper(r) offset 0) t));
   delete from dibs.unique_key where ctid = any (array(
     select t.at from unnest(p_tasks) r, lateral (
-      select ctid as at from dibs.unique_key where task >= lower(r) and task < upper(r) offset 0) t));
+      select ctid as at from dibs.unique_key where task >= lower(r) and task < upper(r) for update skip locked) t));
   delete from dibs.result where task = any (array(
     select t.task from unnest(p_tasks) r, lateral (
       select task from dibs.result where task >= lower(r) and task < upper(r) offset 0) t));

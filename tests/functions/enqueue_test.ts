@@ -32,7 +32,9 @@ Deno.test("a unique key that is taken makes no second task", async () => {
     await post(stack, "enqueue", { tasks: [task] }),
     await post(stack, "enqueue", { tasks: [task] }),
   ];
-  assert.deepEqual(second.json.tasks, [{ id: first.json.tasks[0].id, deduplicated: true }]);
+  assert.deepEqual(second.json.tasks, [
+    { id: first.json.tasks[0].id, deduplicated: true, replaced: false },
+  ]);
 });
 
 Deno.test("a request repeated with its id enqueues nothing more", async () => {

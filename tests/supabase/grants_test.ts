@@ -101,7 +101,7 @@ testIn(
       "function dibs.tick  as caller  -  -  execute  -  execute  owner",
       "schema dibs  -  -  usage  -  -  usage  owner",
       "sequence dibs.fence  -  update  update  update  update  usage update  owner",
-      "table dibs.log  rls  -  -  select(id,payload)  -  select insert delete  owner",
+      "table dibs.log  rls  -  -  select(id,payload)  -  select insert update delete  owner",
       "view public.tasks  as caller  -  select  select  -  select insert update delete  owner",
     ]);
 

@@ -133,7 +133,7 @@ testTasks(
     );
     await a`commit`;
     const [theirs] = await waiting.done;
-    assert.deepEqual({ ...theirs }, { id: mine.id, deduplicated: true });
+    assert.deepEqual({ ...theirs }, { id: mine.id, deduplicated: true, replaced: false });
   },
 );
 

@@ -97,11 +97,12 @@ function ownersVerbs(names: Names): Record<string, Verb> {
     async enqueues({ sql }, words) {
       names.add(words, await enqueue(sql, "task", words.length));
     },
-    /** `secures x`: enqueues it unless there is an unfinished task with the key. */
-    async secures({ sql }, [name]) {
-      const [{ id, deduplicated }] = await sql`
-        select * from enqueue_tasks('[{"type": "task", "unique_key": "k"}]')`;
-      if (deduplicated) return `there is ${names.list([id])}`;
+    /** `secures x`: enqueues it with a unique key; `secures x debounce pending`: as these words say. */
+    async secures({ sql }, [name, ...words]) {
+      const task = { type: "task", unique_key: "k", ...Object.assign({}, ...words.map(unique)) };
+      const [{ id, deduplicated, replaced }] = await sql`
+        select * from enqueue_tasks(${sql.json([task])})`;
+      if (deduplicated) return `${replaced ? "replaced" : "there is"} ${names.list([id])}`;
       names.add([name], [id]);
     },
     async cancels({ sql }, words) {
@@ -129,6 +130,12 @@ function ownersVerbs(names: Names): Record<string, Verb> {
       return `${n}`;
     },
   };
+}
+
+/** What a word says of a unique key. */
+function unique(word: string): Record<string, string | number> {
+  if (word === "pending") return { unique_scope: word };
+  return word === "minute" ? { unique_seconds: 60 } : { unique_mode: word };
 }
 
 /** Such as `x: a #2, y: pending, z: completed #1`: who holds it in which attempt, or how it stands. */
