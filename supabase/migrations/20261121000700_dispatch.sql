@@ -37,7 +37,7 @@ create or replace function dibs.tick() returns bigint
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
-  perform dibs.reap_leases(), dibs.reap_thoughts(null);
+  perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.reap_sources();
   perform dibs.tidy(), dibs.settle_dispatches();
   -- An idle project makes no call at all, nor does one whose drains are enough.
   if dibs.calls_rest_until() > dibs.clock() or dibs.drains_wanted(dibs.handled_types()) = '[]' then return null; end if;
