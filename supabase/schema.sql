@@ -48,6 +48,21 @@ alter table dibs.attempt enable row level security;
 comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried: from here on
 counting starts anew.';
 
+create table dibs.claim_source (
+  name text not null,
+  relation regclass not null,
+  key text not null,
+  version text,
+  filter text,
+  columns text[],
+  constraint claim_source_pkey PRIMARY KEY (name),
+  constraint claim_source_check CHECK (((name <> 'thoughts'::text) OR (COALESCE(version, filter, (columns)::text) IS NULL))),
+  constraint claim_source_name_check CHECK (((name ~ '^[a-z][a-z0-9_]{0,29}$'::text) AND (name !~ '_of_'::text)))
+);
+alter table dibs.claim_source enable row level security;
+comment on table dibs.claim_source is 'Tables whose rows can be claimed. key: the column that names a row; version: the one that changes when a row has
+to be worked on again; filter: a condition on rows; columns: what a worker gets of a row, null for all.';
+
 create table dibs.dispatch (
   id bigint generated always as identity,
   reason text not null,
@@ -290,6 +305,16 @@ comment on column dibs.settings.drain_lease_seconds is 'How long what a drain cl
 comment on column dibs.settings.failures_before_rest is 'After so many failed calls of dispatch in a row it is left alone for a while, 1 to 20.';
 comment on column dibs.settings.max_invocations_per_month is 'Never more calls of dispatch and drain in a month of UTC, from 0. Null: as many as the work takes.';
 
+create table dibs.source_sql (
+  part text not null,
+  made_for text not null,
+  sql text not null,
+  constraint source_sql_pkey PRIMARY KEY (part),
+  constraint source_sql_made_for_check CHECK ((made_for = ANY (ARRAY['every source'::text, 'thoughts'::text, 'other sources'::text, 'versioned'::text])))
+);
+alter table dibs.source_sql enable row level security;
+comment on table dibs.source_sql is 'What is made for each source, in the order of the parts, with {names} to fill in.';
+
 create table dibs.thought_attempt (
   thought_id uuid not null,
   work_type text not null,
@@ -513,6 +538,25 @@ begin
 end $function$;
 comment on function dibs.check_claim(text,text,text,integer) is 'Refuse (PT400) what no claim can have.';
 
+CREATE OR REPLACE FUNCTION dibs.check_expressions(p_source dibs.claim_source)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  execute format('create temp view dibs_tried as select r.wanted, %s from (%s) r',
+    case when p_source.version is null then 'true' else 'r.version is distinct from r.version' end,
+    dibs.rows_query(p_source));
+  drop view pg_temp.dibs_tried;
+exception when syntax_error_or_access_rule_violation then
+  perform dibs.refuse('PT400',
+    case when p_source.filter is null then 'p_version cannot be compared: ' else 'p_filter cannot be a condition: ' end
+      || sqlerrm,
+    'A filter is a condition on the columns of a row, such as status = ''ready''; what is not PostgreSQL''s has its '
+      || 'schema before it. Versions need an equality.');
+end $function$;
+comment on function dibs.check_expressions(dibs.claim_source) is 'Refuse (PT400) a filter that is no condition on rows, and a version that cannot be compared.';
+
 CREATE OR REPLACE FUNCTION dibs.check_extras(p_path text, p_extras jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -551,6 +595,28 @@ begin
   end if;
 end $function$;
 comment on function dibs.check_ids(text,uuid[]) is 'Refuse (PT400) more than 1000 ids.';
+
+CREATE OR REPLACE FUNCTION dibs.check_keys(p_source text, p_ids text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_source dibs.claim_source := (select s from dibs.claim_source s where s.name = p_source);
+  v_type text := dibs.key_type(v_source);
+  v_ord bigint;
+begin
+  if cardinality(p_ids) > 1000 then
+    perform dibs.refuse('PT400', 'p_ids has ' || cardinality(p_ids) || ' ids, at most 1000 go in one call',
+      'Split them over several calls.');
+  end if;
+  select ord - 1 into v_ord from unnest(p_ids) with ordinality i (id, ord)
+    where i.id is not null and not dibs.is_key(i.id, v_type) order by ord limit 1;
+  if found then perform dibs.refuse('PT400', format('p_ids[%s] must be %s', v_ord, dibs.key_words(v_type))); end if;
+  return v_type;
+end $function$;
+comment on function dibs.check_keys(text,text[]) is 'The type of the keys of a source. Refuses (PT400) ids that cannot be keys, and more than 1000.';
 
 CREATE OR REPLACE FUNCTION dibs.check_label(p_argument text, p_value text, p_longest integer)
  RETURNS void
@@ -663,6 +729,53 @@ begin
 end $function$;
 comment on function dibs.check_rest(text) is 'Refuse (PT400) an outcome for the rest of a lease that is none. Null is fine: the rest stays leased.';
 
+CREATE OR REPLACE FUNCTION dibs.check_source(p_source dibs.claim_source)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_columns text[] := array(
+    select attname from pg_catalog.pg_attribute
+    where attrelid = p_source.relation and attnum > 0 and not attisdropped);
+  v_missing text;
+begin
+  if (p_source.name ~ '^[a-z][a-z0-9_]{0,29}$' and p_source.name !~ '_of_' and p_source.name <> 'thoughts') is not true
+  then
+    perform dibs.refuse('PT400',
+      'p_source must be 1 to 30 of a-z, 0-9 and _, begin with a letter, have no _of_, and not be thoughts',
+      'It becomes part of names, such as documents_work_claims.');
+  elsif not exists (
+    select from pg_catalog.pg_class
+    where oid = p_source.relation and relkind in ('r', 'p') and relpersistence <> 't'
+      and relnamespace not in ('dibs'::regnamespace, 'pg_catalog'::regnamespace)
+  ) then
+    perform dibs.refuse('PT400', format('p_table must be a table, and %s is none', p_source.relation),
+      'Claims point at rows, so it can be no view, foreign or temporary table.');
+  end if;
+  select name into v_missing from unnest(array[p_source.key, p_source.version] || p_source.columns) name
+    where name <> all (v_columns) limit 1;
+  if found then
+    perform dibs.refuse('PT400', format('%s has no column %I', p_source.relation, v_missing),
+      'It has ' || array_to_string(v_columns, ', ') || '.');
+  elsif dibs.key_type(p_source) is null then
+    perform dibs.refuse('PT400', format('p_key is %I, which is no uuid, bigint, int or text', p_source.key),
+      'Name another unique column as p_key.');
+  elsif not exists (
+    select from pg_catalog.pg_index i
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    where i.indrelid = p_source.relation and a.attname = p_source.key
+      and i.indisunique and i.indimmediate and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null
+  ) then
+    perform dibs.refuse('PT400', format('p_key is %I, which nothing keeps unique', p_source.key),
+      format('alter table %s add unique (%I)', p_source.relation, p_source.key));
+  elsif p_source.columns = '{}' then
+    perform dibs.refuse('PT400', 'p_columns must name a column', 'Leave it out to get all of them.');
+  end if;
+  perform dibs.check_expressions(p_source);
+end $function$;
+comment on function dibs.check_source(dibs.claim_source) is 'Refuse (PT400) what cannot be a source, with the mend.';
+
 CREATE OR REPLACE FUNCTION dibs.check_task(p_path text, p_type text, p_priority bigint, p_max_attempts bigint, p_unique_key text)
  RETURNS void
  LANGUAGE plpgsql
@@ -677,6 +790,16 @@ begin
   end if;
 end $function$;
 comment on function dibs.check_task(text,text,bigint,bigint,text) is 'Refuse (PT400) a task with a bad option, naming it.';
+
+CREATE OR REPLACE FUNCTION dibs.claims_table(p_source text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select case p_source when 'thoughts' then 'thought' else p_source end || '_work_claims'
+$function$;
+comment on function dibs.claims_table(text) is 'The table in public that holds the claims on a source.';
 
 CREATE OR REPLACE FUNCTION dibs.clean_error(p_error text)
  RETURNS text
@@ -765,6 +888,91 @@ begin
   return (select coalesce(sum(upper(r) - lower(r)), 0) from unnest(p_tasks) r);
 end $function$;
 comment on function dibs.count_of(int8multirange) is 'How many tasks are in a set.';
+
+CREATE OR REPLACE FUNCTION dibs.create_claim_source(p_source text, p_table regclass, p_key text DEFAULT NULL::text, p_version text DEFAULT NULL::text, p_filter text DEFAULT NULL::text, p_columns text[] DEFAULT NULL::text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_source dibs.claim_source := (p_source, p_table, p_key, p_version, p_filter, p_columns);
+  v_before dibs.claim_source;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
+  v_source.key := coalesce(p_key, dibs.only_key(p_table));
+  perform dibs.check_source(v_source);
+  select * into v_before from dibs.claim_source where name = p_source;
+  if v_before.name is null then
+    if to_regclass('public.' || dibs.claims_table(p_source)) is not null then
+      perform dibs.refuse('PT409', format('there is a public.%s already, which would hold the claims',
+        dibs.claims_table(p_source)), 'Give the source another name.');
+    end if;
+    insert into dibs.claim_source select v_source.*;
+  elsif (v_before.relation, v_before.key, v_before.version)
+      is distinct from (v_source.relation, v_source.key, v_source.version) then
+    perform dibs.refuse('PT409', format('there is a source %s already, of another table, key or version', p_source),
+      'Give this one another name, or drop that one, and its claims, with dibs.drop_claim_source.');
+  else
+    update dibs.claim_source set filter = v_source.filter, columns = v_source.columns where name = p_source;
+  end if;
+
+  -- A claim locks the rows it grants, lest one be deleted under it; a lock asks for update, of some column.
+  execute format('grant usage on schema %s to service_role', (
+    select dibs.quoted(nspname) from pg_catalog.pg_namespace n
+    join pg_catalog.pg_class c on c.relnamespace = n.oid where c.oid = p_table));
+  execute format('grant select, update (%s) on %s to service_role',
+    dibs.quoted(v_source.key), dibs.quoted_name(p_table));
+  perform dibs.define_source(v_source);
+  perform dibs.seal();
+end $function$;
+comment on function dibs.create_claim_source(text,regclass,text,text,text,text[]) is 'Let the rows of a table be claimed, under the name p_source: claim_next_rows and its family, and the endpoints.
+For the owner of the database.
+p_key: the unique column that names a row, of type uuid, bigint, int or text; left out: the primary key.
+p_version: a column that changes when a row must be worked on again, such as updated_at. p_filter: a condition in
+SQL; only rows that meet it are claimed. p_columns: what a worker gets of a row; left out: all of it.
+Called again it changes p_filter and p_columns, and nothing when they are the same.
+Errors: PT400 for what cannot be a source, PT409 when there is another of that name.';
+
+CREATE OR REPLACE FUNCTION dibs.define_for_sources(p_part text, p_made_for text, p_sql text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_source dibs.claim_source;
+begin
+  insert into dibs.source_sql values (p_part, p_made_for, p_sql)
+    on conflict (part) do update set made_for = excluded.made_for, sql = excluded.sql
+    where (source_sql.made_for, source_sql.sql) is distinct from (excluded.made_for, excluded.sql);
+  for v_source in select * from dibs.claim_source order by name <> 'thoughts', name loop
+    perform dibs.define_source(v_source, p_part);
+  end loop;
+end $function$;
+comment on function dibs.define_for_sources(text,text,text) is 'Keep a part of what sources are made of, and make it for those there are.
+p_made_for: every source; thoughts; other sources; or versioned, those of the others with a version.
+p_sql: statements with {names}, see dibs.names_of.';
+
+CREATE OR REPLACE FUNCTION dibs.define_source(p_source dibs.claim_source, p_part text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_names jsonb := dibs.names_of(p_source);
+  v_sql text;
+begin
+  for v_sql in
+    select sql from dibs.source_sql
+    where (p_part is null or part = p_part)
+      and made_for in ('every source', case p_source.name when 'thoughts' then 'thoughts' else 'other sources' end,
+        case when p_source.version is not null then 'versioned' end)
+    order by part
+  loop
+    execute dibs.fill_in(v_sql, v_names);
+  end loop;
+end $function$;
+comment on function dibs.define_source(dibs.claim_source,text) is 'Make for a source what it is made of, or (p_part) one part of it. What is there is made anew, or left as it is.';
 
 CREATE OR REPLACE FUNCTION dibs.define_view(p_name text, p_query text)
  RETURNS void
@@ -862,6 +1070,36 @@ begin
 end $function$;
 comment on function dibs.drains_wanted(text[]) is 'The drains that are missing now, as plan_dispatch returns them, for tasks of these types (null: all). A task that
 has been due for three ticks gets one also where all workers are busy.';
+
+CREATE OR REPLACE FUNCTION dibs.drop_claim_source(p_source text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_function regprocedure;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
+  if p_source = 'thoughts' then
+    perform dibs.refuse('PT400', 'p_source must not be thoughts: they are always a source');
+  end if;
+  perform dibs.source_rows(p_source);
+  delete from dibs.claim_source where name = p_source;
+  execute format('drop table public.%s', dibs.claims_table(p_source));
+  for v_function in
+    select oid from pg_catalog.pg_proc
+    where pronamespace = 'dibs'::regnamespace and right(proname, length(p_source) + 4) = '_of_' || p_source
+  loop
+    execute format('drop function %s', v_function);
+  end loop;
+  execute format('drop table dibs.attempt_of_%1$s, dibs.run_of_%1$s, dibs.pass_of_%1$s, dibs.reap_hint_of_%1$s',
+    p_source);
+  execute format('drop view if exists dibs.rows_of_%s', p_source);
+end $function$;
+comment on function dibs.drop_claim_source(text) is 'Take away a source that dibs.create_claim_source made, with all claims on it. The table itself stays as it is.
+For the owner of the database.
+Errors: PT400 when there is none of that name.';
 
 CREATE OR REPLACE FUNCTION dibs.due_lanes(p_types text[], p_presume boolean DEFAULT false)
  RETURNS dibs.hint[]
@@ -1060,6 +1298,21 @@ end $function$;
 comment on function dibs.failed_dispatches() is 'How many of the latest calls to dispatch failed one after the other, 20 at most. Not those that could not even be
 sent: they cost nothing, and once the secrets are there the next one is to go at once.';
 
+CREATE OR REPLACE FUNCTION dibs.failed_rows_of_thoughts(p_work_type text)
+ RETURNS TABLE(id text, attempt_count integer, last_error text, finished_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select c.thought_id::text, c.attempt_count, c.last_error, c.finished_at
+    from public.thought_work_claims c
+    where c.work_type = p_work_type and c.status = 'failed' and c.retry_at is null
+    order by c.finished_at, c.thought_id;
+end $function$;
+comment on function dibs.failed_rows_of_thoughts(text) is 'Thoughts on which work failed for good.';
+
 CREATE OR REPLACE FUNCTION dibs.faults_of_tasks()
  RETURNS SETOF text
  LANGUAGE plpgsql
@@ -1095,6 +1348,21 @@ begin
   return new;
 end $function$;
 comment on function dibs.fence_out() is 'A claim that a client takes over by an update of its own is another grant: whoever had it comes too late.';
+
+CREATE OR REPLACE FUNCTION dibs.fill_in(p_sql text, p_names jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  -- In one go: what is filled in is never looked at again, whatever braces it has.
+  select string_agg(
+    case when n = 1 then piece
+      else coalesce(p_names ->> split_part(piece, '}', 1) || substr(piece, strpos(piece, '}') + 1), '{' || piece) end,
+    '' order by n)
+  from string_to_table(p_sql, '{') with ordinality pieces (piece, n)
+$function$;
+comment on function dibs.fill_in(text,jsonb) is 'Put names in the place of {name}. Other braces stay.';
 
 CREATE OR REPLACE FUNCTION dibs.fill_pool(p_work_type text, p_call_began timestamp with time zone)
  RETURNS boolean
@@ -1253,6 +1521,20 @@ end $function$;
 comment on function dibs.grant_next_thoughts(text,text,integer,integer,integer) is 'Grant up to so many thoughts that have no claim. Returns the fence of the grant, null when it would be empty.
 PT400 for what no claim can have.';
 
+CREATE OR REPLACE FUNCTION dibs.granted_rows_of_thoughts(p_fence bigint)
+ RETURNS TABLE(id text, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, version text, "row" jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select g.thought_id::text, 'thoughts:' || p_fence, g.attempt, g.lease_expires_at, g.lease_ms, null::text,
+      jsonb_build_object('content', g.content, 'metadata', g.metadata)
+    from dibs.granted_thoughts(p_fence) g;
+end $function$;
+comment on function dibs.granted_rows_of_thoughts(bigint) is 'What a grant of thoughts still holds, told as rows are.';
+
 CREATE OR REPLACE FUNCTION dibs.granted_thoughts(p_fence bigint)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
  LANGUAGE plpgsql
@@ -1263,7 +1545,7 @@ declare
   v_now timestamptz := dibs.clock();
 begin
   return query
-    select c.thought_id, c.fence::text, c.attempt_count, c.ttl_expires_at,
+    select c.thought_id::uuid, c.fence::text, c.attempt_count, c.ttl_expires_at,
       greatest(0, date_part('epoch', c.ttl_expires_at - v_now) * 1000)::int, t.content, t.metadata
     from public.thought_work_claims c,
       lateral (select t.content, t.metadata from public.thoughts t where t.id = c.thought_id offset 0) t
@@ -1434,6 +1716,8 @@ AS $function$
     'claim_thoughts', 'release_thought', 'release_claims_for_worker',
     'claim_named_thoughts', 'claim_next_thoughts', 'settle_and_claim_thoughts', 'retry_failed_thoughts',
     'quarantined_thoughts',
+    'claim_rows', 'claim_next_rows', 'renew_rows', 'settle_rows', 'settle_and_claim_rows', 'release_rows_for_worker',
+    'failed_rows', 'retry_failed_rows',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
     'task_attempts',
@@ -1468,6 +1752,23 @@ begin
 end $function$;
 comment on function dibs.invocations_left() is 'How many calls of functions dispatch may still make in this month. Null: as many as the work takes.';
 
+CREATE OR REPLACE FUNCTION dibs.is_key(p_id text, p_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return case p_type
+    when 'uuid' then p_id ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    when 'text' then true
+    -- Written in the one usual way, so that an id is told by the text it came as.
+    when 'int' then p_id ~ '^(0|-?[1-9][0-9]{0,9})$' and p_id::numeric between -2147483648 and 2147483647
+    else p_id ~ '^(0|-?[1-9][0-9]{0,18})$'
+      and p_id::numeric between -9223372036854775808 and 9223372036854775807 end;
+end $function$;
+comment on function dibs.is_key(text,text) is 'Whether a text is a key of this type.';
+
 CREATE OR REPLACE FUNCTION dibs.is_moment(p_text text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1480,6 +1781,33 @@ exception when data_exception then
   return false;
 end $function$;
 comment on function dibs.is_moment(text) is 'Whether a text is a timestamp, such as 2027-01-31T09:30:00Z.';
+
+CREATE OR REPLACE FUNCTION dibs.key_type(p_source dibs.claim_source)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_type regtype := (
+    select atttypid from pg_catalog.pg_attribute
+    where attrelid = p_source.relation and attname = p_source.key and attnum > 0 and not attisdropped);
+begin
+  return case v_type::text
+    when 'uuid' then 'uuid' when 'bigint' then 'bigint' when 'integer' then 'int' when 'smallint' then 'int'
+    when 'text' then 'text' when 'character varying' then 'text' end;
+end $function$;
+comment on function dibs.key_type(dibs.claim_source) is 'The type of the keys of a source: uuid, bigint, int or text; null for any other.';
+
+CREATE OR REPLACE FUNCTION dibs.key_words(p_type text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select case p_type when 'uuid' then 'a uuid' when 'text' then 'text' else 'a whole number, as text' end
+$function$;
+comment on function dibs.key_words(text) is 'What a key of this type is, in words.';
 
 CREATE OR REPLACE FUNCTION dibs.lease_tasks(p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer)
  RETURNS dibs.lease
@@ -1529,9 +1857,9 @@ declare
   v_ids uuid[] := dibs.lock_claiming(p_work_type, p_ids);
 begin
   return array(
-    select t.id
+    select wanted.id
     from unnest(v_ids) wanted (id),
-      lateral (select t.id from public.thoughts t where t.id = wanted.id for key share skip locked offset 0) t);
+      lateral (select from public.thoughts t where t.id = wanted.id for key share skip locked offset 0) t);
 end $function$;
 comment on function dibs.lock_claimable(text,uuid[]) is 'Those of the thoughts that nobody else is claiming this moment and nobody is deleting: kept so until the end of
 the transaction. Never waits: whatever somebody else is at is left to them.';
@@ -1564,7 +1892,7 @@ begin
   select l.expires_at, '' into expires_at, work_type
     from dibs.lease l where l.fence = p_fence and (p_id is null or l.held @> dibs.task_of(p_id)) for update;
   if found then return; end if;
-  v_ids := case when p_id is not null then array[p_id] else array(
+  v_ids := case when p_id is not null then array[dibs.thought_key(p_id)] else array(
     select c.thought_id from public.thought_work_claims c
     where c.fence = p_fence and c.status || '' = 'claimed' order by uuid_send(c.thought_id)) end;
   -- Thoughts before their claims: whoever deletes a thought goes the same way.
@@ -1784,6 +2112,119 @@ end $function$;
 comment on function dibs.ms_until(timestamp with time zone) is 'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no
 harm.';
 
+CREATE OR REPLACE FUNCTION dibs.names_of(p_source dibs.claim_source)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_name text := p_source.name;
+  v_type text := dibs.key_type(p_source);
+  v_is_thoughts boolean := v_name = 'thoughts';
+  v_rows text := 'dibs.rows_of_' || v_name;
+begin
+  return dibs.names_of_version(p_source) || jsonb_build_object(
+    'source', v_name,
+    -- The table, for locks and foreign keys, and where its rows are read: id, and of other sources than thoughts also
+    -- wanted, version and row.
+    'table', dibs.quoted_name(p_source.relation),
+    'key', dibs.quoted(p_source.key),
+    'rows', case when v_is_thoughts then 'public.thoughts' else v_rows end,
+    'view', quote_literal(dibs.rows_query(p_source)),
+    'wanted', case when p_source.filter is null then '' else
+      format(' where exists (select from %s r where r.id = wanted.id and r.wanted offset 0)', v_rows) end,
+    -- Of the key. text: as it is told, told: where what cannot be a uuid has to be text.
+    'type', v_type,
+    'told', case v_type when 'uuid' then 'uuid' else 'text' end,
+    'collate', coalesce((
+      select format(' collate %I.%I', n.nspname, c.collname)
+      from pg_catalog.pg_attribute a join pg_catalog.pg_collation c on c.oid = a.attcollation
+      join pg_catalog.pg_namespace n on n.oid = c.collnamespace
+      where a.attrelid = p_source.relation and a.attname = p_source.key and c.collname <> 'default'), ''),
+    'least', case v_type
+      when 'uuid' then '00000000-0000-0000-0000-000000000000' when 'int' then '-2147483648'
+      when 'bigint' then '-9223372036854775808' else '' end,
+    'hash', case v_type
+      when 'uuid' then 'uuid_hash_extended' when 'int' then 'hashint4extended'
+      when 'bigint' then 'hashint8extended' else 'hashtextextended' end,
+    'send', case v_type when 'uuid' then 'uuid_send' when 'int' then 'int4send'
+      when 'bigint' then 'int8send' else 'textsend' end,
+    -- A fence of thoughts that have no uuids cannot go through the functions that tasks use, and says so.
+    'fence', case v_type when 'uuid' then '' else format('%L || ', v_name || ':') end,
+    'parse_fence', case v_type when 'uuid' then 'dibs.parse_fence(p_fence)'
+      else '(dibs.parse_row_fence(p_fence)).fence' end,
+    'uuid_as_key', case v_type when 'uuid' then 'p_id' else 'null::' || v_type end,
+    'id_of_effect', case v_type when 'uuid' then 'id' else 'null::' || v_type end,
+    'read_outcomes', case v_type when 'uuid' then 'dibs.read_outcomes(p_outcomes)'
+      else format('(select r.*, r.key::%1$s as id from dibs.read_row_outcomes(p_outcomes, %1$L) r) o', v_type) end,
+    -- What is made: functions end on {of}, or on {thoughts} where their name says what they are about.
+    'api', case when v_is_thoughts then 'public' else 'dibs' end,
+    'thing', case when v_is_thoughts then 'thought' else 'row' end,
+    'of', case when v_is_thoughts then '' else '_of_' || v_name end,
+    'thoughts', case when v_is_thoughts then 'thoughts' else 'rows_of_' || v_name end,
+    'claims', 'public.' || dibs.claims_table(v_name),
+    'id', case when v_is_thoughts then 'thought_id' else 'row_id' end,
+    'ids', case when v_is_thoughts then 'p_thought_ids' else 'p_ids' end,
+    'index', case when v_is_thoughts then 'idx_twc' else 'idx_' || dibs.claims_table(v_name) end,
+    'attempt', case when v_is_thoughts then 'dibs.thought_attempt' else 'dibs.attempt_of_' || v_name end,
+    'run', case when v_is_thoughts then 'dibs.thought_run' else 'dibs.run_of_' || v_name end,
+    'pass', case when v_is_thoughts then 'dibs.thought_pass' else 'dibs.pass_of_' || v_name end,
+    'hint', case when v_is_thoughts then 'dibs.reap_hint' else 'dibs.reap_hint_of_' || v_name end,
+    'lock', case when v_is_thoughts then '' else v_name || ':' end);
+end $function$;
+comment on function dibs.names_of(dibs.claim_source) is 'What the {names} stand for where something is made for a source.';
+
+CREATE OR REPLACE FUNCTION dibs.names_of_version(p_source dibs.claim_source)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_rows text := 'dibs.rows_of_' || p_source.name;
+  v_type text := (
+    select format_type(atttypid, atttypmod) from pg_catalog.pg_attribute
+    where attrelid = p_source.relation and attname = p_source.version and not attisdropped);
+begin
+  if p_source.version is null then
+    return '{"version_column": "", "version": "", "blocks": "", "its_version": "", "same_version": "",
+      "attempts": "greatest(m.attempts + 1, excluded.attempts)", "version_kept": "", "lock_stale": "",
+      "version_seen": "null::text", "supersede": "''{}''",
+      "on_conflict": "do nothing"}';
+  end if;
+  return jsonb_build_object(
+    'version_column', format(E'version %s,\n  ', v_type),
+    'version', ', version',
+    'version_seen', 'c.version::text',
+    'supersede', format('dibs.take_superseded_of_%s(p_fence, v_ids || v_rest, v_statuses)', p_source.name),
+    -- What ended blocks only the version that it was about.
+    'blocks', format($sql$ and (c.status || '' = 'claimed' or exists (
+            select from %s r where r.id = c.row_id and r.version is not distinct from c.version offset 0))$sql$,
+      v_rows),
+    'its_version', format(
+      'cross join lateral (select r.version from %s r where r.id = wanted.id offset 0) r', v_rows),
+    'same_version', ' and m.version is not distinct from r.version',
+    'attempts', 'excluded.attempts + case when m.version is not distinct from excluded.version '
+      || 'then greatest(m.attempts + 1 - excluded.attempts, 0) else 0 end',
+    'version_kept', ', version = excluded.version',
+    -- Not waited for: somebody may be deleting it.
+    'lock_stale', format($sql$v_ids := array(
+    select wanted.id from unnest(v_ids) wanted (id)
+    where not exists (
+        select from public.%1$s c where c.row_id = wanted.id and c.work_type || '' = p_work_type offset 0)
+      or exists (
+        select from public.%1$s c where c.row_id = wanted.id and c.work_type || '' = p_work_type
+        for update skip locked));
+  $sql$, dibs.claims_table(p_source.name)),
+    'on_conflict', $sql$do update set worker_id = excluded.worker_id, claimed_at = excluded.claimed_at,
+    ttl_expires_at = excluded.ttl_expires_at, status = 'claimed', attempt_count = excluded.attempt_count,
+    last_error = excluded.last_error, fence = excluded.fence, max_attempts = excluded.max_attempts,
+    finished_at = null, retry_at = null, version = excluded.version
+  where c.status <> 'claimed' and c.version is distinct from excluded.version$sql$);
+end $function$;
+comment on function dibs.names_of_version(dibs.claim_source) is 'Those of dibs.names_of that are about the version of a row: next to nothing where a source has none.';
+
 CREATE OR REPLACE FUNCTION dibs.number_carried_tasks(p_now timestamp with time zone)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -1906,6 +2347,26 @@ end $function$;
 comment on function dibs.one_at_a_time(boolean) is 'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could
 wait for each other. p_single: for one task only; those go on side by side. Workers never come here.';
 
+CREATE OR REPLACE FUNCTION dibs.only_key(p_table regclass)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_key text := (
+    select a.attname
+    from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    where i.indrelid = p_table and i.indisprimary and i.indnkeyatts = 1);
+begin
+  if v_key is null then
+    perform dibs.refuse('PT400', format('%s has no primary key of one column', p_table),
+      'Name a unique column as p_key.');
+  end if;
+  return v_key;
+end $function$;
+comment on function dibs.only_key(regclass) is 'The column that is the primary key of a table. PT400 where none is.';
+
 CREATE OR REPLACE FUNCTION dibs.options_of(p_place bigint, p_options jsonb, OUT type text, OUT priority smallint, OUT run_at timestamp with time zone, OUT max_attempts smallint, OUT unique_key text, OUT extras jsonb)
  RETURNS record
  LANGUAGE plpgsql
@@ -1960,6 +2421,22 @@ begin
   return p_fence::bigint;
 end $function$;
 comment on function dibs.parse_fence(text) is 'The number in a fence. Fences travel as text because JSON numbers lose digits. PT400 when it is none.';
+
+CREATE OR REPLACE FUNCTION dibs.parse_row_fence(p_fence text, OUT source text, OUT fence bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if (p_fence ~ '^[a-z][a-z0-9_]*:[0-9]{1,18}$') is not true then
+    perform dibs.refuse('PT400', 'p_fence must be the fence of a claim on rows, such as documents:4711',
+      'Send the text back as the claim gave it. That of tasks or thoughts goes to renew_lease and settle_lease.');
+  end if;
+  source := split_part(p_fence, ':', 1);
+  fence := split_part(p_fence, ':', 2);
+end $function$;
+comment on function dibs.parse_row_fence(text) is 'The source and the number in the fence of rows. PT400 when it is none.';
 
 CREATE OR REPLACE FUNCTION dibs.pass_rests(p_pass dibs.thought_pass)
  RETURNS boolean
@@ -2272,6 +2749,30 @@ end $function$;
 comment on function dibs.quarantine_lost(text,uuid[],timestamp with time zone) is 'Of the expired claims, fail for good those without an attempt left: a thought that keeps losing its worker must
 not loop forever.';
 
+CREATE OR REPLACE FUNCTION dibs.quoted(p_name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  -- Names go into bodies between dollars, which they may not end.
+  select case when p_name !~ '\$' then quote_ident(p_name)
+    else 'U&"' || replace(replace(replace(p_name, '\', '\\'), '"', '""'), '$', '\0024') || '"' end
+$function$;
+comment on function dibs.quoted(text) is 'A name as it is written in SQL, without a dollar.';
+
+CREATE OR REPLACE FUNCTION dibs.quoted_name(p_relation regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select dibs.quoted(n.nspname) || '.' || dibs.quoted(c.relname)
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.oid = p_relation
+$function$;
+comment on function dibs.quoted_name(regclass) is 'A table as it is written in SQL, with its schema.';
+
 CREATE OR REPLACE FUNCTION dibs.read_outcomes(p_outcomes jsonb)
  RETURNS TABLE(ord integer, id uuid, status text, error text, result jsonb, metadata jsonb, permanent boolean)
  LANGUAGE plpgsql
@@ -2289,6 +2790,38 @@ begin
 end $function$;
 comment on function dibs.read_outcomes(jsonb) is 'The outcomes of a settlement as rows, ord counting from 0. All or nothing:
 PT400 with the path of the first bad field.';
+
+CREATE OR REPLACE FUNCTION dibs.read_row_outcomes(p_outcomes jsonb, p_type text)
+ RETURNS TABLE(ord integer, key text, status text, error text, metadata jsonb, permanent boolean)
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_alike jsonb;
+  v_ord bigint;
+begin
+  if p_outcomes is null or p_outcomes = '[]' then return; end if;
+  if jsonb_typeof(p_outcomes) = 'array' then
+    select o.ord - 1 into v_ord from jsonb_array_elements(p_outcomes) with ordinality o (value, ord)
+      where jsonb_typeof(value) = 'object'
+        and (jsonb_typeof(value -> 'id') in ('string', 'number') and dibs.is_key(value ->> 'id', p_type)) is not true
+      order by o.ord limit 1;
+    if found then
+      perform dibs.refuse('PT400', format('p_outcomes[%s].id must be %s', v_ord, dibs.key_words(p_type)));
+    end if;
+    -- But for their ids they are outcomes like any other.
+    select jsonb_agg(case jsonb_typeof(value) when 'object'
+        then value || jsonb_build_object('id', md5(value ->> 'id')::uuid) else value end order by o.ord) into v_alike
+      from jsonb_array_elements(p_outcomes) with ordinality o (value, ord);
+  end if;
+  perform dibs.check_outcomes(coalesce(v_alike, p_outcomes));
+  return query
+    select r.ord, p_outcomes -> r.ord ->> 'id', r.status, r.error, r.metadata, r.permanent
+    from dibs.read_outcomes(v_alike) r;
+end $function$;
+comment on function dibs.read_row_outcomes(jsonb,text) is 'What dibs.read_outcomes is for uuids, for keys of this type: all or nothing, PT400 with the path of the first bad
+field.';
 
 CREATE OR REPLACE FUNCTION dibs.reap_leases()
  RETURNS integer
@@ -2314,6 +2847,24 @@ begin
 end $function$;
 comment on function dibs.reap_leases() is 'Take back what expired leases hold. Their workers are fenced out from here on. Returns the number of tasks;
 waits for nobody.';
+
+CREATE OR REPLACE FUNCTION dibs.reap_sources()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_source text;
+  v_reaped int;
+  v_sum int := 0;
+begin
+  for v_source in select name from dibs.claim_source where name <> 'thoughts' order by name loop
+    execute format('select dibs.reap_rows_of_%s()', v_source) into v_reaped;
+    v_sum := v_sum + v_reaped;
+  end loop;
+  return v_sum;
+end $function$;
+comment on function dibs.reap_sources() is 'Make claimable again what expired and what is due for a retry, of all sources but thoughts. Returns how many.';
 
 CREATE OR REPLACE FUNCTION dibs.reap_thoughts(p_work_type text DEFAULT NULL::text)
  RETURNS integer
@@ -2441,6 +2992,26 @@ begin
 end $function$;
 comment on function dibs.refuse(text,text,text) is 'Refuse a call on purpose. PTxyz becomes HTTP status xyz in the data API: PT400 bad input, PT409 conflict.';
 
+CREATE OR REPLACE FUNCTION dibs.refuse_findings(p_outcomes jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_bad record;
+begin
+  if jsonb_typeof(p_outcomes) <> 'array' then return; end if;
+  select o.ord - 1 as ord, field into v_bad
+    from jsonb_array_elements(p_outcomes) with ordinality o (value, ord), unnest(array['result', 'metadata']) field
+    where coalesce(jsonb_typeof(o.value -> field), 'null') <> 'null' order by o.ord limit 1;
+  if found then
+    perform dibs.refuse('PT400', format('p_outcomes[%s].%s goes with tasks and thoughts only', v_bad.ord, v_bad.field),
+      'Write it into the row by yourself.');
+  end if;
+end $function$;
+comment on function dibs.refuse_findings(jsonb) is 'Refuse (PT400) what would have to be kept with a row: nobody but its owner knows where.';
+
 CREATE OR REPLACE FUNCTION dibs.refuse_lost(p_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -2537,6 +3108,43 @@ comment on function dibs.revive(int8multirange,text[]) is 'Take back the outcome
 anew, and their unique keys where these are free. Returns those it could be done for; the caller makes them
 ready.';
 
+CREATE OR REPLACE FUNCTION dibs.rows_grant(p_source text, p_fence bigint, p_settled jsonb)
+ RETURNS json
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_grant jsonb;
+begin
+  execute format($sql$
+    select jsonb_build_object('fence', min(g.fence), 'lease_expires_at', min(g.lease_expires_at),
+      'lease_ms', coalesce(min(g.lease_ms), 0), 'rows', coalesce(jsonb_agg(jsonb_build_object(
+        'id', g.id, 'attempt', g.attempt, 'version', g.version, 'row', g."row")), '[]'))
+    from dibs.granted_rows_of_%s($1) g$sql$, p_source) into v_grant using p_fence;
+  return p_settled || v_grant;
+end $function$;
+comment on function dibs.rows_grant(text,bigint,jsonb) is 'A grant of rows as one object, beside what was settled.';
+
+CREATE OR REPLACE FUNCTION dibs.rows_query(p_source dibs.claim_source)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select format('select t.%s as id, (%s) is true as wanted%s, %s as "row" from %s t',
+    dibs.quoted(p_source.key), coalesce(p_source.filter, 'true'),
+    coalesce(', t.' || dibs.quoted(p_source.version) || ' as version', ''),
+    coalesce(
+      'to_jsonb((select r from (select '
+        || (select string_agg('t.' || dibs.quoted(name), ', ' order by n)
+          from unnest(p_source.columns) with ordinality c (name, n))
+        || ') r))',
+      'to_jsonb(t.*)'),
+    dibs.quoted_name(p_source.relation))
+$function$;
+comment on function dibs.rows_query(dibs.claim_source) is 'The rows of a source as its functions read them, so that no name of the table''s is met in there.';
+
 CREATE OR REPLACE FUNCTION dibs.runs_of(p_tasks int8multirange)
  RETURNS SETOF int8multirange
  LANGUAGE plpgsql
@@ -2589,7 +3197,13 @@ declare
     select oid from pg_catalog.pg_class where oid = to_regclass('public.tasks') and relkind = 'v');
   v_object record;
   v_grant record;
+  v_of_sources jsonb := '{}';
 begin
+  -- The tables of claim sources are known once 210_claim_sources.sql has run.
+  if to_regprocedure('dibs.source_grants()') is not null then
+    execute 'select coalesce(jsonb_object_agg(name, privileges), $1) from dibs.source_grants()'
+      into v_of_sources using v_of_sources;
+  end if;
   -- Cascade: what somebody passed on goes with it.
   revoke all on schema dibs from public, anon, authenticated, service_role cascade;
   grant usage on schema dibs to service_role;
@@ -2598,7 +3212,8 @@ begin
     select c.oid::regclass as name, c.relkind in ('r', 'p') and not c.relrowsecurity as unsecured
     from pg_catalog.pg_class c
     where c.relkind in ('r', 'p', 'v', 'S') and (c.relnamespace = 'dibs'::regnamespace
-      or c.oid in (to_regclass('public.thought_work_claims'), v_tasks))
+      or c.oid in (to_regclass('public.thought_work_claims'), v_tasks)
+      or c.oid in (select to_regclass(name) from jsonb_object_keys(v_of_sources) name))
   loop
     execute format('revoke all on %s from public, anon, authenticated, service_role cascade',
       v_object.name);
@@ -2636,6 +3251,8 @@ begin
       ('dibs.dispatch', 'select, insert, update, delete'),
       ('dibs.thought_attempt', 'select, insert, update, delete'),
       ('dibs.reap_hint', 'select, insert, update, delete'),
+      ('dibs.claim_source', 'select'),
+      ('dibs.source_sql', 'select'),
       ('dibs.thought_pass', 'select, insert, update, delete'),
       ('dibs.settings', 'select, update'),
       ('dibs.fence', 'usage'),
@@ -2643,6 +3260,9 @@ begin
       ('dibs.task_page', 'usage')
     ) g(name, privileges)
     where to_regclass(name) is not null
+    union all
+    select to_regclass(key), value from jsonb_each_text(v_of_sources)
+    where to_regclass(key) is not null
   loop
     execute format('grant %s on %s%s to service_role', v_grant.privileges,
       case when v_grant.privileges = 'usage' then 'sequence ' else '' end, v_grant.name);
@@ -2687,7 +3307,7 @@ begin
     v_step := array(select t.id from public.thoughts t where t.id >= reached order by t.id limit v_size + 1);
     -- One stretch of the primary key each.
     ids := ids || array(
-      select id from unnest(v_step[:v_size]) id
+      select wanted.id from unnest(v_step[:v_size]) wanted (id)
       except
       select c.thought_id
       from public.thought_work_claims c
@@ -2784,6 +3404,20 @@ exception when insufficient_privilege then
 end $function$;
 comment on function dibs.settle_dispatches() is 'Note what became of the calls that were sent, by the answers pg_net keeps. After 30 seconds without one a call that
 did not arrive is lost; the next tick makes another.';
+
+CREATE OR REPLACE FUNCTION dibs.settle_source(p_source text, p_fence bigint, p_outcomes jsonb, p_rest text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_done jsonb;
+begin
+  execute format('select to_jsonb(s) from dibs.settle_%s($1, $2, $3) s', dibs.source_rows(p_source)) into v_done
+    using p_fence, p_outcomes, p_rest;
+  return '{"superseded": []}' || v_done;
+end $function$;
+comment on function dibs.settle_source(text,bigint,jsonb,text) is 'Settle a lease on rows of a source: {settled, lost, superseded}.';
 
 CREATE OR REPLACE FUNCTION dibs.settle_tasks(p_fence bigint, p_outcomes jsonb, p_rest text, OUT settled integer, OUT lost uuid[])
  RETURNS record
@@ -2951,6 +3585,68 @@ end $function$;
 comment on function dibs.single_out_suspects(int8multirange) is 'A task that lost its worker twice may be what kills workers. It is leased with none but such, 16 of them at most,
 after another loss 4, then alone: so it takes ever fewer along, and when a server has stopped and taken many
 workers with it, all is soon in other hands. What was taken with them goes back. Returns what is to be leased.';
+
+CREATE OR REPLACE FUNCTION dibs.source_grants()
+ RETURNS TABLE(name text, privileges text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select v.name, v.privileges
+  from dibs.claim_source s, lateral (values
+    ('public.' || dibs.claims_table(s.name), 'select, insert, update, delete'),
+    ('dibs.attempt_of_' || s.name, 'select, insert, update, delete'),
+    ('dibs.run_of_' || s.name, 'select, insert, update, delete'),
+    ('dibs.pass_of_' || s.name, 'select, insert, update, delete'),
+    ('dibs.reap_hint_of_' || s.name, 'select, insert, update, delete'),
+    ('dibs.rows_of_' || s.name, 'select')
+  ) v(name, privileges)
+  where s.name <> 'thoughts'
+$function$;
+comment on function dibs.source_grants() is 'What the service role may do with the tables of sources other than thoughts; dibs.seal() grants it.';
+
+CREATE OR REPLACE FUNCTION dibs.source_rows(p_source text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (select from dibs.claim_source where name = p_source) then
+    perform dibs.refuse('PT400', 'p_source must be the name of a claim source', 'There are: '
+      || (select string_agg(name, ', ' order by name) from dibs.claim_source)
+      || '. dibs.create_claim_source makes one of a table.');
+  end if;
+  return case p_source when 'thoughts' then p_source else 'rows_of_' || p_source end;
+end $function$;
+comment on function dibs.source_rows(text) is 'On what the names of the functions of a source end. PT400 when there is no such source.';
+
+CREATE OR REPLACE FUNCTION dibs.sources_status()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_source text;
+  v_counts jsonb;
+  v_status jsonb := '[]';
+begin
+  for v_source in select name from dibs.claim_source where name <> 'thoughts' order by name loop
+    execute format($sql$
+      select jsonb_agg(to_jsonb(c) order by c.work_type)
+      from (
+        select %1$L as source, work_type, count(*) filter (where status = 'claimed') as claimed,
+          count(*) filter (where status = 'succeeded') as succeeded,
+          count(*) filter (where status = 'failed') as failed,
+          count(*) filter (where status = 'claimed' and ttl_expires_at < $1) as expired
+        from public.%2$s group by work_type
+      ) c$sql$, v_source, dibs.claims_table(v_source)) into v_counts using dibs.clock();
+    v_status := v_status || coalesce(v_counts, '[]');
+  end loop;
+  return v_status;
+end $function$;
+comment on function dibs.sources_status() is 'How many claims of each source but thoughts, and of each work type, are in which state.';
 
 CREATE OR REPLACE FUNCTION dibs.take_away(p_work_type text, p_ids uuid[])
  RETURNS void
@@ -3276,6 +3972,16 @@ begin
 end $function$;
 comment on function dibs.tasks_to_carry() is 'Whether there is a public.tasks that is not Dibs''s. Raises when there is one that cannot be taken over.';
 
+CREATE OR REPLACE FUNCTION dibs.thought_key(p_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select p_id
+$function$;
+comment on function dibs.thought_key(uuid) is 'What is the id of a thought or of a task, as that of a thought: null where thoughts have no uuids.';
+
 CREATE OR REPLACE FUNCTION dibs.thoughts_wait(p_work_type text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3305,7 +4011,7 @@ CREATE OR REPLACE FUNCTION dibs.tick()
  SET jit TO 'off'
 AS $function$
 begin
-  perform dibs.reap_leases(), dibs.reap_thoughts(null);
+  perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.reap_sources();
   perform dibs.tidy(), dibs.settle_dispatches();
   -- An idle project makes no call at all, nor does one whose drains are enough.
   if dibs.calls_rest_until() > dibs.clock() or dibs.drains_wanted(dibs.handled_types()) = '[]' then return null; end if;
@@ -3553,12 +4259,13 @@ declare
 begin
   -- Looked at again, for what was claimed and committed just before it was locked. The clock is read in the same
   -- statement, so that no lease begins before the one it sees the end of has ended.
-  insert into public.thought_work_claims (
+  insert into public.thought_work_claims as c (
     thought_id, work_type, worker_id, claimed_at, ttl_expires_at, attempt_count, last_error, fence, max_attempts)
   select wanted.id, p_work_type, p_worker_id, clock.now, clock.now + p_seconds * interval '1 s',
     coalesce(m.attempts, 0) + 1, m.last_error, v_fence, p_max_attempts
   from (select dibs.clock() as now offset 0) clock
   cross join unnest(p_ids) wanted (id)
+  
   left join lateral (
     select m.attempts, m.last_error from dibs.thought_attempt m
     where m.thought_id = wanted.id and m.work_type = p_work_type offset 0) m on true
@@ -3602,7 +4309,7 @@ create view dibs.effect_in_doubt with (security_invoker=true) as
            FROM dibs.lease l
           WHERE l.fence = e.fence AND l.held @> dibs.task_of(e.id))) AND NOT (EXISTS ( SELECT
            FROM public.thought_work_claims c
-          WHERE c.thought_id = e.id AND c.work_type = e.work_type AND c.fence = e.fence AND c.status = 'claimed'::text)));
+          WHERE c.thought_id = e.thought_id AND c.work_type = e.work_type AND c.fence = e.fence AND c.status = 'claimed'::text)));
 comment on view dibs.effect_in_doubt is 'Effects that may have happened: parked, or begun by an attempt that is over and that nobody has followed yet.';
 
 create view dibs.hinted_lane with (security_invoker=true) as
@@ -3799,6 +4506,37 @@ comment on function public.claim_named_thoughts(text,text,uuid[],integer,integer
 returns what its grant still holds.
 PT400 bad input, PT503 too many claims at once.';
 
+CREATE OR REPLACE FUNCTION public.claim_next_rows(p_source text, p_work_type text, p_worker_id text, p_limit integer DEFAULT 1, p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
+ RETURNS TABLE(id text, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, version text, "row" jsonb)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_rows text := dibs.source_rows(p_source);
+  v_before jsonb;
+  v_fence bigint;
+begin
+  if p_request_id is not null then v_before := dibs.recall('claim_next_rows', p_request_id); end if;
+  v_fence := v_before;
+  if v_before is null then
+    execute format('select dibs.grant_next_%s($1, $2, $3, $4, $5)', v_rows) into v_fence
+      using p_work_type, p_worker_id, p_limit, p_lease_seconds, p_max_attempts;
+    if p_request_id is not null then
+      perform dibs.remember('claim_next_rows', p_request_id, to_jsonb(coalesce(v_fence, 0)));
+    end if;
+  end if;
+  return query execute format('select * from dibs.granted_rows_of_%s($1)', p_source) using v_fence;
+end $function$;
+comment on function public.claim_next_rows(text,text,text,integer,integer,integer,text) is 'Claim up to p_limit rows of a source that have no claim of this work type, and meet the filter of the source. Fewer
+than asked for may also mean that another caller is searching: ask again. Over very many rows new and edited ones may
+take a while to be found. Returns what claim_rows does.
+PT400 bad input, PT503 too many claims at once.';
+
 CREATE OR REPLACE FUNCTION public.claim_next_thoughts(p_work_type text, p_worker_id text, p_limit integer DEFAULT 1, p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
  LANGUAGE plpgsql
@@ -3827,6 +4565,40 @@ comment on function public.claim_next_thoughts(text,text,integer,integer,integer
 another caller is searching: ask again. Over very many thoughts new ones may take a while to be found, see
 dibs.fill_pool. A repeated request id returns what its grant still holds.
 PT400 bad input, PT503 too many claims at once.';
+
+CREATE OR REPLACE FUNCTION public.claim_rows(p_source text, p_work_type text, p_worker_id text, p_ids text[], p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
+ RETURNS TABLE(id text, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, version text, "row" jsonb)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_rows text := dibs.source_rows(p_source);
+  v_type text;
+  v_before jsonb;
+  v_fence bigint;
+begin
+  perform dibs.check_between('p_max_attempts', p_max_attempts, 1, 1000);
+  if p_request_id is not null then v_before := dibs.recall('claim_rows', p_request_id); end if;
+  v_fence := v_before;
+  if v_before is null then
+    v_type := dibs.check_keys(p_source, p_ids);
+    execute format('select dibs.grant_named_%s($1::%s[], $2, $3, $4, $5, $6)', v_rows, v_type) into v_fence
+      using p_ids, p_work_type, p_worker_id, 'p_lease_seconds', p_lease_seconds, p_max_attempts;
+    if p_request_id is not null then
+      perform dibs.remember('claim_rows', p_request_id, to_jsonb(coalesce(v_fence, 0)));
+    end if;
+  end if;
+  return query execute format('select * from dibs.granted_rows_of_%s($1)', p_source) using v_fence;
+end $function$;
+comment on function public.claim_rows(text,text,text,text[],integer,integer,text) is 'Claim rows of a source by their ids, as text, for one kind of work.
+Returns those this worker won, with the fence to renew and settle them by (renew_rows, settle_rows), the version that
+was seen, and what the source tells of a row. A repeated request id returns what its grant still holds.
+PT400 bad input (at most 1000 ids), PT503 too many claims at once.';
 
 CREATE OR REPLACE FUNCTION public.claim_task()
  RETURNS SETOF public.tasks
@@ -3940,8 +4712,8 @@ begin
         'It is merged into the metadata of the thought.');
     end if;
     update public.thoughts set metadata = coalesce(metadata, '{}') || p_result
-      where id = p_id and jsonb_typeof(p_result) = 'object';
-    perform dibs.end_claims(v_fence, array[p_id], array['succeeded'], null, null);
+      where id = dibs.thought_key(p_id) and jsonb_typeof(p_result) = 'object';
+    perform dibs.end_claims(v_fence, array[dibs.thought_key(p_id)], array['succeeded'], null, null);
   end if;
 end $function$;
 comment on function public.complete_with_result(text,uuid,jsonb) is 'Complete one task or thought in the transaction of a SQL function of your own, so that its writes and the
@@ -3999,6 +4771,7 @@ begin
           count(*) filter (where status = 'failed') as failed
         from public.thought_work_claims group by work_type
       ) c),
+    'sources', dibs.sources_status(),
     'workers', (
       select coalesce(jsonb_agg(to_jsonb(w) order by w.worker_id), '[]')
       from (
@@ -4031,9 +4804,9 @@ begin
         jsonb_agg(to_jsonb(d) - 'http_request' || jsonb_build_object('id', d.id::text) order by d.id desc), '[]')
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $function$;
-comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, what each
-worker holds, what has expired and was not taken back yet, effects somebody must decide about, how many
-calls to dispatch failed in a row and until when none is made, the function calls of this month and how many are
+comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, claims on
+other sources, what each worker holds, what has expired and was not taken back yet, effects somebody must decide about,
+how many calls to dispatch failed in a row and until when none is made, the function calls of this month and how many are
 left of it (null: no limit), and the last ten dispatches. One JSON object.';
 
 CREATE OR REPLACE FUNCTION public.effect_begin(p_fence text, p_id uuid, p_key text, p_mode text DEFAULT 'at_most_once'::text, p_key_hours integer DEFAULT 23, p_request_id text DEFAULT NULL::text)
@@ -4165,6 +4938,23 @@ p_request_id: a repeat of the same request enqueues nothing and is answered the 
 Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was
 there already.
 Errors: PT400 with the path of the bad field; then nothing was enqueued.';
+
+CREATE OR REPLACE FUNCTION public.failed_rows(p_source text, p_work_type text)
+ RETURNS TABLE(id text, attempt_count integer, last_error text, finished_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  perform dibs.source_rows(p_source);
+  return query execute format('select * from dibs.failed_rows_of_%s($1)', p_source) using p_work_type;
+end $function$;
+comment on function public.failed_rows(text,text) is 'Rows of a source on which work failed for good: nobody gets them until retry_failed_rows, or until their version
+changes. PT400 when there is no such source.';
 
 CREATE OR REPLACE FUNCTION public.parked_effects(p_limit integer DEFAULT 100)
  RETURNS TABLE(id uuid, type text, work_type text, key text, mode text, idempotency_key text, begun_at timestamp with time zone, parked_at timestamp with time zone)
@@ -4308,6 +5098,29 @@ comment on function public.release_claims_for_worker(text,text) is 'Hand back ev
 type: all of them.
 Returns how many.';
 
+CREATE OR REPLACE FUNCTION public.release_rows_for_worker(p_source text, p_work_type text, p_worker_id text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_released int;
+begin
+  perform dibs.source_rows(p_source);
+  if p_source = 'thoughts' then return public.release_claims_for_worker(p_work_type, p_worker_id); end if;
+  execute format('select dibs.release_claims_for_worker_of_%s($1, $2)', p_source) into v_released
+    using p_work_type, p_worker_id;
+  return v_released;
+end $function$;
+comment on function public.release_rows_for_worker(text,text,text) is 'Hand back every open claim of a worker on rows of a source, so that others get them at once; burns no attempt. Null
+work type: all of them.
+Returns how many. PT400 when there is no such source.';
+
 CREATE OR REPLACE FUNCTION public.release_tasks_for_worker(p_worker_id text)
  RETURNS integer
  LANGUAGE plpgsql
@@ -4381,7 +5194,8 @@ begin
   end if;
   return query select id from dibs.renew_tasks(v_fence, p_lease_seconds, p_progress) id;
   if not found then
-    return query select id from dibs.renew_thoughts(v_fence, p_lease_seconds) id;
+    -- Thoughts whose ids are no uuids have other fences, and none of these.
+    return query select id::text::uuid from dibs.renew_thoughts(v_fence, p_lease_seconds) id;
   end if;
 end $function$;
 comment on function public.renew_lease(text,integer,jsonb) is 'Prolong a lease: a heartbeat, one row however much is held. From now it lasts p_lease_seconds more.
@@ -4389,6 +5203,51 @@ p_progress: {task id: any JSON} to be shown in public.tasks; tasks the lease doe
 Returns the ids still held. One that is missing was cancelled, or settled. No row: the lease is lost, stop the
 work.
 Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.renew_rows(p_fence text, p_lease_seconds integer DEFAULT 900)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_of record := dibs.parse_row_fence(p_fence);
+begin
+  perform dibs.check_between('p_lease_seconds', p_lease_seconds, 1, 86400);
+  return query execute format('select id::text from dibs.renew_%s($1, $2) id', dibs.source_rows(v_of.source))
+    using v_of.fence, p_lease_seconds;
+end $function$;
+comment on function public.renew_rows(text,integer) is 'Prolong a lease on rows: from now it lasts p_lease_seconds more.
+Returns the ids still held. No row: the lease is lost, stop the work.
+PT400 bad input.';
+
+CREATE OR REPLACE FUNCTION public.retry_failed_rows(p_source text, p_work_type text, p_ids text[] DEFAULT NULL::text[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_retried int;
+begin
+  perform dibs.source_rows(p_source);
+  execute format('select %s($1, $2::%s[])',
+      case p_source when 'thoughts' then 'public.retry_failed_thoughts'
+        else 'dibs.retry_failed_rows_of_' || p_source end,
+      dibs.check_keys(p_source, p_ids)) into v_retried
+    using p_work_type, p_ids;
+  return v_retried;
+end $function$;
+comment on function public.retry_failed_rows(text,text,text[]) is 'Make failed rows of a source claimable now, as if never tried: those named, or (null) all of the work type.
+Returns how many. PT400 bad input.';
 
 CREATE OR REPLACE FUNCTION public.retry_failed_thoughts(p_work_type text, p_thought_ids uuid[] DEFAULT NULL::uuid[])
  RETURNS integer
@@ -4440,6 +5299,40 @@ end $function$;
 comment on function public.retry_tasks(uuid[]) is 'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history
 stays. One whose unique key another task has by now stays as it is. Returns the ids that wait again.
 Errors: PT400 for more than 1000 ids.';
+
+CREATE OR REPLACE FUNCTION public.settle_and_claim_rows(p_fence text, p_outcomes jsonb, p_rest text, p_work_type text, p_worker_id text, p_limit integer, p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
+ RETURNS json
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_of record := dibs.parse_row_fence(p_fence);
+  v_done jsonb;
+  v_fence bigint;
+begin
+  if p_request_id is not null then v_done := dibs.recall('settle_and_claim_rows', p_request_id); end if;
+  if v_done is null then
+    v_done := dibs.settle_source(v_of.source, v_of.fence, p_outcomes, p_rest);
+    execute format('select dibs.grant_next_%s($1, $2, $3, $4, $5)', dibs.source_rows(v_of.source)) into v_fence
+      using p_work_type, p_worker_id, p_limit, p_lease_seconds, p_max_attempts;
+    v_done := v_done || jsonb_build_object('fence', v_fence);
+    if p_request_id is not null then
+      perform dibs.remember('settle_and_claim_rows', p_request_id, v_done);
+    end if;
+  end if;
+  v_fence := v_done ->> 'fence';
+  return dibs.rows_grant(v_of.source, v_fence, v_done - 'fence');
+end $function$;
+comment on function public.settle_and_claim_rows(text,jsonb,text,text,text,integer,integer,integer,text) is 'settle_rows and claim_next_rows, of the same source, in one round trip and one transaction.
+Returns {settled, lost, superseded, fence, lease_expires_at, lease_ms, rows: [{id, attempt, version, row}]};
+nothing to claim: fence null, rows empty. A repeated request id settles nothing again and returns what its grant still
+holds.
+PT400 bad input, PT503 too many claims at once.';
 
 CREATE OR REPLACE FUNCTION public.settle_and_claim_tasks(p_fence text, p_outcomes jsonb, p_rest text, p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
  RETURNS json
@@ -4544,7 +5437,7 @@ begin
   end if;
   -- The work before its effects, as whoever deletes it goes.
   perform dibs.one_at_a_time(), dibs.ended(v_task);
-  perform from public.thoughts where id = p_id for key share;
+  perform from public.thoughts where id = dibs.thought_key(p_id) for key share;
 
   with settled as (
     update dibs.effect e
@@ -4567,7 +5460,7 @@ begin
   if exists (select from dibs.effect_in_doubt d where d.id = p_id and d.work_type = v_work_types[1]) then
     return false;
   elsif v_work_types[1] <> '' then
-    return public.retry_failed_thoughts(v_work_types[1], array[p_id]) > 0;
+    return public.retry_failed_thoughts(v_work_types[1], array[dibs.thought_key(p_id)]) > 0;
   end if;
   v_again := dibs.revive(v_task, array['failed']);
   if isempty(v_again) then return false; end if;
@@ -4611,6 +5504,36 @@ p_request_id: a repeat of the same request is answered the same.
 Returns how many were settled, and the named ids that were not, because the lease no longer holds them:
 somebody else has them, or will.
 Errors: PT400 with the path of the bad field; then nothing was settled.';
+
+CREATE OR REPLACE FUNCTION public.settle_rows(p_fence text, p_outcomes jsonb DEFAULT '[]'::jsonb, p_rest text DEFAULT NULL::text, p_request_id text DEFAULT NULL::text, OUT settled integer, OUT lost text[], OUT superseded text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_of record := dibs.parse_row_fence(p_fence);
+  v_done jsonb := dibs.recall('settle_rows', p_request_id);
+begin
+  if v_done is null then
+    v_done := dibs.settle_source(v_of.source, v_of.fence, p_outcomes, p_rest);
+    perform dibs.remember('settle_rows', p_request_id, v_done);
+  end if;
+  settled := v_done ->> 'settled';
+  lost := array(select jsonb_array_elements_text(v_done -> 'lost'));
+  superseded := array(select jsonb_array_elements_text(v_done -> 'superseded'));
+end $function$;
+comment on function public.settle_rows(text,jsonb,text,text) is 'Report what came of rows that were claimed, as settle_lease does for tasks and thoughts.
+p_outcomes: [{id, status, error?, permanent?}]; status is succeeded, failed or released. p_rest: what came of
+everything else the lease holds; null leaves it leased. p_request_id: a repeat is answered the same.
+Returns how many were settled; the named ids that were lost, because the lease no longer holds them; and those that were
+superseded: the row has another version than the one that was claimed, so the outcome is none of it, and it can be
+claimed again.
+PT400 with the path of the bad field; then nothing was settled.';
 
 CREATE OR REPLACE FUNCTION public.task_attempts(p_id uuid)
  RETURNS TABLE(attempt integer, outcome text, worker_id text, started_at timestamp with time zone, ended_at timestamp with time zone, error text)
@@ -4665,7 +5588,7 @@ begin
   perform dibs.lock_held(v_fence, p_id);
   return dibs.was_settled(v_fence, dibs.task_of(p_id), 'succeeded') or exists (
     select from public.thought_work_claims c
-    where c.thought_id = p_id and c.fence + 0 = v_fence and c.status || '' = 'succeeded');
+    where c.thought_id = dibs.thought_key(p_id) and c.fence + 0 = v_fence and c.status || '' = 'succeeded');
 end $function$;
 comment on function public.was_completed(text,uuid) is 'Whether this very grant completed this task or thought: for a caller that lost the reply.
 Errors: PT400 for bad input.';
@@ -4693,7 +5616,9 @@ revoke all on function
   public.assert_lease(text,uuid),
   public.cancel_tasks(uuid[]),
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
+  public.claim_next_rows(text,text,text,integer,integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
+  public.claim_rows(text,text,text,text[],integer,integer,text),
   public.claim_task(),
   public.claim_tasks(text,text[],integer,integer,text),
   public.claim_thoughts(uuid[],text,text,integer),
@@ -4703,21 +5628,27 @@ revoke all on function
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
+  public.failed_rows(text,text),
   public.parked_effects(integer),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),
   public.quarantined_thoughts(text),
   public.reap_tasks(),
   public.release_claims_for_worker(text,text),
+  public.release_rows_for_worker(text,text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
   public.renew_lease(text,integer,jsonb),
+  public.renew_rows(text,integer),
+  public.retry_failed_rows(text,text,text[]),
   public.retry_failed_thoughts(text,uuid[]),
   public.retry_tasks(uuid[]),
+  public.settle_and_claim_rows(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_effect(uuid,text,boolean,jsonb,text),
   public.settle_lease(text,jsonb,text,text),
+  public.settle_rows(text,jsonb,text,text),
   public.task_attempts(uuid),
   public.task_counts(),
   public.was_completed(text,uuid)
@@ -4753,9 +5684,11 @@ grant delete, insert, select, update on table
 grant insert, select on table dibs.lane to service_role;
 
 grant select on table
+  dibs.claim_source,
   dibs.effect_in_doubt,
   dibs.hinted_lane,
-  dibs.id_seed
+  dibs.id_seed,
+  dibs.source_sql
   to service_role;
 
 grant select, update on table dibs.settings to service_role;
@@ -4774,34 +5707,45 @@ grant execute on function
   dibs.carry_tasks(),
   dibs.check_between(text,bigint,bigint,bigint),
   dibs.check_claim(text,text,text,integer),
+  dibs.check_expressions(dibs.claim_source),
   dibs.check_extras(text,jsonb),
   dibs.check_ids(text,uuid[]),
+  dibs.check_keys(text,text[]),
   dibs.check_label(text,text,integer),
   dibs.check_outcomes(jsonb),
   dibs.check_rest(text),
+  dibs.check_source(dibs.claim_source),
   dibs.check_task(text,text,bigint,bigint,text),
+  dibs.claims_table(text),
   dibs.clean_error(text),
   dibs.clock(),
   dibs.complete_lease(text),
   dibs.configure(text,text),
   dibs.count_of(int8multirange),
+  dibs.create_claim_source(text,regclass,text,text,text,text[]),
+  dibs.define_for_sources(text,text,text),
+  dibs.define_source(dibs.claim_source,text),
   dibs.define_view(text,text),
   dibs.delete_task(),
   dibs.drains_wanted(text[]),
+  dibs.drop_claim_source(text),
   dibs.due_lanes(text[],boolean),
   dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]),
   dibs.end_claims(bigint,uuid[],text[],text[],boolean[]),
   dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone),
   dibs.ended(int8multirange,text[]),
   dibs.failed_dispatches(),
+  dibs.failed_rows_of_thoughts(text),
   dibs.faults_of_tasks(),
   dibs.fence_out(),
+  dibs.fill_in(text,jsonb),
   dibs.fill_pool(text,timestamp with time zone),
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),
   dibs.free_keys(int8multirange),
   dibs.grant_named_thoughts(uuid[],text,text,text,integer,integer),
   dibs.grant_next_thoughts(text,text,integer,integer,integer),
+  dibs.granted_rows_of_thoughts(bigint),
   dibs.granted_thoughts(bigint),
   dibs.handled_types(),
   dibs.held_tasks(dibs.lease),
@@ -4814,7 +5758,10 @@ grant execute on function
   dibs.interface(),
   dibs.invocations(),
   dibs.invocations_left(),
+  dibs.is_key(text,text),
   dibs.is_moment(text),
+  dibs.key_type(dibs.claim_source),
+  dibs.key_words(text),
   dibs.lease_tasks(text,text[],integer,integer),
   dibs.lock_claimable(text,uuid[]),
   dibs.lock_claiming(text,uuid[]),
@@ -4828,11 +5775,15 @@ grant execute on function
   dibs.make_ready(int8multirange,timestamp with time zone),
   dibs.make_reap_hint(text,timestamp with time zone,timestamp with time zone,timestamp with time zone),
   dibs.ms_until(timestamp with time zone),
+  dibs.names_of(dibs.claim_source),
+  dibs.names_of_version(dibs.claim_source),
   dibs.number_carried_tasks(timestamp with time zone),
   dibs.obstacles_of(regclass),
   dibs.one_at_a_time(boolean),
+  dibs.only_key(regclass),
   dibs.options_of(bigint,jsonb),
   dibs.parse_fence(text),
+  dibs.parse_row_fence(text),
   dibs.pass_rests(dibs.thought_pass),
   dibs.place_carried_tasks(timestamp with time zone),
   dibs.pool_freed_thoughts(),
@@ -4844,17 +5795,24 @@ grant execute on function
   dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
   dibs.put_tasks(jsonb),
   dibs.quarantine_lost(text,uuid[],timestamp with time zone),
+  dibs.quoted(text),
+  dibs.quoted_name(regclass),
   dibs.read_outcomes(jsonb),
+  dibs.read_row_outcomes(jsonb,text),
   dibs.reap_leases(),
+  dibs.reap_sources(),
   dibs.reap_thoughts(text),
   dibs.reap_work_type(text),
   dibs.recall(text,text),
   dibs.refuse(text,text,text),
+  dibs.refuse_findings(jsonb),
   dibs.refuse_lost(uuid),
   dibs.remember(text,text,jsonb),
   dibs.renew_tasks(bigint,integer,jsonb),
   dibs.renew_thoughts(bigint,integer),
   dibs.revive(int8multirange,text[]),
+  dibs.rows_grant(text,bigint,jsonb),
+  dibs.rows_query(dibs.claim_source),
   dibs.runs_of(int8multirange),
   dibs.schedule(),
   dibs.seal(),
@@ -4863,9 +5821,13 @@ grant execute on function
   dibs.set_tasks_aside(),
   dibs.settle(text,jsonb,text),
   dibs.settle_dispatches(),
+  dibs.settle_source(text,bigint,jsonb,text),
   dibs.settle_tasks(bigint,jsonb,text),
   dibs.settle_thoughts(bigint,jsonb,text),
   dibs.single_out_suspects(int8multirange),
+  dibs.source_grants(),
+  dibs.source_rows(text),
+  dibs.sources_status(),
   dibs.take_away(text,uuid[]),
   dibs.take_first_run(text,integer),
   dibs.take_from_pool(text,integer,integer),
@@ -4876,6 +5838,7 @@ grant execute on function
   dibs.tasks_in(int8multirange),
   dibs.tasks_of(uuid[]),
   dibs.tasks_to_carry(),
+  dibs.thought_key(uuid),
   dibs.thoughts_wait(text),
   dibs.tick(),
   dibs.tidy(),
@@ -4890,7 +5853,9 @@ grant execute on function
   public.assert_lease(text,uuid),
   public.cancel_tasks(uuid[]),
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
+  public.claim_next_rows(text,text,text,integer,integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
+  public.claim_rows(text,text,text,text[],integer,integer,text),
   public.claim_task(),
   public.claim_tasks(text,text[],integer,integer,text),
   public.claim_thoughts(uuid[],text,text,integer),
@@ -4900,21 +5865,27 @@ grant execute on function
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
+  public.failed_rows(text,text),
   public.parked_effects(integer),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),
   public.quarantined_thoughts(text),
   public.reap_tasks(),
   public.release_claims_for_worker(text,text),
+  public.release_rows_for_worker(text,text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
   public.renew_lease(text,integer,jsonb),
+  public.renew_rows(text,integer),
+  public.retry_failed_rows(text,text,text[]),
   public.retry_failed_thoughts(text,uuid[]),
   public.retry_tasks(uuid[]),
+  public.settle_and_claim_rows(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_effect(uuid,text,boolean,jsonb,text),
   public.settle_lease(text,jsonb,text,text),
+  public.settle_rows(text,jsonb,text,text),
   public.task_attempts(uuid),
   public.task_counts(),
   public.was_completed(text,uuid)

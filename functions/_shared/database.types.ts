@@ -175,6 +175,26 @@ export type Database = {
           thought_id: string
         }[]
       }
+      claim_next_rows: {
+        Args: {
+          p_lease_seconds?: number
+          p_limit?: number
+          p_max_attempts?: number
+          p_request_id?: string
+          p_source: string
+          p_work_type: string
+          p_worker_id: string
+        }
+        Returns: {
+          attempt: number
+          fence: string
+          id: string
+          lease_expires_at: string
+          lease_ms: number
+          row: Json
+          version: string
+        }[]
+      }
       claim_next_thoughts: {
         Args: {
           p_lease_seconds?: number
@@ -192,6 +212,26 @@ export type Database = {
           lease_ms: number
           metadata: Json
           thought_id: string
+        }[]
+      }
+      claim_rows: {
+        Args: {
+          p_ids: string[]
+          p_lease_seconds?: number
+          p_max_attempts?: number
+          p_request_id?: string
+          p_source: string
+          p_work_type: string
+          p_worker_id: string
+        }
+        Returns: {
+          attempt: number
+          fence: string
+          id: string
+          lease_expires_at: string
+          lease_ms: number
+          row: Json
+          version: string
         }[]
       }
       claim_task: {
@@ -289,6 +329,15 @@ export type Database = {
           id: string
         }[]
       }
+      failed_rows: {
+        Args: { p_source: string; p_work_type: string }
+        Returns: {
+          attempt_count: number
+          finished_at: string
+          id: string
+          last_error: string
+        }[]
+      }
       parked_effects: {
         Args: { p_limit?: number }
         Returns: {
@@ -321,6 +370,10 @@ export type Database = {
         Args: { p_work_type: string; p_worker_id: string }
         Returns: number
       }
+      release_rows_for_worker: {
+        Args: { p_source: string; p_work_type: string; p_worker_id: string }
+        Returns: number
+      }
       release_tasks_for_worker: {
         Args: { p_worker_id: string }
         Returns: number
@@ -339,11 +392,33 @@ export type Database = {
         Args: { p_fence: string; p_lease_seconds?: number; p_progress?: Json }
         Returns: string[]
       }
+      renew_rows: {
+        Args: { p_fence: string; p_lease_seconds?: number }
+        Returns: string[]
+      }
+      retry_failed_rows: {
+        Args: { p_ids?: string[]; p_source: string; p_work_type: string }
+        Returns: number
+      }
       retry_failed_thoughts: {
         Args: { p_thought_ids?: string[]; p_work_type: string }
         Returns: number
       }
       retry_tasks: { Args: { p_ids: string[] }; Returns: string[] }
+      settle_and_claim_rows: {
+        Args: {
+          p_fence: string
+          p_lease_seconds?: number
+          p_limit: number
+          p_max_attempts?: number
+          p_outcomes: Json
+          p_request_id?: string
+          p_rest: string
+          p_work_type: string
+          p_worker_id: string
+        }
+        Returns: Json
+      }
       settle_and_claim_tasks: {
         Args: {
           p_fence: string
@@ -382,6 +457,15 @@ export type Database = {
         Returns: boolean
       }
       settle_lease: {
+        Args: {
+          p_fence: string
+          p_outcomes?: Json
+          p_request_id?: string
+          p_rest?: string
+        }
+        Returns: Record<string, unknown>
+      }
+      settle_rows: {
         Args: {
           p_fence: string
           p_outcomes?: Json

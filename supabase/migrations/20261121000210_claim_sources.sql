@@ -178,7 +178,7 @@ begin
             select from %s r where r.id = c.row_id and r.version is not distinct from c.version offset 0))$sql$,
       v_rows),
     'its_version', format(
-      'cross join lateral (select r.version from %s r where r.id = wanted.id offset 0) r', v_rows),
+      E'\n  cross join lateral (select r.version from %s r where r.id = wanted.id offset 0) r', v_rows),
     'same_version', ' and m.version is not distinct from r.version',
     'attempts', 'excluded.attempts + case when m.version is not distinct from excluded.version '
       || 'then greatest(m.attempts + 1 - excluded.attempts, 0) else 0 end',

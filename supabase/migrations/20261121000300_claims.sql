@@ -201,8 +201,7 @@ begin
   select wanted.id, p_work_type, p_worker_id, clock.now, clock.now + p_seconds * interval '1 s',
     coalesce(m.attempts, 0) + 1, m.last_error, v_fence, p_max_attempts{version}
   from (select dibs.clock() as now offset 0) clock
-  cross join unnest(p_ids) wanted (id)
-  {its_version}
+  cross join unnest(p_ids) wanted (id){its_version}
   left join lateral (
     select m.attempts, m.last_error from {attempt} m
     where m.{id} = wanted.id and m.work_type = p_work_type{same_version} offset 0) m on true
