@@ -70,7 +70,8 @@ create or replace function dibs.fill_in(p_sql text, p_names jsonb) returns text
   -- In one go: what is filled in is never looked at again, whatever braces it has.
   select string_agg(
     case when n = 1 then piece
-      else coalesce(p_names ->> split_part(piece, '}', 1) || substr(piece, strpos(piece, '}') + 1), '{' || piece) end,
+      else coalesce(
+        p_names ->> substring(piece from '^([a-z_]+)}') || substr(piece, strpos(piece, '}') + 1), '{' || piece) end,
     '' order by n)
   from string_to_table(p_sql, '{') with ordinality pieces (piece, n)
 $$;

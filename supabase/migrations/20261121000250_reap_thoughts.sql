@@ -126,7 +126,7 @@ begin
   return v_reaped;
 end $$;
 comment on function dibs.reap_work_type{of}(text) is
-  'What reap_thoughts does, for one work type. In batches, and never waiting.';
+  'Reaping, of one work type. In batches, and never waiting.';
 
 create or replace function dibs.make_reap_hint{of}(
   p_work_type text, p_reaped_until timestamptz, p_began timestamptz, p_look_from_start_at timestamptz

@@ -14,7 +14,10 @@ declare
   v_before dibs.claim_source;
 begin
   perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
-  v_source.key := coalesce(p_key, dibs.only_key(p_table));
+  v_source.key := coalesce(p_key, (
+    select a.attname
+    from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    where i.indrelid = p_table and i.indisprimary and i.indnkeyatts = 1));
   perform dibs.check_source(v_source);
   select * into v_before from dibs.claim_source where name = p_source;
   if v_before.name is null then
@@ -78,22 +81,6 @@ Errors: PT400 when there is none of that name.';
 
 -- What can be one ----------------------------------------------------------------------------------
 
-create or replace function dibs.only_key(p_table regclass) returns text
-  language plpgsql stable set search_path = '' as $$
-declare
-  v_key text := (
-    select a.attname
-    from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-    where i.indrelid = p_table and i.indisprimary and i.indnkeyatts = 1);
-begin
-  if v_key is null then
-    perform dibs.refuse('PT400', format('%s has no primary key of one column', p_table),
-      'Name a unique column as p_key.');
-  end if;
-  return v_key;
-end $$;
-comment on function dibs.only_key(regclass) is 'The column that is the primary key of a table. PT400 where none is.';
-
 create or replace function dibs.check_source(p_source dibs.claim_source) returns void
   language plpgsql set search_path = '' as $$
 declare
@@ -114,6 +101,9 @@ begin
   ) then
     perform dibs.refuse('PT400', format('p_table must be a table, and %s is none', p_source.relation),
       'Claims point at rows, so it can be no view, foreign or temporary table.');
+  elsif p_source.key is null then
+    perform dibs.refuse('PT400', format('%s has no primary key of one column', p_source.relation),
+      'Name a unique column as p_key.');
   end if;
   select name into v_missing from unnest(array[p_source.key, p_source.version] || p_source.columns) name
     where name <> all (v_columns) limit 1;

@@ -239,22 +239,6 @@ end $$;
 comment on function dibs.look_around{of}(text, int) is
   'A few {thing}s without a claim near to where the pass is, for those who cannot wait for it.';
 
-create or replace function dibs.{thoughts}_wait(p_work_type text) returns boolean
-  language plpgsql set search_path = '' as $$
-declare
-  v_began timestamptz := clock_timestamp();
-begin
-  return exists (
-      select from {run} r
-      where r.work_type = p_work_type
-        and r.fill >= (select p.fill - 2 from {pass} p where p.work_type = p_work_type))
-    -- Whoever is searching right now is a claimer, who needs no drain's help to begin.
-    or pg_try_advisory_xact_lock(hashtextextended('{pass}:' || p_work_type, 0))
-      and dibs.fill_pool{of}(p_work_type, v_began);
-end $$;
-comment on function dibs.{thoughts}_wait(text) is
-  'Whether {thing}s wait for this work type, as far as the pool or a look for more can tell.';
-
 -- Filling ------------------------------------------------------------------------------------------
 
 create or replace function dibs.put_in_pool{of}(p_work_type text, p_ids {type}[], p_piece int default 100) returns void
@@ -294,5 +278,21 @@ begin
   end if;
 end $$;
 $define$);
+
+create or replace function dibs.thoughts_wait(p_work_type text) returns boolean
+  language plpgsql set search_path = '' as $$
+declare
+  v_began timestamptz := clock_timestamp();
+begin
+  return exists (
+      select from dibs.thought_run r
+      where r.work_type = p_work_type
+        and r.fill >= (select p.fill - 2 from dibs.thought_pass p where p.work_type = p_work_type))
+    -- Whoever is searching right now is a claimer, who needs no drain's help to begin.
+    or pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0))
+      and dibs.fill_pool(p_work_type, v_began);
+end $$;
+comment on function dibs.thoughts_wait(text) is
+  'Whether thoughts wait for this work type, as far as the pool or a look for more can tell.';
 
 select dibs.seal();
