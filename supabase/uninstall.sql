@@ -1,4 +1,5 @@
--- Takes Dibs out of a project: its jobs, its secrets, and everything in the database but public.thoughts.
+-- Takes Dibs out of a project: its jobs, its secrets, and everything in the database but public.thoughts
+-- and other tables whose rows were claimed.
 -- All tasks and claims go with it. Whatever of yours depends on them stops it, and then nothing has changed:
 --   psql "$DATABASE_URL" -v ON_ERROR_STOP=1 -f supabase/uninstall.sql
 begin;
@@ -11,6 +12,7 @@ begin
   if to_regprocedure('dibs.unschedule()') is null then
     raise exception 'There is no Dibs in this database, or one that was not migrated to the end.';
   end if;
+  perform dibs.drop_claim_source(name) from dibs.claim_source where name <> 'thoughts';
   perform dibs.unschedule();
   if to_regclass('vault.secrets') is not null then
     delete from vault.secrets

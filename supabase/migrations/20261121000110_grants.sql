@@ -16,7 +16,13 @@ declare
     select oid from pg_catalog.pg_class where oid = to_regclass('public.tasks') and relkind = 'v');
   v_object record;
   v_grant record;
+  v_of_sources jsonb := '{}';
 begin
+  -- The tables of claim sources are known once 210_claim_sources.sql has run.
+  if to_regprocedure('dibs.source_grants()') is not null then
+    execute 'select coalesce(jsonb_object_agg(name, privileges), $1) from dibs.source_grants()'
+      into v_of_sources using v_of_sources;
+  end if;
   -- Cascade: what somebody passed on goes with it.
   revoke all on schema dibs from public, anon, authenticated, service_role cascade;
   grant usage on schema dibs to service_role;
@@ -25,7 +31,8 @@ begin
     select c.oid::regclass as name, c.relkind in ('r', 'p') and not c.relrowsecurity as unsecured
     from pg_catalog.pg_class c
     where c.relkind in ('r', 'p', 'v', 'S') and (c.relnamespace = 'dibs'::regnamespace
-      or c.oid in (to_regclass('public.thought_work_claims'), v_tasks))
+      or c.oid in (to_regclass('public.thought_work_claims'), v_tasks)
+      or c.oid in (select to_regclass(name) from jsonb_object_keys(v_of_sources) name))
   loop
     execute format('revoke all on %s from public, anon, authenticated, service_role cascade',
       v_object.name);
@@ -69,6 +76,8 @@ begin
       ('dibs.dispatch', 'select, insert, update, delete'),
       ('dibs.thought_attempt', 'select, insert, update, delete'),
       ('dibs.reap_hint', 'select, insert, update, delete'),
+      ('dibs.claim_source', 'select'),
+      ('dibs.source_sql', 'select'),
       ('dibs.thought_pass', 'select, insert, update, delete'),
       ('dibs.settings', 'select, update'),
       ('dibs.retention', 'select, insert, update, delete'),
@@ -78,6 +87,9 @@ begin
       ('dibs.task_page', 'usage')
     ) g(name, privileges)
     where to_regclass(name) is not null
+    union all
+    select to_regclass(key), value from jsonb_each_text(v_of_sources)
+    where to_regclass(key) is not null
   loop
     execute format('grant %s on %s%s to service_role', v_grant.privileges,
       case when v_grant.privileges = 'usage' then 'sequence ' else '' end, v_grant.name);
@@ -102,6 +114,8 @@ create or replace function dibs.interface() returns text[]
     'claim_thoughts', 'release_thought', 'release_claims_for_worker',
     'claim_named_thoughts', 'claim_next_thoughts', 'settle_and_claim_thoughts', 'retry_failed_thoughts',
     'quarantined_thoughts',
+    'claim_rows', 'claim_next_rows', 'renew_rows', 'settle_rows', 'settle_and_claim_rows', 'release_rows_for_worker',
+    'failed_rows', 'retry_failed_rows',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
     'task_attempts', 'task_dependencies', 'set_retention', 'remove_retention', 'retention_rules',

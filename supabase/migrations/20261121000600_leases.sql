@@ -17,7 +17,8 @@ begin
   end if;
   return query select id from dibs.renew_tasks(v_fence, p_lease_seconds, p_progress) id;
   if not found then
-    return query select id from dibs.renew_thoughts(v_fence, p_lease_seconds) id;
+    -- Thoughts whose ids are no uuids have other fences, and none of these.
+    return query select id::text::uuid from dibs.renew_thoughts(v_fence, p_lease_seconds) id;
   end if;
 end $$;
 comment on function public.renew_lease(text, int, jsonb) is

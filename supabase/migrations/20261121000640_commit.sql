@@ -38,8 +38,8 @@ begin
         'It is merged into the metadata of the thought.');
     end if;
     update public.thoughts set metadata = coalesce(metadata, '{}') || p_result
-      where id = p_id and jsonb_typeof(p_result) = 'object';
-    perform dibs.end_claims(v_fence, array[p_id], array['succeeded'], null, null);
+      where id = dibs.thought_key(p_id) and jsonb_typeof(p_result) = 'object';
+    perform dibs.end_claims(v_fence, array[dibs.thought_key(p_id)], array['succeeded'], null, null);
   end if;
 end $$;
 comment on function public.complete_with_result(text, uuid, jsonb) is
@@ -59,7 +59,7 @@ begin
   perform dibs.lock_held(v_fence, p_id);
   return dibs.was_settled(v_fence, dibs.task_of(p_id), 'succeeded') or exists (
     select from public.thought_work_claims c
-    where c.thought_id = p_id and c.fence + 0 = v_fence and c.status || '' = 'succeeded');
+    where c.thought_id = dibs.thought_key(p_id) and c.fence + 0 = v_fence and c.status || '' = 'succeeded');
 end $$;
 comment on function public.was_completed(text, uuid) is
   'Whether this very grant completed this task or thought: for a caller that lost the reply.
@@ -81,18 +81,19 @@ comment on function dibs.assert_held(bigint, uuid) is
   'Refuse (PT409) unless the lease holds this task or thought (null: anything) and its time has not run out.
 Locked as by lock_held. Returns the work type, empty for tasks.';
 
+select dibs.define_for_sources('640 held thoughts', 'thoughts', $define$
 create or replace function dibs.lock_held(p_fence bigint, p_id uuid, out expires_at timestamptz, out work_type text)
   language plpgsql set search_path = '' as $$
 declare
-  v_ids uuid[];
+  v_ids {type}[];
 begin
   -- Not shared: two functions that complete tasks of one lease would both go on to settle it, and wait for each other.
   select l.expires_at, '' into expires_at, work_type
     from dibs.lease l where l.fence = p_fence and (p_id is null or l.held @> dibs.task_of(p_id)) for update;
   if found then return; end if;
-  v_ids := case when p_id is not null then array[p_id] else array(
+  v_ids := case when p_id is not null then array[dibs.thought_key(p_id)] else array(
     select c.thought_id from public.thought_work_claims c
-    where c.fence = p_fence and c.status || '' = 'claimed' order by uuid_send(c.thought_id)) end;
+    where c.fence = p_fence and c.status || '' = 'claimed' order by {send}(c.thought_id)) end;
   -- Thoughts before their claims: whoever deletes a thought goes the same way.
   perform from unnest(v_ids) held (id),
     lateral (select from public.thoughts t where t.id = held.id for no key update offset 0) t;
@@ -108,6 +109,7 @@ comment on function dibs.lock_held(bigint, uuid) is
   'When the lease that holds this task or thought (null: anything) expires, and its work type, empty for tasks; nulls
 when it does not hold it. Until the end of the transaction nobody takes it from the lease: reapers pass by, others
 wait.';
+$define$);
 
 create or replace function dibs.refuse_lost(p_id uuid) returns void
   language plpgsql set search_path = '' as $$

@@ -4,12 +4,13 @@
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
+select dibs.define_for_sources('650 effects', 'thoughts', $define$
 create table if not exists dibs.effect (
   id uuid not null,
   key text not null,
   -- Of thoughts. One thought has work of several types, each with effects of its own.
   work_type text not null default '',
-  thought_id uuid generated always as (case when work_type <> '' then id end) stored
+  thought_id {type} generated always as (case when work_type <> '' then {id_of_effect} end) stored
     references public.thoughts (id) on delete cascade,
   mode text not null constraint mode_is_known check (mode in ('provider_key', 'at_most_once')),
   state text not null constraint state_is_known check (state in ('begun', 'done', 'parked', 'not_done')),
@@ -21,6 +22,7 @@ create table if not exists dibs.effect (
   done_at timestamptz,
   primary key (id, key, work_type)
 );
+$define$);
 comment on table dibs.effect is
   'Effects outside the database, by task or thought. fence: the grant that began it. parked: an attempt found it begun
 by an earlier one, and nobody knows whether it happened; not_done: a person knows that it did not.';

@@ -13,7 +13,7 @@ where e.state in ('begun', 'parked') and (e.state = 'parked'
     and not exists (select from dibs.lease l where l.fence = e.fence and l.held @> dibs.task_of(e.id))
     and not exists (
       select from public.thought_work_claims c
-      where c.thought_id = e.id and c.work_type = e.work_type and c.fence = e.fence and c.status = 'claimed'))
+      where c.thought_id = e.thought_id and c.work_type = e.work_type and c.fence = e.fence and c.status = 'claimed'))
 $$);
 comment on view dibs.effect_in_doubt is
   'Effects that may have happened: parked, or begun by an attempt that is over and that nobody has followed yet.';
@@ -55,7 +55,7 @@ begin
   end if;
   -- The work before its effects, as whoever deletes it goes.
   perform dibs.one_at_a_time(), dibs.ended(v_task);
-  perform from public.thoughts where id = p_id for key share;
+  perform from public.thoughts where id = dibs.thought_key(p_id) for key share;
 
   with settled as (
     update dibs.effect e
@@ -78,7 +78,7 @@ begin
   if exists (select from dibs.effect_in_doubt d where d.id = p_id and d.work_type = v_work_types[1]) then
     return false;
   elsif v_work_types[1] <> '' then
-    return public.retry_failed_thoughts(v_work_types[1], array[p_id]) > 0;
+    return public.retry_failed_thoughts(v_work_types[1], array[dibs.thought_key(p_id)]) > 0;
   end if;
   v_again := dibs.revive(v_task, array['failed']);
   if isempty(v_again) then return false; end if;

@@ -21,6 +21,7 @@ begin
           count(*) filter (where status = 'failed') as failed
         from public.thought_work_claims group by work_type
       ) c),
+    'sources', dibs.sources_status(),
     'workers', (
       select coalesce(jsonb_agg(to_jsonb(w) order by w.worker_id), '[]')
       from (
@@ -58,10 +59,10 @@ begin
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $$;
 comment on function public.dibs_status() is
-  'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, what each
-worker holds, what has expired and was not taken back yet, the first hundred recurring schedules by when they are due,
-effects somebody must decide about, how many
-calls to dispatch failed in a row and until when none is made, the function calls of this month and how many are
-left of it (null: no limit), and the last ten dispatches. One JSON object.';
+  'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, claims on
+other sources, what each worker holds, what has expired and was not taken back yet, the first hundred recurring
+schedules by when they are due, effects somebody must decide about, how many calls to dispatch failed in a row and
+until when none is made, the function calls of this month and how many are left of it (null: no limit), and the
+last ten dispatches. One JSON object.';
 
 select dibs.seal();
