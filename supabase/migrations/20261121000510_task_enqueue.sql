@@ -51,8 +51,9 @@ begin
 end $$;
 comment on function public.enqueue_tasks(jsonb, text) is
   'Enqueue many tasks in one transaction.
-p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as
-in create_task.
+p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?, key?,
+order_key?}, as in create_task. key: whose task it is, for limits, rates and a fair share. order_key: tasks of a type
+with the same one run one at a time, in the order in which they were enqueued.
 p_request_id: a repeat of the same request enqueues nothing and is answered the same.
 Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was
 there already.
@@ -124,11 +125,13 @@ begin
   select key into v_field from jsonb_each(p_extras)
     where not case
       when jsonb_typeof(value) = 'null' then true
+      when key in ('key', 'order_key') then dibs.is_label(value, 200)
       else false end
     limit 1;
   if found then
     perform dibs.refuse('PT400', p_path || '.' || v_field || ' is not a field of a task or has the wrong type',
-      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
+      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp), '
+      'key, order_key (text of 1 to 200 printable characters).');
   end if;
 end $$;
 comment on function dibs.check_extras(text, jsonb) is
@@ -165,8 +168,12 @@ begin
   deduplicated := false;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
-  insert into dibs.ready (type, priority, run_at, run, plain)
-    values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
+  if p_extras ?| array['key', 'order_key'] then
+    perform dibs.put_keyed(v_task, p_type, p_priority, v_run_at, p_extras);
+  else
+    insert into dibs.ready (type, priority, run_at, run, plain)
+      values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
+  end if;
 end $$;
 comment on function dibs.put_task(text, jsonb, int, timestamptz, int, text, jsonb) is
   'Write one task that was checked.';

@@ -138,8 +138,10 @@ begin
         select k.ctid as at from dibs.unique_key k
         where k.task >= page.first and k.task < page.past and k.task <@ p_tasks offset 0
       ) k));
+  if exists (select from dibs.in_order) then perform dibs.leave_order(p_tasks); end if;
 end $$;
-comment on function dibs.free_keys(int8multirange) is 'Let others have the unique keys of tasks that ended.';
+comment on function dibs.free_keys(int8multirange) is
+  'Let others have the unique keys of tasks that ended, and the next of their order keys run.';
 
 create or replace function dibs.make_ready(p_tasks int8multirange, p_run_at timestamptz default null) returns void
   language plpgsql set search_path = '' as $$

@@ -85,6 +85,7 @@ create or replace function public.task_counts() returns table (status text, task
   from unnest(array['pending', 'processing', 'completed', 'failed', 'cancelled']) with ordinality s(status, place)
   left join (
     select 'pending' as status, upper(r) - lower(r) as tasks from dibs.ready, unnest(run) r
+    union all select 'pending', upper(r) - lower(r) from dibs.gated, unnest(run) r
     union all select 'processing', upper(r) - lower(r) from dibs.lease, unnest(held) r
     union all select o.status, upper(r) - lower(r) from dibs.outcome o, unnest(run) r
   ) n on n.status = s.status
@@ -143,6 +144,7 @@ begin
       select f.type, f.priority, f.run_at, f.run - p_tasks, f.plain from found f where not f.run <@ p_tasks
     )
     select coalesce(range_agg(run), '{}') * p_tasks into v_found from found;
+    v_found := v_found + dibs.withdraw_gated(p_tasks);
 
     with found as materialized (
       select fence, held from dibs.lease where p_leased and held && p_tasks order by fence for update
@@ -183,6 +185,7 @@ begin
   select coalesce(range_agg(int8range(task, task + 1)), '{}') into v_keyless
     from keyed where task not in (select task from got);
   p_tasks := dibs.unfinish(p_tasks - v_keyless, p_statuses);
+  perform dibs.join_order(p_tasks);
   insert into dibs.attempt (task, n, outcome, ended_at)
     select task, h.last + 1, 'retried', dibs.clock()
     from unnest(p_tasks) r, generate_series(lower(r), upper(r) - 1) task, lateral dibs.history_of(task) h;
@@ -256,6 +259,8 @@ begin
     delete from dibs.result where task >= lower(r) and task < upper(r);
     delete from dibs.progress where task >= lower(r) and task < upper(r);
     delete from dibs.unique_key where task >= lower(r) and task < upper(r);
+    perform dibs.leave_order(int8multirange(r));
+    delete from dibs.task_key where task >= lower(r) and task < upper(r);
     delete from dibs.effect where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
   end loop;
 end $$;

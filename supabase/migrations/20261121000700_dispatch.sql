@@ -38,7 +38,7 @@ create or replace function dibs.tick() returns bigint
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
   perform dibs.reap_leases(), dibs.reap_thoughts(null);
-  perform dibs.tidy(), dibs.settle_dispatches();
+  perform dibs.tidy(), dibs.tidy_gates(), dibs.settle_dispatches();
   -- An idle project makes no call at all, nor does one whose drains are enough.
   if dibs.calls_rest_until() > dibs.clock() or dibs.drains_wanted(dibs.handled_types()) = '[]' then return null; end if;
   return dibs.call_dispatch('tick');
@@ -61,6 +61,11 @@ begin
   -- A drain that has work asks for more when it is done; whether one is enough is for the next tick to see.
   if exists (select from dibs.lease where expires_at > v_now and worker_id like 'drain-%')
     or not p_types && dibs.handled_types() then return; end if;
+  -- What has to pass a gate may not be let through.
+  if (exists (select from dibs.gate) or exists (select from dibs.gated))
+    and dibs.drains_wanted(coalesce(p_types, dibs.handled_types())) = '[]' then
+    return;
+  end if;
   -- Whoever comes while another is at it need not call either.
   if pg_try_advisory_xact_lock(hashtextextended('dibs.wake', 0)) and (dibs.calls_rest_until() > v_now) is not true then
     perform dibs.call_dispatch('wake');
