@@ -12,11 +12,40 @@ comment on schema dibs is 'Internals of Dibs. Not an interface: call the functio
 
 create sequence dibs.fence as bigint increment 1 start 1 minvalue 1 maxvalue 9223372036854775807 cache 1;
 comment on sequence dibs.fence is 'A number per claim call. They only ever grow, so of two grants of the same thing the later has the larger.';
+create sequence dibs.gates_changed as bigint increment 1 start 1 minvalue 1 maxvalue 9223372036854775807 cache 1;
+comment on sequence dibs.gates_changed is 'The transaction that changed gates last.';
 create sequence dibs.task_number as bigint increment 1 start 1 minvalue 1 maxvalue 9223372036854775807 cache 1;
 create sequence dibs.task_page as bigint increment 128 start 70368744177664 minvalue 1 maxvalue 9223372036854775807 cache 1;
 
 -- Types -------------------------------------------------------------------------------------------
 
+create type dibs.claim_facts as (
+  id text,
+  work_type text,
+  known boolean,
+  status text,
+  worker_id text,
+  claimed_at timestamp with time zone,
+  ttl_expires_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  retry_at timestamp with time zone,
+  attempts integer,
+  max_attempts integer,
+  last_error text,
+  last_grant_at timestamp with time zone,
+  search_rests_until timestamp with time zone
+);
+comment on type dibs.claim_facts is 'What there is to know about a row and one kind of work on it. status null: it has no claim. attempts: those of claims
+that are gone, where it has none.';
+
+create type dibs.explanation as (
+  state text,
+  reason text,
+  detail jsonb,
+  until timestamp with time zone,
+  what_would_change_it text
+);
+comment on type dibs.explanation is 'Why something is not being worked on, as explain_task and explain_claim return it.';
 
 -- Tables ------------------------------------------------------------------------------------------
 
@@ -42,11 +71,36 @@ create table dibs.attempt (
   worker_id text,
   error text,
   constraint attempt_pkey PRIMARY KEY (task, n),
-  constraint outcome_is_known CHECK ((outcome = ANY (ARRAY['failed'::text, 'lost'::text, 'retried'::text])))
+  constraint outcome_is_known CHECK ((outcome = ANY (ARRAY['failed'::text, 'lost'::text, 'retried'::text, 'redriven'::text])))
 );
 alter table dibs.attempt enable row level security;
-comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried: from here on
-counting starts anew.';
+comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried, redriven: from
+here on counting starts anew.';
+
+create table dibs.bucket (
+  type text not null,
+  key text not null,
+  spent_until timestamp with time zone not null,
+  constraint bucket_pkey PRIMARY KEY (type, key)
+);
+alter table dibs.bucket enable row level security;
+comment on table dibs.bucket is 'What was claimed under a rate: until when it takes to come by as much as was spent. Updated in place, by one claim
+at a time.';
+
+create table dibs.claim_source (
+  name text not null,
+  relation regclass not null,
+  key text not null,
+  version text,
+  filter text,
+  columns text[],
+  constraint claim_source_pkey PRIMARY KEY (name),
+  constraint claim_source_check CHECK (((name <> 'thoughts'::text) OR (COALESCE(version, filter, (columns)::text) IS NULL))),
+  constraint claim_source_name_check CHECK (((name ~ '^[a-z][a-z0-9_]{0,29}$'::text) AND (name !~ '_of_'::text)))
+);
+alter table dibs.claim_source enable row level security;
+comment on table dibs.claim_source is 'Tables whose rows can be claimed. key: the column that names a row; version: the one that changes when a row has
+to be worked on again; filter: a condition on rows; columns: what a worker gets of a row, null for all.';
 
 create table dibs.dependency (
   task bigint not null,
@@ -111,6 +165,38 @@ CREATE INDEX effect_open ON dibs.effect USING btree (begun_at) WHERE (state = AN
 comment on table dibs.effect is 'Effects outside the database, by task or thought. fence: the grant that began it. parked: an attempt found it begun
 by an earlier one, and nobody knows whether it happened; not_done: a person knows that it did not.';
 
+create table dibs.gate (
+  type text not null,
+  scope text not null,
+  key text default ''::text not null,
+  most integer,
+  rate integer,
+  period interval,
+  burst integer,
+  paused_at timestamp with time zone,
+  constraint gate_pkey PRIMARY KEY (type, scope, key),
+  constraint scope_is_known CHECK ((scope = ANY (ARRAY['everything'::text, 'type'::text, 'each key'::text, 'key'::text])))
+);
+alter table dibs.gate enable row level security;
+comment on table dibs.gate is 'What is set: a row for everything (of type ''''), a type as a whole, each of its keys, or one of them. most: so many
+run at once. rate, period, burst: so many are claimed in a period, and so many at once after a rest. paused_at: none
+is claimed. What a row of a key leaves null, the one for each key says.';
+
+create table dibs.gated (
+  type text not null,
+  priority smallint not null,
+  key text default ''::text not null,
+  order_key text default ''::text not null,
+  run_at timestamp with time zone not null,
+  run int8multirange not null,
+  plain boolean default false not null
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000);
+alter table dibs.gated enable row level security;
+CREATE INDEX gated_by_age ON dibs.gated USING btree (type, priority, run_at);
+CREATE INDEX gated_by_page ON dibs.gated USING btree (((lower(run) >> 7)));
+CREATE INDEX gated_in_turn ON dibs.gated USING btree (type, priority, key, order_key, run_at, lower(run));
+comment on table dibs.gated is 'Due runs that wait at gates: of one task where it has a key. Inserted and deleted only. plain: as in dibs.ready.';
+
 create table dibs.hint (
   type text not null,
   priority smallint not null,
@@ -139,6 +225,15 @@ alter table dibs.id_seed enable row level security;
 comment on table dibs.id_seed is 'The salt of a task''s id is hashint8extended(number, seed): no two projects have the same ids, nobody can guess
 one, and from a number its id can be told. Drawn once; a change would hide every task there is.';
 
+create table dibs.in_order (
+  type text not null,
+  order_key text not null,
+  task bigint not null,
+  constraint in_order_pkey PRIMARY KEY (type, order_key, task)
+);
+alter table dibs.in_order enable row level security;
+comment on table dibs.in_order is 'Tasks with an order key that have not ended, wherever they are: the first of an order key is the one that may run.';
+
 create table dibs.lane (
   type text not null,
   priority smallint not null,
@@ -154,10 +249,12 @@ create table dibs.lease (
   plain boolean default false not null,
   held int8multirange not null,
   worker_id text not null,
+  type text default ''::text not null,
   constraint lease_pkey PRIMARY KEY (fence)
 );
 alter table dibs.lease enable row level security;
-comment on table dibs.lease is 'One row per claim call that was granted something: the tasks it still holds, until when.';
+comment on table dibs.lease is 'One row per claim call that was granted something: the tasks it still holds, until when. type: of all of them; ''''
+where they are of several.';
 
 create table dibs.log (
   id uuid not null,
@@ -171,7 +268,7 @@ create table dibs.log (
   constraint log_pkey PRIMARY KEY (id)
 );
 alter table dibs.log enable row level security;
-comment on table dibs.log is 'Every task as it was enqueued; written once.';
+comment on table dibs.log is 'Every task as it was enqueued; written once, unless it is replaced, moved or redriven while nobody has it.';
 
 create table dibs.outcome (
   run int8multirange not null,
@@ -179,13 +276,15 @@ create table dibs.outcome (
   completed_at timestamp with time zone not null,
   fence bigint,
   status text not null,
-  worker_id text
+  worker_id text,
+  type text default ''::text not null
 );
 alter table dibs.outcome enable row level security;
 CREATE INDEX outcome_by_page ON dibs.outcome USING btree (((lower(run) >> 7)));
+CREATE INDEX outcome_by_type ON dibs.outcome USING btree (type, completed_at);
 CREATE INDEX outcome_that_went_wrong ON dibs.outcome USING btree (status, completed_at) WHERE (status <> 'completed'::text);
 comment on table dibs.outcome is 'Runs that ended alike: completed, failed or cancelled. No check holds it to these, since every insert would compile
-the check anew. No fence: ended by a person or an update of public.tasks.';
+the check anew. No fence: ended by a person or an update of public.tasks. type: as in dibs.lease.';
 
 create table dibs.progress (
   task bigint not null,
@@ -195,6 +294,15 @@ create table dibs.progress (
 );
 alter table dibs.progress enable row level security;
 comment on table dibs.progress is 'How far running tasks have come, as their worker last said.';
+
+create table dibs.pruning (
+  type text not null,
+  before timestamp with time zone not null,
+  reached timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  constraint pruning_pkey PRIMARY KEY (type)
+);
+alter table dibs.pruning enable row level security;
+comment on table dibs.pruning is 'What is being deleted: tasks of a type that ended before a moment. reached: earlier ones are gone. Mostly empty.';
 
 create table dibs.ready (
   run_at timestamp with time zone not null,
@@ -262,6 +370,18 @@ create table dibs.result (
 alter table dibs.result enable row level security;
 comment on table dibs.result is 'What completed tasks came to, where their handler said.';
 
+create table dibs.retention (
+  type text not null,
+  keep interval,
+  keep_count bigint,
+  constraint retention_pkey PRIMARY KEY (type),
+  constraint retention_keep_check CHECK ((keep >= '00:00:00'::interval)),
+  constraint retention_keep_count_check CHECK ((keep_count >= 0))
+);
+alter table dibs.retention enable row level security;
+comment on table dibs.retention is 'Types of tasks that stay for another time than settings.keep_ended_tasks says: how long after they have ended, and
+how many at most. Null: no limit of that kind.';
+
 create table dibs.settings (
   only_row boolean default true not null,
   tick_seconds integer default 5 not null,
@@ -282,6 +402,7 @@ create table dibs.settings (
   failures_before_rest integer default 3 not null,
   shortest_rest interval default '00:00:10'::interval not null,
   longest_rest interval default '00:05:00'::interval not null,
+  priority_aging interval,
   constraint settings_pkey PRIMARY KEY (only_row),
   constraint settings_dispatch_secret_check CHECK ((dispatch_secret <> ''::text)),
   constraint settings_dispatch_work_types_check CHECK ((array_position(dispatch_work_types, NULL::text) IS NULL)),
@@ -297,6 +418,7 @@ create table dibs.settings (
   constraint settings_max_invocations_per_month_check CHECK ((max_invocations_per_month >= 0)),
   constraint settings_max_losses_check CHECK (((max_losses >= 1) AND (max_losses <= 1000))),
   constraint settings_only_row_check CHECK (only_row),
+  constraint settings_priority_aging_check CHECK ((priority_aging >= '00:00:01'::interval)),
   constraint settings_shortest_rest_check CHECK (((shortest_rest >= '00:00:01'::interval) AND (shortest_rest <= '1 day'::interval))),
   constraint settings_tasks_per_drain_check CHECK (((tasks_per_drain >= 1) AND (tasks_per_drain <= 1000000))),
   constraint settings_tick_seconds_check CHECK (((tick_seconds >= 1) AND (tick_seconds <= 59))),
@@ -315,14 +437,49 @@ comment on column dibs.settings.keep_requests is 'How long a repeated request id
 comment on column dibs.settings.shortest_rest is 'How long at first, twice as long after each further failure: an interval of a second to a day.';
 comment on column dibs.settings.wake_debounce is 'Enqueues within this time wake dispatch once: an interval of up to an hour, such as 1 second.';
 comment on column dibs.settings.keep_cron_runs is 'How long what pg_cron notes of its runs of Dibs stays: an interval.';
+comment on column dibs.settings.priority_aging is 'Waiting for so long counts as one priority more, an interval of a second or more. Null: priorities never change.';
 comment on column dibs.settings.dispatch_secret is 'The entry of the Vault with what opens the dispatch function.';
 comment on column dibs.settings.keep_dispatches is 'How long the records of calls to dispatch stay: an interval of an hour or more.';
 comment on column dibs.settings.tasks_per_drain is 'One drain for so many due tasks, 1 to 1000000.';
-comment on column dibs.settings.keep_ended_tasks is 'How long tasks stay after they have ended: an interval such as 30 days. Null: until somebody calls prune_tasks.';
+comment on column dibs.settings.keep_ended_tasks is 'How long tasks stay after they have ended: an interval such as 30 days. Null: until somebody calls prune_tasks.
+set_retention says otherwise for a type.';
 comment on column dibs.settings.dispatch_work_types is 'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}. Tasks need no list.';
 comment on column dibs.settings.drain_lease_seconds is 'How long what a drain claimed stays with it after it has ended without a word, 1 to 86400 seconds.';
 comment on column dibs.settings.failures_before_rest is 'After so many failed calls of dispatch in a row it is left alone for a while, 1 to 20.';
 comment on column dibs.settings.max_invocations_per_month is 'Never more calls of dispatch and drain in a month of UTC, from 0. Null: as many as the work takes.';
+
+create table dibs.slot (
+  type text not null,
+  key text not null,
+  order_key text not null,
+  n integer not null,
+  task bigint not null,
+  fence bigint not null,
+  constraint slot_pkey PRIMARY KEY (type, key, order_key, n)
+);
+alter table dibs.slot enable row level security;
+comment on table dibs.slot is 'The places of a limit: of a type, of one of its keys, or of an order key, whose limit is one. A place is taken while
+the lease of that fence holds that task, so that nobody has to give it back.';
+
+create table dibs.source_sql (
+  part text not null,
+  made_for text not null,
+  sql text not null,
+  constraint source_sql_pkey PRIMARY KEY (part),
+  constraint source_sql_made_for_check CHECK ((made_for = ANY (ARRAY['every source'::text, 'thoughts'::text, 'other sources'::text, 'versioned'::text])))
+);
+alter table dibs.source_sql enable row level security;
+comment on table dibs.source_sql is 'What is made for each source, in the order of the parts, with {names} to fill in.';
+
+create table dibs.task_key (
+  task bigint not null,
+  type text not null,
+  key text not null,
+  order_key text not null,
+  constraint task_key_pkey PRIMARY KEY (task)
+);
+alter table dibs.task_key enable row level security;
+comment on table dibs.task_key is 'Keys and order keys of the tasks that have one; empty where it has not. Written once.';
 
 create table dibs.thought_attempt (
   thought_id uuid not null,
@@ -360,15 +517,31 @@ alter table dibs.thought_run enable row level security;
 comment on table dibs.thought_run is 'The pool: up to 100 thoughts a row that had no claim when they were put in. Rows are inserted and deleted,
 never updated.';
 
+create table dibs.turn (
+  type text not null,
+  priority smallint not null,
+  key text not null,
+  order_key text not null,
+  made_at timestamp with time zone not null
+);
+alter table dibs.turn enable row level security;
+CREATE INDEX turn_newest ON dibs.turn USING btree (type, priority, made_at DESC);
+CREATE INDEX turn_newest_of_key ON dibs.turn USING btree (type, priority, key, made_at DESC);
+comment on table dibs.turn is 'Whose tasks were claimed last, for claims to go on with the next: the newest row of a lane says which key, the newest
+of a key which order key. Inserted, never updated; never trusted.';
+
 create table dibs.unique_key (
   type text not null,
   key text not null,
   task bigint not null,
+  held_until timestamp with time zone,
   constraint unique_key_pkey PRIMARY KEY (type, key)
 );
 alter table dibs.unique_key enable row level security;
 CREATE INDEX unique_key_by_task ON dibs.unique_key USING btree (task);
-comment on table dibs.unique_key is 'Keys of tasks that have not ended; a second task of the same type and key is not enqueued.';
+comment on table dibs.unique_key is 'Keys of tasks that have not ended, or that hold them longer; a second task of the same type and key is not
+enqueued.';
+comment on column dibs.unique_key.held_until is 'Until when the key stays with its task, also when that has ended; a cancelled one gives it up. Null: no longer.';
 
 create table dibs.untold (
   run int8multirange not null,
@@ -422,6 +595,17 @@ comment on column public.thought_work_claims.attempt_count is 'Which attempt thi
 
 -- Internal functions ------------------------------------------------------------------------------
 
+CREATE OR REPLACE FUNCTION dibs.all_paused()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (select from dibs.gate where type = '' and scope = 'everything' and key = '');
+end $function$;
+comment on function dibs.all_paused() is 'Whether everything is paused.';
+
 CREATE OR REPLACE FUNCTION dibs.assert_held(p_fence bigint, p_id uuid)
  RETURNS text
  LANGUAGE plpgsql
@@ -437,6 +621,19 @@ begin
 end $function$;
 comment on function dibs.assert_held(bigint,uuid) is 'Refuse (PT409) unless the lease holds this task or thought (null: anything) and its time has not run out.
 Locked as by lock_held. Returns the work type, empty for tasks.';
+
+CREATE OR REPLACE FUNCTION dibs.await_turn(p_extras jsonb, p_alone boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if p_extras ->> 'unique_mode' in ('replace', 'debounce') or p_extras ->> 'unique_scope' = 'pending' then
+    perform dibs.one_at_a_time(p_single => not p_alone);
+  end if;
+end $function$;
+comment on function dibs.await_turn(jsonb,boolean) is 'Before anything else of an enqueue that may change another task: wait for those who move tasks by hand. p_alone: go
+on beside nobody, for a list, which locks several.';
 
 CREATE OR REPLACE FUNCTION dibs.backoff(p_failures integer)
  RETURNS interval
@@ -555,6 +752,16 @@ begin
 end $function$;
 comment on function dibs.check_between(text,bigint,bigint,bigint) is 'Refuse (PT400) a number outside its bounds, naming them.';
 
+CREATE OR REPLACE FUNCTION dibs.check_bulk(p_filter jsonb, p_statuses text[], p_limit integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform dibs.check_filter(p_filter, p_statuses), dibs.check_between('p_limit', p_limit, 1, 10000);
+end $function$;
+comment on function dibs.check_bulk(jsonb,text[],integer) is 'Refuse (PT400) what no call about many tasks can have.';
+
 CREATE OR REPLACE FUNCTION dibs.check_claim(p_work_type text, p_worker_id text, p_seconds_argument text, p_seconds integer)
  RETURNS void
  LANGUAGE plpgsql
@@ -567,6 +774,25 @@ begin
   perform dibs.check_between(p_seconds_argument, p_seconds, 1, 86400);
 end $function$;
 comment on function dibs.check_claim(text,text,text,integer) is 'Refuse (PT400) what no claim can have.';
+
+CREATE OR REPLACE FUNCTION dibs.check_expressions(p_source dibs.claim_source)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  execute format('create temp view dibs_tried as select r.wanted, %s from (%s) r',
+    case when p_source.version is null then 'true' else 'r.version is distinct from r.version' end,
+    dibs.rows_query(p_source));
+  drop view pg_temp.dibs_tried;
+exception when syntax_error_or_access_rule_violation then
+  perform dibs.refuse('PT400',
+    case when p_source.filter is null then 'p_version cannot be compared: ' else 'p_filter cannot be a condition: ' end
+      || sqlerrm,
+    'A filter is a condition on the columns of a row, such as status = ''ready''; what is not PostgreSQL''s has its '
+      || 'schema before it. Versions need an equality.');
+end $function$;
+comment on function dibs.check_expressions(dibs.claim_source) is 'Refuse (PT400) a filter that is no condition on rows, and a version that cannot be compared.';
 
 CREATE OR REPLACE FUNCTION dibs.check_extras(p_path text, p_extras jsonb)
  RETURNS void
@@ -586,16 +812,44 @@ begin
       when key = 'depends_on' then dibs.is_depends_on(value)
       when key = 'depends_mode' then value in ('"all"', '"any"')
       when key = 'on_parent_failure' then value in ('"cancel"', '"run"', '"wait"')
+      when key like 'unique\_%' then dibs.is_unique_option(key, value)
+      when key in ('key', 'order_key') then dibs.is_label(value, 200)
       else false end
     limit 1;
   if found then
     perform dibs.refuse('PT400', p_path || '.' || v_field || ' is not a field of a task or has the wrong type',
       'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp), '
-        'depends_on (at most 1000 ids of tasks, or places of earlier tasks of the list), depends_mode (all, any), '
-        'on_parent_failure (cancel, run, wait).');
+      || 'unique_mode (return_existing, reject, replace or debounce), unique_scope (unfinished or pending), '
+      || 'unique_seconds (1 to 31536000), unique_merge (true or false), '
+      || 'depends_on (at most 1000 ids of tasks, or places of earlier tasks of the list), depends_mode (all or any), '
+      || 'on_parent_failure (cancel, run or wait), key, order_key (text of 1 to 200 printable characters).');
   end if;
 end $function$;
 comment on function dibs.check_extras(text,jsonb) is 'Refuse (PT400) what few tasks have, where it is unknown or wrong, naming it.';
+
+CREATE OR REPLACE FUNCTION dibs.check_filter(p_filter jsonb, p_statuses text[], p_may_be_empty boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_field text;
+begin
+  if p_filter is null or jsonb_typeof(p_filter) <> 'object' or p_filter = '{}' and not p_may_be_empty then
+    perform dibs.refuse('PT400', 'p_filter must be an object with a field or more',
+      'An empty one would mean all there is. To mean that say so: {"statuses": ' || to_jsonb(p_statuses) || '}.');
+  end if;
+  select key into v_field from jsonb_each(p_filter) where dibs.filter_condition(key, value, p_statuses) is null limit 1;
+  if found then
+    perform dibs.refuse('PT400', 'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
+      'Fields: types, ids (lists of 1 to 1000 texts), statuses (a list of ' || array_to_string(p_statuses, ', ')
+      || '), created_before, created_after, run_before, run_after (timestamps), error (a pattern as of LIKE, such as '
+      || '%timeout%), unique_key_prefix (a text), payload (an object that the payload contains).');
+  end if;
+end $function$;
+comment on function dibs.check_filter(jsonb,text[],boolean) is 'Refuse (PT400) a filter that is empty or has a field that is unknown or wrong, naming it. p_statuses: which a task may
+have here.';
 
 CREATE OR REPLACE FUNCTION dibs.check_ids(p_argument text, p_ids uuid[])
  RETURNS void
@@ -611,6 +865,28 @@ begin
   end if;
 end $function$;
 comment on function dibs.check_ids(text,uuid[]) is 'Refuse (PT400) more than 1000 ids.';
+
+CREATE OR REPLACE FUNCTION dibs.check_keys(p_source text, p_ids text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_source dibs.claim_source := (select s from dibs.claim_source s where s.name = p_source);
+  v_type text := dibs.key_type(v_source);
+  v_ord bigint;
+begin
+  if cardinality(p_ids) > 1000 then
+    perform dibs.refuse('PT400', 'p_ids has ' || cardinality(p_ids) || ' ids, at most 1000 go in one call',
+      'Split them over several calls.');
+  end if;
+  select ord - 1 into v_ord from unnest(p_ids) with ordinality i (id, ord)
+    where i.id is not null and not dibs.is_key(i.id, v_type) order by ord limit 1;
+  if found then perform dibs.refuse('PT400', format('p_ids[%s] must be %s', v_ord, dibs.key_words(v_type))); end if;
+  return v_type;
+end $function$;
+comment on function dibs.check_keys(text,text[]) is 'The type of the keys of a source. Refuses (PT400) ids that cannot be keys, and more than 1000.';
 
 CREATE OR REPLACE FUNCTION dibs.check_label(p_argument text, p_value text, p_longest integer)
  RETURNS void
@@ -744,6 +1020,56 @@ exception when sqlstate 'PT400' then
 end $function$;
 comment on function dibs.check_schedule_options(text,jsonb) is 'Refuse (PT400) options that the tasks of a schedule cannot have.';
 
+CREATE OR REPLACE FUNCTION dibs.check_source(p_source dibs.claim_source)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_columns text[] := array(
+    select attname from pg_catalog.pg_attribute
+    where attrelid = p_source.relation and attnum > 0 and not attisdropped);
+  v_missing text;
+begin
+  if (p_source.name ~ '^[a-z][a-z0-9_]{0,29}$' and p_source.name !~ '_of_' and p_source.name <> 'thoughts') is not true
+  then
+    perform dibs.refuse('PT400',
+      'p_source must be 1 to 30 of a-z, 0-9 and _, begin with a letter, have no _of_, and not be thoughts',
+      'It becomes part of names, such as documents_work_claims.');
+  elsif not exists (
+    select from pg_catalog.pg_class
+    where oid = p_source.relation and relkind in ('r', 'p') and relpersistence <> 't'
+      and relnamespace not in ('dibs'::regnamespace, 'pg_catalog'::regnamespace)
+  ) then
+    perform dibs.refuse('PT400', format('p_table must be a table, and %s is none', p_source.relation),
+      'Claims point at rows, so it can be no view, foreign or temporary table.');
+  elsif p_source.key is null then
+    perform dibs.refuse('PT400', format('%s has no primary key of one column', p_source.relation),
+      'Name a unique column as p_key.');
+  end if;
+  select name into v_missing from unnest(array[p_source.key, p_source.version] || p_source.columns) name
+    where name <> all (v_columns) limit 1;
+  if found then
+    perform dibs.refuse('PT400', format('%s has no column %I', p_source.relation, v_missing),
+      'It has ' || array_to_string(v_columns, ', ') || '.');
+  elsif dibs.key_type(p_source) is null then
+    perform dibs.refuse('PT400', format('p_key is %I, which is no uuid, bigint, int or text', p_source.key),
+      'Name another unique column as p_key.');
+  elsif not exists (
+    select from pg_catalog.pg_index i
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    where i.indrelid = p_source.relation and a.attname = p_source.key
+      and i.indisunique and i.indimmediate and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null
+  ) then
+    perform dibs.refuse('PT400', format('p_key is %I, which nothing keeps unique', p_source.key),
+      format('alter table %s add unique (%I)', p_source.relation, p_source.key));
+  elsif p_source.columns = '{}' then
+    perform dibs.refuse('PT400', 'p_columns must name a column', 'Leave it out to get all of them.');
+  end if;
+  perform dibs.check_expressions(p_source);
+end $function$;
+comment on function dibs.check_source(dibs.claim_source) is 'Refuse (PT400) what cannot be a source, with the mend.';
+
 CREATE OR REPLACE FUNCTION dibs.check_task(p_path text, p_type text, p_priority bigint, p_max_attempts bigint, p_unique_key text)
  RETURNS void
  LANGUAGE plpgsql
@@ -758,6 +1084,100 @@ begin
   end if;
 end $function$;
 comment on function dibs.check_task(text,text,bigint,bigint,text) is 'Refuse (PT400) a task with a bad option, naming it.';
+
+CREATE OR REPLACE FUNCTION dibs.check_thought_filter(p_work_type text, p_filter jsonb, p_may_be_empty boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_field text;
+begin
+  perform dibs.check_label('p_work_type', p_work_type, 100);
+  if p_filter is null or jsonb_typeof(p_filter) <> 'object' or p_filter = '{}' and not p_may_be_empty then
+    perform dibs.refuse('PT400', 'p_filter must be an object with a field or more',
+      'An empty one would mean all there is. To mean that say so: {"statuses": ["failed"]}.');
+  end if;
+  select key into v_field from jsonb_each(p_filter) where dibs.thought_condition(key, value) is null limit 1;
+  if found then
+    perform dibs.refuse('PT400', 'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
+      'Fields: ids (a list of 1 to 1000 uuids), error (a pattern as of LIKE, such as %timeout%), failed_before, '
+      || 'failed_after (timestamps), statuses (["failed"]).');
+  end if;
+end $function$;
+comment on function dibs.check_thought_filter(text,jsonb,boolean) is 'Refuse (PT400) a filter of thoughts that is empty or has a field that is unknown or wrong, naming it.';
+
+CREATE OR REPLACE FUNCTION dibs.check_unique(p_path text, p_unique_key text, p_extras jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_field text := (
+    select key from jsonb_each(p_extras)
+    where key in ('unique_mode', 'unique_scope', 'unique_seconds', 'unique_merge') and jsonb_typeof(value) <> 'null'
+    order by key limit 1);
+begin
+  if v_field is not null and p_unique_key is null then
+    perform dibs.refuse('PT400', p_path || '.' || v_field || ' goes with a unique_key only', 'Give the task a unique_key.');
+  elsif (p_extras ->> 'unique_merge')::boolean and p_extras ->> 'unique_mode' is distinct from 'debounce' then
+    perform dibs.refuse('PT400', p_path || '.unique_merge goes with unique_mode debounce only',
+      'Leave it out: replace puts the new payload in the place of the old one.');
+  end if;
+end $function$;
+comment on function dibs.check_unique(text,text,jsonb) is 'Refuse (PT400) fields about a unique key that say nothing where they are.';
+
+CREATE OR REPLACE FUNCTION dibs.claim_facts_of(p_source text, p_id text, p_work_type text)
+ RETURNS dibs.claim_facts
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_id uuid;
+  v_facts dibs.claim_facts;
+  v_pass dibs.thought_pass;
+begin
+  if p_source is distinct from 'thoughts' then
+    perform dibs.refuse('PT400', 'p_source must be the name of a source', 'There is: thoughts.');
+  elsif p_id is null or p_id !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    perform dibs.refuse('PT400', 'p_id must be a uuid');
+  end if;
+  v_id := p_id;
+  select v_id, p_work_type, exists (select from public.thoughts t where t.id = v_id), c.status, c.worker_id,
+      c.claimed_at, c.ttl_expires_at, c.finished_at, c.retry_at, coalesce(c.attempt_count, m.attempts, 0),
+      c.max_attempts, coalesce(c.last_error, m.last_error)
+    into v_facts
+    from (select) once
+    left join public.thought_work_claims c on c.thought_id = v_id and c.work_type = p_work_type
+    left join dibs.thought_attempt m on m.thought_id = v_id and m.work_type = p_work_type;
+  -- By the ends of leases, of which there is an index; the last to end began last, mostly.
+  v_facts.last_grant_at := (
+    select max(latest.claimed_at)
+    from unnest(array['claimed', 'succeeded', 'failed']) status,
+      lateral (
+        select c.claimed_at from public.thought_work_claims c
+        where c.work_type = p_work_type and c.status = status order by c.ttl_expires_at desc limit 1
+      ) latest);
+  select * into v_pass from dibs.thought_pass p where p.work_type = p_work_type;
+  if dibs.pass_rests(v_pass) then
+    v_facts.search_rests_until := dibs.clock() + (dibs.search_debt(v_pass) - interval '1 s') * 20;
+  end if;
+  return v_facts;
+end $function$;
+comment on function dibs.claim_facts_of(text,text,text) is 'What there is to know about a row of a source and one kind of work on it. PT400 for an unknown source or a bad id.';
+
+CREATE OR REPLACE FUNCTION dibs.claims_table(p_source text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select case p_source when 'thoughts' then 'thought' else p_source end || '_work_claims'
+$function$;
+comment on function dibs.claims_table(text) is 'The table in public that holds the claims on a source.';
 
 CREATE OR REPLACE FUNCTION dibs.clean_error(p_error text)
  RETURNS text
@@ -793,8 +1213,8 @@ begin
   delete from dibs.lease where fence = p_fence::bigint returning * into v_lease;
   if not found then return null; end if;
   if v_lease.plain and lower(v_lease.held) >> 7 = (upper(v_lease.held) - 1) >> 7 then
-    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-      values (v_lease.held, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id);
+    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
+      values (v_lease.held, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id, v_lease.type);
     if dibs.is_awaited(v_lease.held) then perform dibs.decide(dibs.tell(v_lease.held, 'completed')); end if;
   else
     perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);
@@ -823,6 +1243,7 @@ begin
       select string_agg(attname, ', ' order by attnum) from pg_catalog.pg_attribute
       where attrelid = 'dibs.settings'::regclass and attnum > 1 and not attisdropped) || '.');
   end if;
+  if v_column.name = 'keep_ended_tasks' then perform dibs.stop_pruning(); end if;
   begin
     execute format('update dibs.settings set %I = $1::%s where only_row returning %1$I::text',
       v_column.name, v_column.type) into v_value using p_value;
@@ -847,6 +1268,79 @@ begin
   return (select coalesce(sum(upper(r) - lower(r)), 0) from unnest(p_tasks) r);
 end $function$;
 comment on function dibs.count_of(int8multirange) is 'How many tasks are in a set.';
+
+CREATE OR REPLACE FUNCTION dibs.count_running(p_type text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  delete from dibs.slot s where s.type = p_type and not dibs.holds(s.fence, s.task);
+  insert into dibs.slot (type, key, order_key, n, task, fence)
+  select p_type, r.key, '', coalesce((
+      select max(n) from dibs.slot s where s.type = p_type and s.key = r.key and s.order_key = ''), 0)
+    + row_number() over (partition by r.key order by r.fence, r.task), r.task, r.fence
+  from (
+    select place.key, t.task, t.fence
+    from dibs.running_tasks(p_type) t, lateral (values (''), (nullif(t.key, ''))) place(key)
+    where place.key is not null and (select g.most from dibs.gate_of(p_type, place.key) g) is not null
+      and not exists (
+        select from dibs.slot s where s.type = p_type and s.key = place.key and s.order_key = '' and s.task = t.task)
+  ) r;
+  -- All at once, so that claims do not make them one at a time.
+  insert into dibs.slot (type, key, order_key, n, task, fence)
+    select g.type, g.key, '', n, 0, 0 from dibs.gate g, generate_series(1, g.most) n
+    where g.type = p_type and g.scope <> 'each key' on conflict do nothing;
+end $function$;
+comment on function dibs.count_running(text) is 'Make the places of the limits of a type, and give some to the tasks that are running already.';
+
+CREATE OR REPLACE FUNCTION dibs.create_claim_source(p_source text, p_table regclass, p_key text DEFAULT NULL::text, p_version text DEFAULT NULL::text, p_filter text DEFAULT NULL::text, p_columns text[] DEFAULT NULL::text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_source dibs.claim_source := (p_source, p_table, p_key, p_version, p_filter, p_columns);
+  v_before dibs.claim_source;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
+  v_source.key := coalesce(p_key, (
+    select a.attname
+    from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    where i.indrelid = p_table and i.indisprimary and i.indnkeyatts = 1));
+  perform dibs.check_source(v_source);
+  select * into v_before from dibs.claim_source where name = p_source;
+  if v_before.name is null then
+    if to_regclass('public.' || dibs.claims_table(p_source)) is not null then
+      perform dibs.refuse('PT409', format('there is a public.%s already, which would hold the claims',
+        dibs.claims_table(p_source)), 'Give the source another name.');
+    end if;
+    insert into dibs.claim_source select v_source.*;
+  elsif (v_before.relation, v_before.key, v_before.version)
+      is distinct from (v_source.relation, v_source.key, v_source.version) then
+    perform dibs.refuse('PT409', format('there is a source %s already, of another table, key or version', p_source),
+      'Give this one another name, or drop that one, and its claims, with dibs.drop_claim_source.');
+  else
+    update dibs.claim_source set filter = v_source.filter, columns = v_source.columns where name = p_source;
+  end if;
+
+  -- A claim locks the rows it grants, lest one be deleted under it; a lock asks for update, of some column.
+  execute format('grant usage on schema %s to service_role', (
+    select dibs.quoted(nspname) from pg_catalog.pg_namespace n
+    join pg_catalog.pg_class c on c.relnamespace = n.oid where c.oid = p_table));
+  execute format('grant select, update (%s) on %s to service_role',
+    dibs.quoted(v_source.key), dibs.quoted_name(p_table));
+  perform dibs.define_source(v_source);
+  perform dibs.seal();
+end $function$;
+comment on function dibs.create_claim_source(text,regclass,text,text,text,text[]) is 'Let the rows of a table be claimed, under the name p_source: claim_next_rows and its family, and the endpoints.
+For the owner of the database.
+p_key: the unique column that names a row, of type uuid, bigint, int or text; left out: the primary key.
+p_version: a column that changes when a row must be worked on again, such as updated_at. p_filter: a condition in
+SQL; only rows that meet it are claimed. p_columns: what a worker gets of a row; left out: all of it.
+Called again it changes p_filter and p_columns, and nothing when they are the same.
+Errors: PT400 for what cannot be a source, PT409 when there is another of that name.';
 
 CREATE OR REPLACE FUNCTION dibs.cron_value(p_text text, p_least integer, p_names text[])
  RETURNS integer
@@ -880,6 +1374,46 @@ begin
 end $function$;
 comment on function dibs.decide(bigint[]) is 'Decide about tasks whose rows in waiting this transaction has: run, be cancelled, in which case those that wait for
 them are told in turn, or wait on.';
+
+CREATE OR REPLACE FUNCTION dibs.define_for_sources(p_part text, p_made_for text, p_sql text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_source dibs.claim_source;
+begin
+  insert into dibs.source_sql values (p_part, p_made_for, p_sql)
+    on conflict (part) do update set made_for = excluded.made_for, sql = excluded.sql
+    where (source_sql.made_for, source_sql.sql) is distinct from (excluded.made_for, excluded.sql);
+  for v_source in select * from dibs.claim_source order by name <> 'thoughts', name loop
+    perform dibs.define_source(v_source, p_part);
+  end loop;
+end $function$;
+comment on function dibs.define_for_sources(text,text,text) is 'Keep a part of what sources are made of, and make it for those there are.
+p_made_for: every source; thoughts; other sources; or versioned, those of the others with a version.
+p_sql: statements with {names}, see dibs.names_of.';
+
+CREATE OR REPLACE FUNCTION dibs.define_source(p_source dibs.claim_source, p_part text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_names jsonb := dibs.names_of(p_source);
+  v_sql text;
+begin
+  for v_sql in
+    select sql from dibs.source_sql
+    where (p_part is null or part = p_part)
+      and made_for in ('every source', case p_source.name when 'thoughts' then 'thoughts' else 'other sources' end,
+        case when p_source.version is not null then 'versioned' end)
+    order by part
+  loop
+    execute dibs.fill_in(v_sql, v_names);
+  end loop;
+end $function$;
+comment on function dibs.define_source(dibs.claim_source,text) is 'Make for a source what it is made of, or (p_part) one part of it. What is there is made anew, or left as it is.';
 
 CREATE OR REPLACE FUNCTION dibs.define_view(p_name text, p_query text)
  RETURNS void
@@ -1019,6 +1553,7 @@ declare
   v_draining int;
   v_missing int;
 begin
+  if exists (select from dibs.gate) then perform dibs.gate_all_due(); end if;
   -- Counted only as far as it matters: past the cap more backlog means no more drains.
   select coalesce(sum(length), 0), min(run_at) into v_due, v_due_since from (
     select dibs.count_of(r.run) as length, r.run_at
@@ -1028,8 +1563,13 @@ begin
         union all
         select run, run_at from dibs.ready where type = l.type and priority = l.priority and run_at <= v_now
       ) r
+    where l.run_length > 0 and not dibs.all_paused()
     limit v_settings.max_drains * v_settings.tasks_per_drain
   ) r;
+  if exists (select from dibs.gated) then
+    select v_due + p.tasks, least(v_due_since, p.since) into v_due, v_due_since
+      from dibs.passable(coalesce(p_types, array['']), v_settings.max_drains * v_settings.tasks_per_drain) p;
+  end if;
   -- A worker at other types is no help; the first task it holds says what it is at. Drains name themselves so.
   select count(distinct l.worker_id), count(distinct l.worker_id) filter (where l.worker_id like 'drain-%')
     into v_busy, v_draining
@@ -1061,6 +1601,49 @@ end $function$;
 comment on function dibs.drains_wanted(text[]) is 'The drains that are missing now, as plan_dispatch returns them, for tasks of these types (null: all). A task that
 has been due for three ticks gets one also where all workers are busy.';
 
+CREATE OR REPLACE FUNCTION dibs.drop_claim_source(p_source text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_function regprocedure;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
+  if p_source = 'thoughts' then
+    perform dibs.refuse('PT400', 'p_source must not be thoughts: they are always a source');
+  end if;
+  perform dibs.source_rows(p_source);
+  delete from dibs.claim_source where name = p_source;
+  execute format('drop table public.%s', dibs.claims_table(p_source));
+  for v_function in
+    select oid from pg_catalog.pg_proc
+    where pronamespace = 'dibs'::regnamespace and right(proname, length(p_source) + 4) = '_of_' || p_source
+  loop
+    execute format('drop function %s', v_function);
+  end loop;
+  execute format('drop table dibs.attempt_of_%1$s, dibs.run_of_%1$s, dibs.pass_of_%1$s, dibs.reap_hint_of_%1$s',
+    p_source);
+  execute format('drop view if exists dibs.rows_of_%s', p_source);
+end $function$;
+comment on function dibs.drop_claim_source(text) is 'Take away a source that dibs.create_claim_source made, with all claims on it. The table itself stays as it is.
+For the owner of the database.
+Errors: PT400 when there is none of that name.';
+
+CREATE OR REPLACE FUNCTION dibs.drop_open_gates(p_type text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  delete from dibs.gate g where g.type = p_type and g.most is null and g.rate is null and g.paused_at is null;
+  -- What counts for no limit any more.
+  delete from dibs.slot s where s.type = p_type and s.order_key = ''
+    and (select g.most from dibs.gate_of(s.type, s.key) g) is null;
+end $function$;
+comment on function dibs.drop_open_gates(text) is 'Forget gates of a type that keep nothing back any more.';
+
 CREATE OR REPLACE FUNCTION dibs.due_lanes(p_types text[], p_presume boolean DEFAULT false)
  RETURNS dibs.hint[]
  LANGUAGE plpgsql
@@ -1068,11 +1651,17 @@ CREATE OR REPLACE FUNCTION dibs.due_lanes(p_types text[], p_presume boolean DEFA
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
+  v_aging interval := (select priority_aging from dibs.settings);
+  v_gated dibs.hint[] := '{}';
   v_lanes dibs.hint[];
 begin
+  if exists (select from dibs.gated) then v_gated := dibs.gated_lanes(p_types); end if;
   v_lanes := array(
-    select row(l.*)::dibs.hint from dibs.hinted_lane l,
+    select row(l.*)::dibs.hint
+    from (select * from dibs.hinted_lane where type = any (p_types) union all select * from unnest(v_gated)) l,
       lateral (
+        select l.seen_run_at as run_at where l.run_length = 0
+        union all
         select l.seen_run_at as run_at where p_presume and l.made_at > v_now - interval '200 ms'
         union all
         select r.run_at from
@@ -1093,17 +1682,20 @@ begin
           ) r
         limit 1
       ) head
-    where l.type = any (p_types)
-    order by l.priority, head.run_at, l.type);
+    order by
+      l.priority - case when v_aging is null then 0
+        else floor(extract(epoch from v_now - head.run_at) / extract(epoch from v_aging)) end,
+      head.run_at, l.type);
   -- An idle poll writes nothing, unless to say that it took long.
   if dibs.clock() > v_now + interval '10 ms' then
     perform dibs.make_hint(row(l.*)::dibs.hint, v_now) from dibs.hinted_lane l
       where l.type = any (p_types) and l.sweep_if_empty_at <= v_now
-        and (l.type, l.priority) not in (select type, priority from unnest(v_lanes));
+        and (l.type, l.priority) not in (select type, priority from unnest(v_lanes) where run_length > 0);
   end if;
   return v_lanes;
 end $function$;
-comment on function dibs.due_lanes(text[],boolean) is 'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
+comment on function dibs.due_lanes(text[],boolean) is 'The lanes that have due work, those of gated among them, in the order to take from them: by priority, which grows by
+one for each settings.priority_aging that what is first has waited, then by the age of that.
 p_types: {''''} stands for the lanes of all types together, as many as there are priorities. p_presume: of a lane whose
 hint is new it need not be seen that there is still work.';
 
@@ -1215,8 +1807,9 @@ CREATE OR REPLACE FUNCTION dibs.end_tasks(p_tasks int8multirange, p_status text,
  SET search_path TO ''
 AS $function$
 begin
-  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-    select run, p_lease.started_at, p_now, p_lease.fence, p_status, p_lease.worker_id from dibs.runs_of(p_tasks) run;
+  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
+    select run, p_lease.started_at, p_now, p_lease.fence, p_status, p_lease.worker_id, coalesce(p_lease.type, '')
+    from dibs.runs_of(p_tasks) run;
   if p_lease.plain is not true then perform dibs.free_keys(p_tasks); end if;
   if dibs.is_awaited(p_tasks) then perform dibs.decide(dibs.tell(p_tasks, p_status)); end if;
 end $function$;
@@ -1238,6 +1831,23 @@ begin
     ) o);
 end $function$;
 comment on function dibs.ended(int8multirange,text[]) is 'The runs that ended in one of these ways and have a part of these tasks.';
+
+CREATE OR REPLACE FUNCTION dibs.ended_types()
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_type text := (select min(o.type) from dibs.outcome o);
+begin
+  -- A look for each; distinct would read all.
+  while v_type is not null loop
+    return next v_type;
+    v_type := (select min(o.type) from dibs.outcome o where o.type > v_type);
+  end loop;
+end $function$;
+comment on function dibs.ended_types() is 'The types of which tasks have ended; '''' for those of which it is not noted.';
 
 CREATE OR REPLACE FUNCTION dibs.enqueue_scheduled(p_schedule dibs.recurring_schedule, p_tick timestamp with time zone)
  RETURNS uuid
@@ -1276,6 +1886,38 @@ end $function$;
 comment on function dibs.failed_dispatches() is 'How many of the latest calls to dispatch failed one after the other, 20 at most. Not those that could not even be
 sent: they cost nothing, and once the secrets are there the next one is to go at once.';
 
+CREATE OR REPLACE FUNCTION dibs.failed_rows_of_thoughts(p_work_type text)
+ RETURNS TABLE(id text, attempt_count integer, last_error text, finished_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select c.thought_id::text, c.attempt_count, c.last_error, c.finished_at
+    from public.thought_work_claims c
+    where c.work_type = p_work_type and c.status = 'failed' and c.retry_at is null
+    order by c.finished_at, c.thought_id;
+end $function$;
+comment on function dibs.failed_rows_of_thoughts(text) is 'Thoughts on which work failed for good.';
+
+CREATE OR REPLACE FUNCTION dibs.failed_thought_query(p_work_type text, p_filter jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return format($query$
+    select c.thought_id as id, c.attempt_count as attempts, c.max_attempts, c.last_error as error,
+      coalesce(c.finished_at, c.claimed_at) as failed_at, c.worker_id
+    from public.thought_work_claims c
+    where c.work_type = %L and c.status = 'failed' and c.retry_at is null and %s$query$, p_work_type,
+    coalesce((
+      select string_agg(dibs.thought_condition(key, value), ' and ' order by key) from jsonb_each(p_filter)), 'true'));
+end $function$;
+comment on function dibs.failed_thought_query(text,jsonb) is 'A filter that was checked as a query, to be executed, on the claims that failed for good.';
+
 CREATE OR REPLACE FUNCTION dibs.faults_of_tasks()
  RETURNS SETOF text
  LANGUAGE plpgsql
@@ -1311,6 +1953,22 @@ begin
   return new;
 end $function$;
 comment on function dibs.fence_out() is 'A claim that a client takes over by an update of its own is another grant: whoever had it comes too late.';
+
+CREATE OR REPLACE FUNCTION dibs.fill_in(p_sql text, p_names jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  -- In one go: what is filled in is never looked at again, whatever braces it has.
+  select string_agg(
+    case when n = 1 then piece
+      else coalesce(
+        p_names ->> substring(piece from '^([a-z_]+)}') || substr(piece, strpos(piece, '}') + 1), '{' || piece) end,
+    '' order by n)
+  from string_to_table(p_sql, '{') with ordinality pieces (piece, n)
+$function$;
+comment on function dibs.fill_in(text,jsonb) is 'Put names in the place of {name}. Other braces stay.';
 
 CREATE OR REPLACE FUNCTION dibs.fill_pool(p_work_type text, p_call_began timestamp with time zone)
  RETURNS boolean
@@ -1360,6 +2018,53 @@ end $function$;
 comment on function dibs.fill_pool(text,timestamp with time zone) is 'Go on with the pass over all thoughts until some have no claim, and put those in the pool. False when a whole
 pass found none, when it is too early for another, or after 2 seconds. One caller at a time.';
 
+CREATE OR REPLACE FUNCTION dibs.filter_condition(p_field text, p_value jsonb, p_statuses text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_list boolean := jsonb_typeof(p_value) = 'array' and not jsonb_path_exists(p_value, '$[*] ? (@.type() <> "string")')
+    and jsonb_array_length(p_value) between 1 and 1000;
+  v_text text := case jsonb_typeof(p_value) when 'string' then p_value #>> '{}' end;
+begin
+  return case
+    when p_field = 'types' and v_list then format('type = any (%L::text[])', dibs.texts_of(p_value))
+    when p_field = 'statuses' and v_list and dibs.texts_of(p_value) <@ p_statuses
+      then format('status = any (%L::text[])', dibs.texts_of(p_value))
+    when p_field = 'ids' and v_list then format('id = any (%L::uuid[])', dibs.texts_of(p_value)::uuid[])
+    when p_field = 'created_before' and dibs.is_moment(v_text) then format('created_at < %L', v_text)
+    when p_field = 'created_after' and dibs.is_moment(v_text) then format('created_at > %L', v_text)
+    when p_field = 'run_before' and dibs.is_moment(v_text) then format('run_at < %L', v_text)
+    when p_field = 'run_after' and dibs.is_moment(v_text) then format('run_at > %L', v_text)
+    -- A pattern that is none fails here.
+    when p_field = 'error' and v_text > '' and (v_text like v_text or true) then format(
+      '(select a.error from dibs.attempt a where a.task = dibs.task_of(id) order by a.n desc limit 1) like %L', v_text)
+    when p_field = 'unique_key_prefix' and v_text > '' then format('starts_with(unique_key, %L)', v_text)
+    when p_field = 'payload' and jsonb_typeof(p_value) = 'object' and p_value <> '{}'
+      then format('payload @> %L', p_value)
+  end;
+exception when data_exception then
+  return null;
+end $function$;
+comment on function dibs.filter_condition(text,jsonb,text[]) is 'One field of a filter as a condition on the rows of dibs.task_query, null when it is none.';
+
+CREATE OR REPLACE FUNCTION dibs.find_tasks(p_filter jsonb, p_statuses text[], p_limit integer, p_and text DEFAULT 'true'::text)
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_found bigint[];
+begin
+  execute format('select array_agg(task order by at, task) from (%s and %s limit %L) t',
+    dibs.task_query(p_filter, p_statuses), p_and, p_limit) into v_found;
+  return coalesce(v_found, '{}');
+end $function$;
+comment on function dibs.find_tasks(jsonb,text[],integer,text) is 'Up to p_limit tasks that fit a filter, those that have been so for longest first. Locks nothing, so whoever changes
+them looks again.';
+
 CREATE OR REPLACE FUNCTION dibs.first_moment(p_local timestamp without time zone, p_time_zone text)
  RETURNS timestamp with time zone
  LANGUAGE plpgsql
@@ -1389,18 +2094,37 @@ CREATE OR REPLACE FUNCTION dibs.forget(p_tasks int8multirange)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
-declare
-  r int8range;
 begin
-  foreach r in array array(select unnest(p_tasks)) loop
-    delete from dibs.log where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
-    delete from dibs.attempt where task >= lower(r) and task < upper(r);
-    delete from dibs.result where task >= lower(r) and task < upper(r);
-    delete from dibs.progress where task >= lower(r) and task < upper(r);
-    delete from dibs.unique_key where task >= lower(r) and task < upper(r);
-    delete from dibs.dependency where task >= lower(r) and task < upper(r);
-    delete from dibs.effect where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
-  end loop;
+  -- From the runs to the keys, whatever the statistics say. By place where rows are never updated.
+  delete from dibs.log where ctid = any (array(
+    select t.at from unnest(p_tasks) r, lateral (
+      select ctid as at from dibs.log
+      where id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
+        and id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid offset 0) t));
+  delete from dibs.attempt where ctid = any (array(
+    select t.at from unnest(p_tasks) r, lateral (
+      select ctid as at from dibs.attempt where task >= lower(r) and task < upper(r) offset 0) t));
+  delete from dibs.unique_key where ctid = any (array(
+    select t.at from unnest(p_tasks) r, lateral (
+      select ctid as at from dibs.unique_key where task >= lower(r) and task < upper(r) for update skip locked) t));
+  delete from dibs.result where task = any (array(
+    select t.task from unnest(p_tasks) r, lateral (
+      select task from dibs.result where task >= lower(r) and task < upper(r) offset 0) t));
+  delete from dibs.progress where task = any (array(
+    select t.task from unnest(p_tasks) r, lateral (
+      select task from dibs.progress where task >= lower(r) and task < upper(r) offset 0) t));
+  delete from dibs.dependency where task = any (array(
+    select t.task from unnest(p_tasks) r, lateral (
+      select task from dibs.dependency where task >= lower(r) and task < upper(r) offset 0) t));
+  perform dibs.leave_order(p_tasks);
+  delete from dibs.task_key where ctid = any (array(
+    select t.at from unnest(p_tasks) r, lateral (
+      select ctid as at from dibs.task_key where task >= lower(r) and task < upper(r) offset 0) t));
+  delete from dibs.effect where id = any (array(
+    select t.id from unnest(p_tasks) r, lateral (
+      select id from dibs.effect
+      where id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
+        and id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid offset 0) t));
 end $function$;
 comment on function dibs.forget(int8multirange) is 'Delete what is kept of tasks that are in no place any more.';
 
@@ -1433,10 +2157,240 @@ begin
       ) page,
       lateral (
         select k.ctid as at from dibs.unique_key k
-        where k.task >= page.first and k.task < page.past and k.task <@ p_tasks offset 0
+        where k.task >= page.first and k.task < page.past and k.task <@ p_tasks
+          and (k.held_until is null or k.held_until <= dibs.clock())
+        for update skip locked offset 0
       ) k));
+  if exists (select from dibs.in_order) then perform dibs.leave_order(p_tasks); end if;
 end $function$;
-comment on function dibs.free_keys(int8multirange) is 'Let others have the unique keys of tasks that ended.';
+comment on function dibs.free_keys(int8multirange) is 'Let others have the unique keys of tasks that ended, but for those held longer, and the next of their order keys
+run. A key that somebody takes over this moment is passed by.';
+
+CREATE OR REPLACE FUNCTION dibs.free_slots(p_type text, p_key text, p_order_key text, p_most integer, p_wanted integer, p_taken tid[])
+ RETURNS tid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_places int;
+  v_over int;
+  v_held int;
+begin
+  select count(*) filter (where n <= p_most), count(*) filter (where n > p_most and dibs.holds(fence, task))
+    into v_places, v_over
+    from dibs.slot s where s.type = p_type and s.key = p_key and s.order_key = p_order_key;
+  if v_places < p_most or v_over > 0 then
+    -- One at a time.
+    if not pg_try_advisory_xact_lock(hashtextextended(
+      format('dibs.slot:%L:%L:%L', p_type, p_key, p_order_key), 0)) then return '{}'; end if;
+    insert into dibs.slot (type, key, order_key, n, task, fence)
+      select p_type, p_key, p_order_key, n, 0, 0 from generate_series(1, p_most) n
+      on conflict do nothing;
+  end if;
+  if v_over > 0 then
+    -- The limit was lowered, and not all that ran before have ended. Touched, so that of two transactions that do not
+    -- see each other one fails to serialize.
+    update dibs.slot s set task = s.task
+      where s.type = p_type and s.key = p_key and s.order_key = p_order_key and s.n > p_most;
+    select count(*) filter (where s.ctid = any (p_taken) or dibs.holds(fence, task)) into v_held
+      from dibs.slot s where s.type = p_type and s.key = p_key and s.order_key = p_order_key;
+    p_wanted := least(p_wanted, p_most - v_held);
+  end if;
+  return array(
+    select s.ctid from dibs.slot s
+    where s.type = p_type and s.key = p_key and s.order_key = p_order_key and s.n <= p_most
+      and s.ctid <> all (p_taken) and not dibs.holds(s.fence, s.task)
+    order by s.n limit greatest(p_wanted, 0) for update skip locked);
+end $function$;
+comment on function dibs.free_slots(text,text,text,integer,integer,tid[]) is 'Up to so many places of a limit that are free, locked for whoever occupies them. p_taken: not these.';
+
+CREATE OR REPLACE FUNCTION dibs.gate_all_due(p_type text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_lane record;
+begin
+  for v_lane in
+    select l.type, l.priority from dibs.lane l
+    where l.type = any (array(select g.type from dibs.gate g where p_type is null or g.type = p_type))
+    order by l.type, l.priority
+  loop
+    while dibs.gate_due(v_lane.type, v_lane.priority) > 0 loop end loop;
+  end loop;
+end $function$;
+comment on function dibs.gate_all_due(text) is 'Move what is due in ready and of a type (null: of any) that has a gate to where it waits for it.';
+
+CREATE OR REPLACE FUNCTION dibs.gate_due(p_type text, p_priority smallint)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+  v_gated boolean := exists (select from dibs.gate g where g.type = p_type and g.scope = 'type');
+  v_moved int;
+  v_tried int8multirange;
+begin
+  with due as materialized (
+    select r.ctid as at
+    from (
+      select r.ctid, r.run, r.plain from dibs.ready r
+      where r.type = p_type and r.priority = p_priority and r.run_at <= v_now
+      order by r.run_at, lower(r.run) limit 1000
+    ) r
+    where v_gated or not r.plain and exists (
+      select from dibs.task_key k where k.task >= lower(r.run) and k.task < upper(r.run) and k.task <@ r.run)
+  ), locked as materialized (
+    select r.ctid as at from dibs.ready r where r.ctid = any (array(select at from due)) for update skip locked
+  ), gone as (
+    delete from dibs.ready where ctid = any (array(select at from locked)) returning *
+  ), moved as (
+    -- As they are. Of the others each task may have another key.
+    insert into dibs.gated (type, priority, run_at, run, plain)
+    select type, priority, run_at, run, plain from gone where plain
+  )
+  select count(*), range_agg(run) filter (where not plain) into v_moved, v_tried from gone;
+  if v_tried is not null then
+    v_tried := v_tried - dibs.move_to_gates(v_tried);
+    perform dibs.make_ready(v_tried);
+  end if;
+  return v_moved;
+end $function$;
+comment on function dibs.gate_due(text,smallint) is 'Move up to 1000 due runs of a lane that have to pass a gate from ready to gated. Leaves what others are at.
+Returns how many.';
+
+CREATE OR REPLACE FUNCTION dibs.gate_of(p_type text, p_key text, OUT most integer, OUT rate integer, OUT period interval, OUT burst integer, OUT paused boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_each dibs.gate;
+  v_own dibs.gate;
+begin
+  select * into v_own from dibs.gate g
+    where g.type = p_type and g.scope = case p_key when '' then 'type' else 'key' end and g.key = p_key;
+  if p_key <> '' then
+    select * into v_each from dibs.gate g where g.type = p_type and g.scope = 'each key' and g.key = '';
+  end if;
+  most := coalesce(v_own.most, v_each.most);
+  if v_own.rate is null then
+    rate := v_each.rate;
+    period := v_each.period;
+    burst := v_each.burst;
+  else
+    rate := v_own.rate;
+    period := v_own.period;
+    burst := v_own.burst;
+  end if;
+  paused := v_own.paused_at is not null;
+end $function$;
+comment on function dibs.gate_of(text,text) is 'The gate of a type (key empty) or of a key of it (null: of no key); nulls where it has none.';
+
+CREATE OR REPLACE FUNCTION dibs.gate_to_set(p_type text, p_key text, p_each_key boolean, p_all boolean DEFAULT false)
+ RETURNS dibs.gate
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate dibs.gate;
+begin
+  if p_all then
+    v_gate.scope := 'everything';
+  else
+    perform dibs.check_label('p_type', p_type, 100);
+    if p_key is not null then perform dibs.check_label('p_key', p_key, 200); end if;
+    if p_each_key is null or p_each_key and p_key is not null then
+      perform dibs.refuse('PT400', 'p_each_key must be false where p_key names one', 'Set one after the other.');
+    end if;
+    v_gate.scope := case when p_each_key then 'each key' when p_key is null then 'type' else 'key' end;
+  end if;
+  v_gate.type := coalesce(p_type, '');
+  v_gate.key := coalesce(p_key, '');
+  -- Claims that are under way end first, and others begin when all is set.
+  begin
+    lock table dibs.lease in share row exclusive mode;
+  exception when lock_not_available then
+    perform dibs.refuse('PT503', 'a claim or a settlement stays in an open transaction',
+      'Try again when it has ended.');
+  end;
+  perform setval('dibs.gates_changed', pg_current_xact_id()::text::bigint);
+  return v_gate;
+end $function$;
+comment on function dibs.gate_to_set(text,text,boolean,boolean) is 'Which gate is meant, checked (PT400), and that nobody claims until the end of the transaction.';
+
+CREATE OR REPLACE FUNCTION dibs.gated_lanes(p_types text[])
+ RETURNS dibs.hint[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  return array(
+    with recursive type as (
+      select t as type from unnest(p_types) t where p_types <> array['']
+      union all
+      (select g.type from dibs.gated g where p_types = array[''] order by g.type limit 1)
+      union all
+      select next.type from type, lateral (
+        select g.type from dibs.gated g where p_types = array[''] and g.type > type.type order by g.type limit 1) next
+    ), lane as (
+      select t.type, first.priority from type t,
+        lateral (select g.priority from dibs.gated g where g.type = t.type order by g.priority limit 1) first
+      union all
+      select lane.type, next.priority from lane,
+        lateral (
+          select g.priority from dibs.gated g
+          where g.type = lane.type and g.priority > lane.priority order by g.priority limit 1
+        ) next
+    )
+    -- A lane without a length of runs is one of gated; what is first in it is what was seen.
+    select row(
+      lane.type, lane.priority, 'infinity', '-infinity', 0, head.run_at, 0, 0, 'infinity', 'infinity')::dibs.hint
+    from lane,
+      lateral (
+        select g.run_at from dibs.gated g where g.type = lane.type and g.priority = lane.priority
+        order by g.run_at limit 1
+      ) head
+    where not exists (
+      select from dibs.gate g
+      where g.type = lane.type and g.scope = 'type' and g.key = '' and g.paused_at is not null));
+end $function$;
+comment on function dibs.gated_lanes(text[]) is 'The lanes in which tasks wait at gates, but for types that are paused. p_types: {''''} stands for all.';
+
+CREATE OR REPLACE FUNCTION dibs.go_on_pruning(p_until timestamp with time zone, p_plan boolean DEFAULT false)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_sort boolean := exists (select from dibs.retention);
+  v_pruning dibs.pruning;
+  v_batch record;
+  v_deleted bigint := 0;
+begin
+  if not (p_plan or v_sort or exists (select from dibs.pruning))
+    or not pg_try_advisory_xact_lock(hashtextextended('dibs.prune', 0)) then return 0; end if;
+  if v_sort then perform dibs.sort_ended(); end if;
+  if p_plan then perform dibs.plan_pruning(); end if;
+  loop
+    select * into v_pruning from dibs.pruning order by type limit 1;
+    exit when not found;
+    v_batch := dibs.prune_batch(v_pruning.type, v_pruning.reached, v_pruning.before);
+    if v_batch.deleted = 0 then
+      delete from dibs.pruning where type = v_pruning.type;
+    else
+      update dibs.pruning set reached = v_batch.reached where type = v_pruning.type;
+    end if;
+    v_deleted := v_deleted + v_batch.deleted;
+    exit when v_deleted > 0 and clock_timestamp() > p_until;
+  end loop;
+  return v_deleted;
+end $function$;
+comment on function dibs.go_on_pruning(timestamp with time zone,boolean) is 'Delete what dibs.pruning says, a batch at least, until a moment. p_plan: after writing that down anew. Only one at a
+time; nobody waits. Returns how many tasks were deleted.';
 
 CREATE OR REPLACE FUNCTION dibs.grant_named_thoughts(p_ids uuid[], p_work_type text, p_worker_id text, p_seconds_argument text, p_seconds integer, p_max_attempts integer)
  RETURNS bigint
@@ -1494,6 +2448,20 @@ end $function$;
 comment on function dibs.grant_next_thoughts(text,text,integer,integer,integer) is 'Grant up to so many thoughts that have no claim. Returns the fence of the grant, null when it would be empty.
 PT400 for what no claim can have.';
 
+CREATE OR REPLACE FUNCTION dibs.granted_rows_of_thoughts(p_fence bigint)
+ RETURNS TABLE(id text, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, version text, "row" jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select g.thought_id::text, 'thoughts:' || p_fence, g.attempt, g.lease_expires_at, g.lease_ms, null::text,
+      jsonb_build_object('content', g.content, 'metadata', g.metadata)
+    from dibs.granted_thoughts(p_fence) g;
+end $function$;
+comment on function dibs.granted_rows_of_thoughts(bigint) is 'What a grant of thoughts still holds, told as rows are.';
+
 CREATE OR REPLACE FUNCTION dibs.granted_thoughts(p_fence bigint)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
  LANGUAGE plpgsql
@@ -1504,7 +2472,7 @@ declare
   v_now timestamptz := dibs.clock();
 begin
   return query
-    select c.thought_id, c.fence::text, c.attempt_count, c.ttl_expires_at,
+    select c.thought_id::uuid, c.fence::text, c.attempt_count, c.ttl_expires_at,
       greatest(0, date_part('epoch', c.ttl_expires_at - v_now) * 1000)::int, t.content, t.metadata
     from public.thought_work_claims c,
       lateral (select t.content, t.metadata from public.thoughts t where t.id = c.thought_id offset 0) t
@@ -1596,7 +2564,8 @@ begin
     select a.task, max(a.n)::int, count(*) filter (where a.outcome = 'failed' and a.n > a.counted_from)::int,
       count(*) filter (where a.outcome = 'lost' and a.n > a.counted_from)::int
     from (
-      select a.*, coalesce(max(a.n) filter (where a.outcome = 'retried') over (partition by a.task), 0) as counted_from
+      select a.*, coalesce(
+        max(a.n) filter (where a.outcome in ('retried', 'redriven')) over (partition by a.task), 0) as counted_from
       -- A page at a time: of tasks that lie scattered on it, more than a look for each would cost is seldom read.
       from (
           select min(lower(r)) as first, max(upper(r)) as past from unnest(p_tasks) r group by lower(r) >> 7
@@ -1622,6 +2591,49 @@ begin
     into last, failures, losses from dibs.histories_of(int8range(p_task, p_task + 1)::int8multirange) h;
 end $function$;
 comment on function dibs.history_of(bigint) is 'The history of one task; zeros when it has none.';
+
+CREATE OR REPLACE FUNCTION dibs.hold_back(p_lease dibs.lease, p_passed int8multirange)
+ RETURNS dibs.lease
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_back int8multirange;
+  v_lane record;
+begin
+  perform dibs.see_gates();
+  if dibs.all_paused() then
+    v_back := p_lease.held - p_passed;
+    perform dibs.make_ready(v_back);
+  else
+    v_back := dibs.move_to_gates(p_lease.held - p_passed);
+    -- There is more of it where that came from.
+    for v_lane in select distinct type, priority from dibs.log_of(v_back) order by type, priority loop
+      perform dibs.gate_due(v_lane.type, v_lane.priority);
+    end loop;
+  end if;
+  if isempty(v_back) then return p_lease; end if;
+  p_lease.held := p_lease.held - v_back;
+  if isempty(p_lease.held) then
+    delete from dibs.lease where fence = p_lease.fence;
+  else
+    update dibs.lease set held = p_lease.held where fence = p_lease.fence;
+  end if;
+  return p_lease;
+end $function$;
+comment on function dibs.hold_back(dibs.lease,int8multirange) is 'Take out of a new lease what came into it from ready, rather than through its gate (p_passed), and let it wait there.
+Returns the lease; it is gone where it would hold nothing.';
+
+CREATE OR REPLACE FUNCTION dibs.holds(p_fence bigint, p_task bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (select from dibs.lease l where l.fence = p_fence and l.held @> p_task);
+end $function$;
+comment on function dibs.holds(bigint,bigint) is 'Whether a lease holds this task.';
 
 CREATE OR REPLACE FUNCTION dibs.id_of(p_task bigint, p_salt bigint DEFAULT 0)
  RETURNS uuid
@@ -1654,14 +2666,16 @@ CREATE OR REPLACE FUNCTION dibs.insert_task()
 AS $function$
 begin
   if jsonb_strip_nulls(
-    to_jsonb(new) - '{type,payload,priority,run_at,max_attempts,unique_key,status}'::text[]) <> '{}' then
-    perform dibs.refuse('PT400', 'a new task has type, payload, priority, run_at, max_attempts and unique_key only',
+    to_jsonb(new) - '{type,payload,priority,run_at,max_attempts,unique_key,key,order_key,status}'::text[]) <> '{}' then
+    perform dibs.refuse('PT400',
+      'a new task has type, payload, priority, run_at, max_attempts, unique_key, key and order_key only',
       'Leave the rest out; Dibs gives the id, and unique_key makes a task unique.');
   elsif new.status <> 'pending' then
     perform dibs.refuse('PT400', 'status of a new task is pending', 'Leave status out.');
   end if;
   new.id := public.create_task(new.type, coalesce(new.payload, '{}'), coalesce(new.priority, 0::smallint), new.run_at,
-    coalesce(new.max_attempts, 5::smallint), new.unique_key);
+    coalesce(new.max_attempts, 5::smallint), new.unique_key,
+    nullif(jsonb_strip_nulls(jsonb_build_object('key', new.key, 'order_key', new.order_key)), '{}'));
   select * into new from public.tasks where id = new.id;
   return new;
 end $function$;
@@ -1677,11 +2691,18 @@ AS $function$
     'claim_thoughts', 'release_thought', 'release_claims_for_worker',
     'claim_named_thoughts', 'claim_next_thoughts', 'settle_and_claim_thoughts', 'retry_failed_thoughts',
     'quarantined_thoughts',
+    'claim_rows', 'claim_next_rows', 'renew_rows', 'settle_rows', 'settle_and_claim_rows', 'release_rows_for_worker',
+    'failed_rows', 'retry_failed_rows',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
-    'task_attempts', 'task_dependencies',
+    'task_attempts', 'task_dependencies', 'set_retention', 'remove_retention', 'retention_rules',
+    'explain_task', 'explain_claim',
+    'cancel_tasks_where', 'retry_tasks_where', 'reprioritize_tasks_where', 'failed_tasks', 'redrive_tasks',
+    'failed_thoughts', 'redrive_thoughts',
     'put_schedule', 'delete_schedule', 'pause_schedule', 'resume_schedule', 'run_schedule_now', 'schedules',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
+    'set_task_limit', 'remove_task_limit', 'set_task_rate', 'remove_task_rate', 'pause_tasks', 'resume_tasks',
+    'task_gates',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
@@ -1765,6 +2786,35 @@ begin
 end $function$;
 comment on function dibs.is_depends_on(jsonb) is 'Whether this can be what a task depends on: at most 1000 ids of tasks, or places in the list, counted from 0.';
 
+CREATE OR REPLACE FUNCTION dibs.is_key(p_id text, p_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return case p_type
+    when 'uuid' then p_id ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+    when 'text' then true
+    -- Written in the one usual way, so that an id is told by the text it came as.
+    when 'int' then p_id ~ '^(0|-?[1-9][0-9]{0,9})$' and p_id::numeric between -2147483648 and 2147483647
+    else p_id ~ '^(0|-?[1-9][0-9]{0,18})$'
+      and p_id::numeric between -9223372036854775808 and 9223372036854775807 end;
+end $function$;
+comment on function dibs.is_key(text,text) is 'Whether a text is a key of this type.';
+
+CREATE OR REPLACE FUNCTION dibs.is_label(p_value jsonb, p_longest integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return jsonb_typeof(p_value) = 'string' and p_value #>> '{}' ~ '\S' and length(p_value #>> '{}') <= p_longest
+    and p_value #>> '{}' !~ '[[:cntrl:]]';
+end $function$;
+comment on function dibs.is_label(jsonb,integer) is 'Whether this is a text that dibs.check_label lets pass.';
+
 CREATE OR REPLACE FUNCTION dibs.is_moment(p_text text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1792,6 +2842,36 @@ exception when invalid_parameter_value then
   return false;
 end $function$;
 comment on function dibs.is_time_zone(text) is 'Whether this names a time zone: UTC, or Area/City.';
+
+CREATE OR REPLACE FUNCTION dibs.is_unique_option(p_field text, p_value jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return case p_field
+    when 'unique_mode' then p_value #>> '{}' in ('return_existing', 'reject', 'replace', 'debounce')
+    when 'unique_scope' then p_value #>> '{}' in ('unfinished', 'pending')
+    when 'unique_seconds' then
+      p_value::text ~ '^\d{1,8}$' and (p_value #>> '{}')::int between 1 and 31536000
+    when 'unique_merge' then jsonb_typeof(p_value) = 'boolean'
+    else false end;
+end $function$;
+comment on function dibs.is_unique_option(text,jsonb) is 'Whether this is a field of a task that says what its unique key means, and a value that it can have.';
+
+CREATE OR REPLACE FUNCTION dibs.join_order(p_tasks int8multirange)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  insert into dibs.in_order (type, order_key, task)
+    select k.type, k.order_key, k.task from unnest(p_tasks) r,
+      lateral (select * from dibs.task_key k where k.task >= lower(r) and k.task < upper(r) offset 0) k
+    where k.order_key <> '' on conflict do nothing;
+end $function$;
+comment on function dibs.join_order(int8multirange) is 'Have tasks that run again in their place among those of their order keys.';
 
 CREATE OR REPLACE FUNCTION dibs.keep_in_place(p_tasks int8multirange)
  RETURNS int8multirange
@@ -1828,6 +2908,63 @@ end $function$;
 comment on function dibs.keep_in_place(int8multirange) is 'Let tasks neither begin nor end until this transaction has: who ends them then sees who waits for them. Claims pass
 by, reapers too; their workers wait. Returns those that are in no place.';
 
+CREATE OR REPLACE FUNCTION dibs.key_is_free(p_type text DEFAULT NULL::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return format('(unique_key is null or not exists (select from dibs.unique_key k
+    where k.type = %s and k.key = t.unique_key and k.task <> t.task))', coalesce(quote_literal(p_type), 't.type'));
+end $function$;
+comment on function dibs.key_is_free(text) is 'The condition on tasks that ended that nobody else has their unique key, among those of p_type if it is not null.';
+
+CREATE OR REPLACE FUNCTION dibs.key_type(p_source dibs.claim_source)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_type regtype := (
+    select atttypid from pg_catalog.pg_attribute
+    where attrelid = p_source.relation and attname = p_source.key and attnum > 0 and not attisdropped);
+begin
+  return case v_type::text
+    when 'uuid' then 'uuid' when 'bigint' then 'bigint' when 'integer' then 'int' when 'smallint' then 'int'
+    when 'text' then 'text' when 'character varying' then 'text' end;
+end $function$;
+comment on function dibs.key_type(dibs.claim_source) is 'The type of the keys of a source: uuid, bigint, int or text; null for any other.';
+
+CREATE OR REPLACE FUNCTION dibs.key_words(p_type text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select case p_type when 'uuid' then 'a uuid' when 'text' then 'text' else 'a whole number, as text' end
+$function$;
+comment on function dibs.key_words(text) is 'What a key of this type is, in words.';
+
+CREATE OR REPLACE FUNCTION dibs.last_grant_of(p_type text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return greatest(
+    (select max(l.started_at) from dibs.lease l
+      where l.type = p_type or l.type = '' and exists (select from dibs.log_of(l.held) t where t.type = p_type)),
+    (select o.started_at from dibs.outcome o
+      where o.type = p_type and o.started_at is not null order by o.completed_at desc limit 1),
+    (select max(o.started_at)
+      from (select * from dibs.outcome where type = '' order by completed_at desc limit 100) o
+      where exists (select from dibs.log_of(o.run) t where t.type = p_type)));
+end $function$;
+comment on function dibs.last_grant_of(text) is 'When somebody was last given a task of this type, as far as leases and the latest outcomes tell. Null: never.';
+
 CREATE OR REPLACE FUNCTION dibs.lease_tasks(p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer)
  RETURNS dibs.lease
  LANGUAGE plpgsql
@@ -1837,6 +2974,10 @@ declare
   v_types text[] := coalesce(array_remove(p_types, ''), array['']);
   v_taken record;
   v_more record;
+  v_passed int8multirange;
+  v_paused boolean;
+  v_in_turn boolean;
+  v_told boolean := false;
   v_now timestamptz;
   v_lease dibs.lease;
 begin
@@ -1846,30 +2987,69 @@ begin
       dibs.check_between('p_limit', p_limit, 1, 1000),
       dibs.check_between('p_lease_seconds', p_lease_seconds, 1, 86400);
   end if;
-  v_taken := dibs.take_first_run(case when cardinality(v_types) = 1 then v_types[1] end, p_limit);
-  if v_taken.count is distinct from p_limit then
-    v_more := dibs.take_tasks(v_types, p_limit - coalesce(v_taken.count, 0), p_limit);
-    if v_taken.tasks is null then
-      v_taken := v_more;
-    elsif v_more.tasks is not null then
-      v_taken.tasks := v_taken.tasks + v_more.tasks;
-      v_taken.plain := v_taken.plain and v_more.plain;
+  loop
+    select exists (select from dibs.gate where type = ''),
+        exists (select from dibs.gated) or s.priority_aging is not null
+      into v_paused, v_in_turn from dibs.settings s;
+    if v_paused then return null; end if;
+    -- Where more than priority and age decide, the long way does.
+    v_taken := dibs.take_first_run(case when cardinality(v_types) = 1 and not v_in_turn then v_types[1] end, p_limit);
+    v_passed := '{}';
+    if v_taken.count is distinct from p_limit then
+      v_more := dibs.take_tasks(v_types, p_limit - coalesce(v_taken.count, 0), p_limit);
+      v_passed := v_more.passed;
+      if v_taken.tasks is null then
+        v_taken := v_more;
+      elsif v_more.tasks is not null then
+        v_taken.tasks := v_taken.tasks + v_more.tasks;
+        v_taken.plain := v_taken.plain and v_more.plain;
+        v_taken.of_type := case when v_more.of_type = v_taken.of_type then v_taken.of_type else '' end;
+      end if;
     end if;
-  end if;
-  if v_taken.tasks is null and exists (select from dibs.untold) then
-    perform dibs.tell_late();
-    v_taken := dibs.take_tasks(v_types, p_limit, p_limit);
-  end if;
-  if v_taken.tasks is null then return null; end if;
-  if not v_taken.plain then v_taken.tasks := dibs.single_out_suspects(v_taken.tasks); end if;
-  -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
-  v_now := dibs.clock();
-  insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
-    values (v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id)
-    returning * into v_lease;
+    if v_taken.tasks is null then
+      if v_told or not exists (select from dibs.untold) then return null; end if;
+      perform dibs.tell_late();
+      v_told := true;
+      continue;
+    end if;
+    if not v_taken.plain then v_taken.tasks := dibs.single_out_suspects(v_taken.tasks); end if;
+    -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
+    v_now := dibs.clock();
+    insert into dibs.lease (started_at, expires_at, held, plain, worker_id, type)
+      values (
+        v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id, v_taken.of_type)
+      returning * into v_lease;
+    if v_passed <> '{}' then perform dibs.occupy(v_more.slots, v_more.slot_tasks, v_lease.fence); end if;
+    -- Only now that the lease is there, for which whoever sets a gate waits, is it seen what gates there are.
+    if exists (select from dibs.gate) or not v_taken.plain and exists (select from dibs.task_key)
+      or current_setting('transaction_isolation') <> 'read committed' then
+      v_lease := dibs.hold_back(v_lease, v_passed);
+    end if;
+    exit when not isempty(v_lease.held);
+  end loop;
   return v_lease;
 end $function$;
 comment on function dibs.lease_tasks(text,text[],integer,integer) is 'Lease up to p_limit due tasks. Returns the lease, or null when nothing was to be had.';
+
+CREATE OR REPLACE FUNCTION dibs.leave_order(p_tasks int8multirange)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  delete from dibs.in_order o
+  using (
+    select k.type, k.order_key, k.task from (
+        select min(lower(r)) as first, max(upper(r)) as past from unnest(p_tasks) r group by lower(r) >> 7
+      ) page,
+      lateral (
+        select * from dibs.task_key k where k.task >= page.first and k.task < page.past and k.task <@ p_tasks offset 0
+      ) k
+    where k.order_key <> ''
+  ) k
+  where o.type = any (array[k.type]) and o.order_key = any (array[k.order_key]) and o.task = any (array[k.task]);
+end $function$;
+comment on function dibs.leave_order(int8multirange) is 'Let the next of their order keys run: these tasks have ended.';
 
 CREATE OR REPLACE FUNCTION dibs.let_go(p_tasks bigint[])
  RETURNS int8multirange
@@ -1924,9 +3104,9 @@ declare
   v_ids uuid[] := dibs.lock_claiming(p_work_type, p_ids);
 begin
   return array(
-    select t.id
+    select wanted.id
     from unnest(v_ids) wanted (id),
-      lateral (select t.id from public.thoughts t where t.id = wanted.id for key share skip locked offset 0) t);
+      lateral (select from public.thoughts t where t.id = wanted.id for key share skip locked offset 0) t);
 end $function$;
 comment on function dibs.lock_claimable(text,uuid[]) is 'Those of the thoughts that nobody else is claiming this moment and nobody is deleting: kept so until the end of
 the transaction. Never waits: whatever somebody else is at is left to them.';
@@ -1959,7 +3139,7 @@ begin
   select l.expires_at, '' into expires_at, work_type
     from dibs.lease l where l.fence = p_fence and (p_id is null or l.held @> dibs.task_of(p_id)) for update;
   if found then return; end if;
-  v_ids := case when p_id is not null then array[p_id] else array(
+  v_ids := case when p_id is not null then array[dibs.thought_key(p_id)] else array(
     select c.thought_id from public.thought_work_claims c
     where c.fence = p_fence and c.status || '' = 'claimed' order by uuid_send(c.thought_id)) end;
   -- Thoughts before their claims: whoever deletes a thought goes the same way.
@@ -2145,6 +3325,38 @@ end $function$;
 comment on function dibs.make_ready(int8multirange,timestamp with time zone) is 'Let tasks that are in no other place wait for their next claim, from p_run_at on. Null: in the place they had,
 for whoever hands work back has not made it younger.';
 
+CREATE OR REPLACE FUNCTION dibs.make_ready_in_turn(p_order bigint[], p_tasks int8multirange, p_start timestamp with time zone, p_per_second numeric)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  -- Those of a second stay together, as runs.
+  v_together int := ceil(p_per_second);
+  v_last timestamptz;
+begin
+  with placed as (
+    insert into dibs.ready (type, priority, run_at, run)
+    select type, priority, p_start + coalesce(turn * v_together / p_per_second, 0) * interval '1 s',
+      dibs.runs_of(range_agg(int8range(task, task + 1)))
+    from (
+      select l.type, l.priority, o.task, (row_number() over (order by o.nth) - 1) / v_together as turn
+      from unnest(p_order) with ordinality o(task, nth),
+        lateral (
+          select l.type, l.priority from dibs.log l
+          where l.id >= dibs.id_of(o.task) and l.id < dibs.id_of(o.task + 1) offset 0
+        ) l
+      where o.task <@ p_tasks
+    ) t
+    group by type, priority, turn
+    returning run_at
+  )
+  select max(run_at) into v_last from placed;
+  return v_last;
+end $function$;
+comment on function dibs.make_ready_in_turn(bigint[],int8multirange,timestamp with time zone,numeric) is 'Let tasks that are in no other place wait, in this order, so many becoming due each second; null for all at once.
+Returns when the last is due.';
+
 CREATE OR REPLACE FUNCTION dibs.make_reap_hint(p_work_type text, p_reaped_until timestamp with time zone, p_began timestamp with time zone, p_look_from_start_at timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
@@ -2167,6 +3379,47 @@ begin
 end $function$;
 comment on function dibs.make_reap_hint(text,timestamp with time zone,timestamp with time zone,timestamp with time zone) is 'Note that a look that began at p_began found nothing due until p_reaped_until.';
 
+CREATE OR REPLACE FUNCTION dibs.moment_before(p_keep interval)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  -- What is longer is meant for ever, and would be no date.
+  return dibs.clock() - least(p_keep, interval '1000 years');
+end $function$;
+comment on function dibs.moment_before(interval) is 'The moment so long ago; null for null.';
+
+CREATE OR REPLACE FUNCTION dibs.move_to_gates(p_tasks int8multirange)
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_moved int8multirange;
+begin
+  with judged as materialized (
+    select l.type, l.priority, l.run_at, k.key, k.order_key, int8range(n.task, n.task + 1) as task
+    from dibs.log_of(p_tasks) l
+    cross join lateral (
+      select ('x' || encode(substr(uuid_send(l.id), 1, 6), 'hex'))::bit(48)::bigint as task offset 0) n
+    left join lateral (select * from dibs.task_key k where k.task = n.task offset 0) k on true
+    where k.task is not null or exists (select from dibs.gate g where g.type = l.type and g.scope = 'type')
+  ), keyed as (
+    insert into dibs.gated (type, priority, key, order_key, run_at, run)
+    select type, priority, key, order_key, run_at, int8multirange(task) from judged where key is not null
+  ), others as (
+    insert into dibs.gated (type, priority, run_at, run)
+    select type, priority, min(run_at), dibs.runs_of(range_agg(task)) from judged where key is null
+    group by type, priority
+  )
+  select coalesce(range_agg(task), '{}') into v_moved from judged;
+  return v_moved;
+end $function$;
+comment on function dibs.move_to_gates(int8multirange) is 'Let those of these tasks wait in gated that have a key or whose type has a gate. The caller has taken them from where
+they were. Returns them.';
+
 CREATE OR REPLACE FUNCTION dibs.ms_until(p_moment timestamp with time zone)
  RETURNS integer
  LANGUAGE plpgsql
@@ -2178,6 +3431,119 @@ begin
 end $function$;
 comment on function dibs.ms_until(timestamp with time zone) is 'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no
 harm.';
+
+CREATE OR REPLACE FUNCTION dibs.names_of(p_source dibs.claim_source)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_name text := p_source.name;
+  v_type text := dibs.key_type(p_source);
+  v_is_thoughts boolean := v_name = 'thoughts';
+  v_rows text := 'dibs.rows_of_' || v_name;
+begin
+  return dibs.names_of_version(p_source) || jsonb_build_object(
+    'source', v_name,
+    -- The table, for locks and foreign keys, and where its rows are read: id, and of other sources than thoughts also
+    -- wanted, version and row.
+    'table', dibs.quoted_name(p_source.relation),
+    'key', dibs.quoted(p_source.key),
+    'rows', case when v_is_thoughts then 'public.thoughts' else v_rows end,
+    'view', quote_literal(dibs.rows_query(p_source)),
+    'wanted', case when p_source.filter is null then '' else
+      format(' where exists (select from %s r where r.id = wanted.id and r.wanted offset 0)', v_rows) end,
+    -- Of the key. text: as it is told, told: where what cannot be a uuid has to be text.
+    'type', v_type,
+    'told', case v_type when 'uuid' then 'uuid' else 'text' end,
+    'collate', coalesce((
+      select format(' collate %I.%I', n.nspname, c.collname)
+      from pg_catalog.pg_attribute a join pg_catalog.pg_collation c on c.oid = a.attcollation
+      join pg_catalog.pg_namespace n on n.oid = c.collnamespace
+      where a.attrelid = p_source.relation and a.attname = p_source.key and c.collname <> 'default'), ''),
+    'least', case v_type
+      when 'uuid' then '00000000-0000-0000-0000-000000000000' when 'int' then '-2147483648'
+      when 'bigint' then '-9223372036854775808' else '' end,
+    'hash', case v_type
+      when 'uuid' then 'uuid_hash_extended' when 'int' then 'hashint4extended'
+      when 'bigint' then 'hashint8extended' else 'hashtextextended' end,
+    'send', case v_type when 'uuid' then 'uuid_send' when 'int' then 'int4send'
+      when 'bigint' then 'int8send' else 'textsend' end,
+    -- A fence of thoughts that have no uuids cannot go through the functions that tasks use, and says so.
+    'fence', case v_type when 'uuid' then '' else format('%L || ', v_name || ':') end,
+    'parse_fence', case v_type when 'uuid' then 'dibs.parse_fence(p_fence)'
+      else '(dibs.parse_row_fence(p_fence)).fence' end,
+    'uuid_as_key', case v_type when 'uuid' then 'p_id' else 'null::' || v_type end,
+    'id_of_effect', case v_type when 'uuid' then 'id' else 'null::' || v_type end,
+    'read_outcomes', case v_type when 'uuid' then 'dibs.read_outcomes(p_outcomes)'
+      else format('(select r.*, r.key::%1$s as id from dibs.read_row_outcomes(p_outcomes, %1$L) r) o', v_type) end,
+    -- What is made: functions end on {of}, or on {thoughts} where their name says what they are about.
+    'api', case when v_is_thoughts then 'public' else 'dibs' end,
+    'thing', case when v_is_thoughts then 'thought' else 'row' end,
+    'of', case when v_is_thoughts then '' else '_of_' || v_name end,
+    'thoughts', case when v_is_thoughts then 'thoughts' else 'rows_of_' || v_name end,
+    'claims', 'public.' || dibs.claims_table(v_name),
+    'id', case when v_is_thoughts then 'thought_id' else 'row_id' end,
+    'ids', case when v_is_thoughts then 'p_thought_ids' else 'p_ids' end,
+    'index', case when v_is_thoughts then 'idx_twc' else 'idx_' || dibs.claims_table(v_name) end,
+    'attempt', case when v_is_thoughts then 'dibs.thought_attempt' else 'dibs.attempt_of_' || v_name end,
+    'run', case when v_is_thoughts then 'dibs.thought_run' else 'dibs.run_of_' || v_name end,
+    'pass', case when v_is_thoughts then 'dibs.thought_pass' else 'dibs.pass_of_' || v_name end,
+    'hint', case when v_is_thoughts then 'dibs.reap_hint' else 'dibs.reap_hint_of_' || v_name end,
+    'lock', case when v_is_thoughts then '' else v_name || ':' end);
+end $function$;
+comment on function dibs.names_of(dibs.claim_source) is 'What the {names} stand for where something is made for a source.';
+
+CREATE OR REPLACE FUNCTION dibs.names_of_version(p_source dibs.claim_source)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_rows text := 'dibs.rows_of_' || p_source.name;
+  v_type text := (
+    select format_type(atttypid, atttypmod) from pg_catalog.pg_attribute
+    where attrelid = p_source.relation and attname = p_source.version and not attisdropped);
+begin
+  if p_source.version is null then
+    return '{"version_column": "", "version": "", "blocks": "", "its_version": "", "same_version": "",
+      "attempts": "greatest(m.attempts + 1, excluded.attempts)", "version_kept": "", "lock_stale": "",
+      "version_seen": "null::text", "supersede": "''{}''",
+      "on_conflict": "do nothing"}';
+  end if;
+  return jsonb_build_object(
+    'version_column', format(E'version %s,\n  ', v_type),
+    'version', ', version',
+    'version_seen', 'c.version::text',
+    'supersede', format('dibs.take_superseded_of_%s(p_fence, v_ids || v_rest, v_statuses)', p_source.name),
+    -- What ended blocks only the version that it was about.
+    'blocks', format($sql$ and (c.status || '' = 'claimed' or exists (
+            select from %s r where r.id = c.row_id and r.version is not distinct from c.version offset 0))$sql$,
+      v_rows),
+    'its_version', format(
+      E'\n  cross join lateral (select r.version from %s r where r.id = wanted.id offset 0) r', v_rows),
+    'same_version', ' and m.version is not distinct from r.version',
+    'attempts', 'excluded.attempts + case when m.version is not distinct from excluded.version '
+      || 'then greatest(m.attempts + 1 - excluded.attempts, 0) else 0 end',
+    'version_kept', ', version = excluded.version',
+    -- Not waited for: somebody may be deleting it.
+    'lock_stale', format($sql$v_ids := array(
+    select wanted.id from unnest(v_ids) wanted (id)
+    where not exists (
+        select from public.%1$s c where c.row_id = wanted.id and c.work_type || '' = p_work_type offset 0)
+      or exists (
+        select from public.%1$s c where c.row_id = wanted.id and c.work_type || '' = p_work_type
+        for update skip locked));
+  $sql$, dibs.claims_table(p_source.name)),
+    'on_conflict', $sql$do update set worker_id = excluded.worker_id, claimed_at = excluded.claimed_at,
+    ttl_expires_at = excluded.ttl_expires_at, status = 'claimed', attempt_count = excluded.attempt_count,
+    last_error = excluded.last_error, fence = excluded.fence, max_attempts = excluded.max_attempts,
+    finished_at = null, retry_at = null, version = excluded.version
+  where c.status <> 'claimed' and c.version is distinct from excluded.version$sql$);
+end $function$;
+comment on function dibs.names_of_version(dibs.claim_source) is 'Those of dibs.names_of that are about the version of a row: next to nothing where a source has none.';
 
 CREATE OR REPLACE FUNCTION dibs.newest_cron(p_cron text, p_time_zone text, p_first timestamp with time zone, p_until timestamp with time zone)
  RETURNS timestamp with time zone
@@ -2255,6 +3621,38 @@ end $function$;
 comment on function dibs.next_cron(text,text,timestamp with time zone) is 'The first moment after p_after at which a cron expression is due in a time zone, such as Europe/Berlin; null when it
 never is. Errors: PT400 for an expression that is none, saying what is wrong.';
 
+CREATE OR REPLACE FUNCTION dibs.next_keys(p_type text, p_priority smallint, p_wanted integer)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_last text := (
+    select t.key from dibs.turn t
+    where t.type = p_type and t.priority = p_priority order by t.made_at desc limit 1);
+  v_gates boolean := exists (select from dibs.gate g where g.type = p_type and g.scope in ('each key', 'key'));
+  -- No key has such a character: what comes after a key.
+  v_from text := coalesce(v_last || chr(1), '');
+  v_keys text[] := '{}';
+  v_around boolean := false;
+  v_key text;
+begin
+  while cardinality(v_keys) < p_wanted loop
+    select g.key into v_key from dibs.gated g
+      where g.type = p_type and g.priority = p_priority and g.key >= v_from order by g.key limit 1;
+    if not found or v_around and v_key > v_last collate "C" then
+      exit when v_around or v_last is null;
+      v_around := true;
+      v_from := '';
+    else
+      if not v_gates or dibs.room(p_type, v_key) > 0 then v_keys := v_keys || v_key; end if;
+      v_from := v_key || chr(1);
+    end if;
+  end loop;
+  return v_keys;
+end $function$;
+comment on function dibs.next_keys(text,smallint,integer) is 'Up to so many keys of a lane that have tasks waiting and an open gate, in turn. Empty: that of tasks without.';
+
 CREATE OR REPLACE FUNCTION dibs.not_told(p_tasks int8multirange, p_status text)
  RETURNS TABLE(at tid, task bigint, parent bigint)
  LANGUAGE plpgsql
@@ -2273,6 +3671,36 @@ begin
       ) d;
 end $function$;
 comment on function dibs.not_told(int8multirange,text) is 'The dependencies on these tasks that do not know yet that they ended so.';
+
+CREATE OR REPLACE FUNCTION dibs.note_keys(p_task bigint, p_type text, p_extras jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  insert into dibs.task_key
+    values (p_task, p_type, coalesce(p_extras ->> 'key', ''), coalesce(p_extras ->> 'order_key', ''));
+  if p_extras ? 'order_key' then insert into dibs.in_order values (p_type, p_extras ->> 'order_key', p_task); end if;
+end $function$;
+comment on function dibs.note_keys(bigint,text,jsonb) is 'Keep the key and the order key of a new task, which from now on has its place in its order.';
+
+CREATE OR REPLACE FUNCTION dibs.note_turn(p_type text, p_priority smallint, p_key text, p_order_key text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  insert into dibs.turn values (p_type, p_priority, p_key, p_order_key, v_now);
+  if random() < 0.02 then
+    delete from dibs.turn where ctid = any (array(
+      select t.ctid from dibs.turn t
+      where t.type = p_type and t.priority = p_priority and t.made_at < v_now - interval '1 min'
+      for update skip locked));
+  end if;
+end $function$;
+comment on function dibs.note_turn(text,smallint,text,text) is 'Note whose tasks were just claimed.';
 
 CREATE OR REPLACE FUNCTION dibs.number_carried_tasks(p_now timestamp with time zone)
  RETURNS bigint
@@ -2381,6 +3809,18 @@ begin
 end $function$;
 comment on function dibs.obstacles_of(regclass) is 'What a table public.tasks is or has that Dibs cannot take over: a sentence each, with the mend.';
 
+CREATE OR REPLACE FUNCTION dibs.occupy(p_slots tid[], p_tasks bigint[], p_fence bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update dibs.slot s set task = u.task, fence = p_fence
+    from unnest(p_slots, p_tasks) u (slot, task)
+    where s.ctid = u.slot and dibs.holds(p_fence, u.task);
+end $function$;
+comment on function dibs.occupy(tid[],bigint[],bigint) is 'Have tasks that are leased now occupy the places that were free for them.';
+
 CREATE OR REPLACE FUNCTION dibs.one_at_a_time(p_single boolean DEFAULT false)
  RETURNS void
  LANGUAGE plpgsql
@@ -2395,6 +3835,22 @@ begin
 end $function$;
 comment on function dibs.one_at_a_time(boolean) is 'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could
 wait for each other. p_single: for one task only; those go on side by side. Workers never come here.';
+
+CREATE OR REPLACE FUNCTION dibs.opens_at(p_type text, p_key text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.gate_of(p_type, p_key);
+  v_opens_at timestamptz := (
+    select b.spent_until - (v_gate.burst - 1) * v_gate.period / v_gate.rate
+    from dibs.bucket b where b.type = p_type and b.key = p_key);
+begin
+  return case when v_opens_at > dibs.clock() then v_opens_at end;
+end $function$;
+comment on function dibs.opens_at(text,text) is 'When the rate of a type (key empty) or of a key lets the next task through; null for now, or where there is none.';
 
 CREATE OR REPLACE FUNCTION dibs.options_of(p_place bigint, p_options jsonb, OUT type text, OUT priority smallint, OUT run_at timestamp with time zone, OUT max_attempts smallint, OUT unique_key text, OUT extras jsonb)
  RETURNS record
@@ -2424,7 +3880,9 @@ begin
   end if;
   extras := nullif(
     jsonb_strip_nulls(p_options - array['type', 'priority', 'run_at', 'max_attempts', 'unique_key']), '{}');
-  if extras is not null then perform dibs.check_extras(v_path, extras); end if;
+  if extras is not null then
+    perform dibs.check_extras(v_path, extras), dibs.check_unique(v_path, p_options ->> 'unique_key', extras);
+  end if;
   perform dibs.check_task(v_path || '.', p_options ->> 'type', (p_options ->> 'priority')::bigint,
     (p_options ->> 'max_attempts')::bigint, p_options ->> 'unique_key');
   type := p_options ->> 'type';
@@ -2528,6 +3986,22 @@ begin
 end $function$;
 comment on function dibs.parse_fence(text) is 'The number in a fence. Fences travel as text because JSON numbers lose digits. PT400 when it is none.';
 
+CREATE OR REPLACE FUNCTION dibs.parse_row_fence(p_fence text, OUT source text, OUT fence bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if (p_fence ~ '^[a-z][a-z0-9_]*:[0-9]{1,18}$') is not true then
+    perform dibs.refuse('PT400', 'p_fence must be the fence of a claim on rows, such as documents:4711',
+      'Send the text back as the claim gave it. That of tasks or thoughts goes to renew_lease and settle_lease.');
+  end if;
+  source := split_part(p_fence, ':', 1);
+  fence := split_part(p_fence, ':', 2);
+end $function$;
+comment on function dibs.parse_row_fence(text) is 'The source and the number in the fence of rows. PT400 when it is none.';
+
 CREATE OR REPLACE FUNCTION dibs.pass_rests(p_pass dibs.thought_pass)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -2538,6 +4012,80 @@ begin
   return p_pass.position is null and dibs.search_debt(p_pass) > interval '1 s';
 end $function$;
 comment on function dibs.pass_rests(dibs.thought_pass) is 'Whether it is too early to begin another pass over all thoughts.';
+
+CREATE OR REPLACE FUNCTION dibs.passable(p_types text[], p_most integer, OUT tasks bigint, OUT since timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_lane dibs.hint;
+  v_key text;
+  v_room int;
+  v_found bigint;
+begin
+  tasks := 0;
+  if dibs.all_paused() then return; end if;
+  foreach v_lane in array dibs.gated_lanes(p_types) loop
+    v_room := least(dibs.room(v_lane.type, ''), p_most - tasks);
+    continue when v_room <= 0;
+    v_found := 0;
+    foreach v_key in array dibs.next_keys(v_lane.type, v_lane.priority, v_room) loop
+      v_found := v_found + dibs.passable_of_key(v_lane.type, v_lane.priority, v_key, v_room);
+    end loop;
+    if v_found > 0 then
+      tasks := tasks + least(v_found, v_room);
+      since := least(since, v_lane.seen_run_at);
+    end if;
+  end loop;
+end $function$;
+comment on function dibs.passable(text[],integer) is 'How many tasks of these types ({''''}: of all) wait at gates that would let them through now, counted up to p_most,
+and since when the first of their lanes has waited.';
+
+CREATE OR REPLACE FUNCTION dibs.passable_of_key(p_type text, p_priority smallint, p_key text, p_most integer)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_most int := p_most;
+begin
+  if p_key <> '' then v_most := least(v_most, dibs.room(p_type, p_key)); end if;
+  return least(v_most, (
+      select coalesce(sum(dibs.count_of(g.run)), 0) from (
+        select g.run from dibs.gated g
+        where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key = ''
+        order by g.run_at, lower(g.run) limit v_most
+      ) g
+    ) + (
+      with recursive line as (
+        (select g.order_key from dibs.gated g
+          where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key > ''
+          order by g.order_key limit 1)
+        union all
+        select next.order_key from line, lateral (
+          select g.order_key from dibs.gated g
+          where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key > line.order_key
+          order by g.order_key limit 1) next
+      )
+      select count(*) from (
+        select from line,
+          lateral (
+            select o.task from dibs.in_order o
+            where o.type = p_type and o.order_key = line.order_key order by o.task limit 1
+          ) first
+        where exists (
+            select from dibs.gated g
+            where lower(g.run) >> 7 = first.task >> 7 and g.run @> first.task and g.priority = p_priority
+              and g.key = p_key)
+          and not exists (
+            select from dibs.slot s
+            where s.type = p_type and s.key = '' and s.order_key = line.order_key and dibs.holds(s.fence, s.task))
+        limit v_most
+      ) ready
+    ));
+end $function$;
+comment on function dibs.passable_of_key(text,smallint,text,integer) is 'How many tasks of a key (empty: of those without) of a lane its own gate would let through now, up to p_most.';
 
 CREATE OR REPLACE FUNCTION dibs.place_carried_tasks(p_now timestamp with time zone)
  RETURNS void
@@ -2573,6 +4121,36 @@ end $function$;
 comment on function dibs.place_carried_tasks(timestamp with time zone) is 'Put each task of pg_temp.carried where its status says: pending into ready, processing into leases that run out,
 completed and failed into outcomes.';
 
+CREATE OR REPLACE FUNCTION dibs.place_of(p_task bigint)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  -- One snapshot for all of it, in which a task is in one place.
+  return coalesce(
+    (select 'pending' from dibs.ready r where lower(r.run) >> 7 = p_task >> 7 and r.run @> p_task),
+    (select o.status from dibs.outcome o where lower(o.run) >> 7 = p_task >> 7 and o.run @> p_task),
+    (select 'running' from dibs.log l where l.id >= dibs.id_of(p_task) and l.id < dibs.id_of(p_task + 1)),
+    'gone');
+end $function$;
+comment on function dibs.place_of(bigint) is 'Where a task is: pending, running, gone, or how it ended.';
+
+CREATE OR REPLACE FUNCTION dibs.plan_pruning()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  delete from dibs.pruning where true;
+  insert into dibs.pruning (type, before)
+    select t.type, b.before
+    from dibs.ended_types() t(type), lateral (select dibs.prune_before(t.type) as before offset 0) b
+    where exists (select from dibs.outcome o where o.type = t.type and o.completed_at < b.before offset 0);
+end $function$;
+comment on function dibs.plan_pruning() is 'Write down up to when each type is to be deleted now.';
+
 CREATE OR REPLACE FUNCTION dibs.pool_freed_thoughts()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2594,15 +4172,17 @@ CREATE OR REPLACE FUNCTION dibs.prune()
  RETURNS TABLE(ended_tasks bigint, cron_runs bigint)
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_settings dibs.settings := (select s from dibs.settings s);
 begin
-  ended_tasks := 0;
+  ended_tasks := dibs.go_on_pruning(clock_timestamp() + interval '1 s', p_plan => true);
   cron_runs := 0;
-  if v_settings.keep_ended_tasks is not null then
-    ended_tasks := public.prune_tasks(v_settings.keep_ended_tasks);
-  end if;
   if to_regclass('cron.job_run_details') is not null then
     delete from cron.job_run_details
       where jobid in (select jobid from cron.job where jobname in ('dibs-tick', 'dibs-prune'))
@@ -2611,8 +4191,72 @@ begin
   end if;
   return next;
 end $function$;
-comment on function dibs.prune() is 'Delete tasks that ended longer ago than settings.keep_ended_tasks, and what pg_cron noted of runs of the two jobs
-before settings.keep_cron_runs, which pg_cron itself never does. Returns how many of each.';
+comment on function dibs.prune() is 'Delete tasks that ended longer ago than they are to stay, for a second, and leave the rest to the ticks; and what
+pg_cron noted of runs of the two jobs before settings.keep_cron_runs, which pg_cron itself never does. Returns how many
+of each were deleted.';
+
+CREATE OR REPLACE FUNCTION dibs.prune_batch(p_type text, p_from timestamp with time zone, p_before timestamp with time zone, p_wanted integer DEFAULT 10000, OUT deleted bigint, OUT reached timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_runs int := ceil(p_wanted / 128.0);  -- no run is longer
+  v_found record;
+  v_tasks int8multirange := '{}';
+begin
+  deleted := 0;
+  reached := p_from;
+  loop
+    -- From where the last look ended: what it deleted is still there to step over.
+    with due as materialized (
+      select o.ctid as at, o.run, o.completed_at from dibs.outcome o
+      where o.type = p_type and o.completed_at >= reached and o.completed_at < p_before
+      order by o.completed_at limit v_runs for update skip locked
+    ), gone as (
+      delete from dibs.outcome where ctid = any (array(select at from due))
+    )
+    select count(*) as runs, range_agg(run) as tasks, max(completed_at) as reached into v_found from due;
+    exit when v_found.runs = 0;
+    v_tasks := v_tasks + v_found.tasks;
+    reached := v_found.reached;
+    deleted := dibs.count_of(v_tasks);
+    exit when deleted >= p_wanted or v_found.runs < v_runs;
+    v_runs := greatest(1, v_found.runs * (p_wanted - deleted) / dibs.count_of(v_found.tasks));
+  end loop;
+  perform dibs.forget(v_tasks);
+end $function$;
+comment on function dibs.prune_batch(text,timestamp with time zone,timestamp with time zone,integer) is 'Delete some p_wanted tasks of a type that ended between two moments, those that ended first, and all that is kept of
+them; fewer only when there are no more that nobody else has locked. Returns how many, and where to go on.';
+
+CREATE OR REPLACE FUNCTION dibs.prune_before(p_type text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_rule dibs.retention;
+  v_before timestamptz;
+begin
+  select * into v_rule from dibs.retention where type = p_type;
+  if not found then
+    -- Of which type the others are is not told yet; one of them may be one that stays.
+    if p_type = '' and exists (select from dibs.retention) then return null; end if;
+    v_rule.keep := (select keep_ended_tasks from dibs.settings);
+  end if;
+  v_before := dibs.moment_before(v_rule.keep);
+  if v_rule.keep_count = 0 then return dibs.clock(); end if;
+  return greatest(v_before, (
+    select o.completed_at from (
+      select completed_at, sum((select sum(upper(r) - lower(r)) from unnest(run) r))
+        over (order by completed_at desc rows unbounded preceding) as newest
+      from dibs.outcome where type = p_type
+    ) o
+    where v_rule.keep_count is not null and o.newest >= v_rule.keep_count order by o.completed_at desc limit 1));
+end $function$;
+comment on function dibs.prune_before(text) is 'Tasks of this type that ended before this moment are to go; null when none are. By count the moment is the one at
+which the last of those that stay ended, and all that ended with it stay.';
 
 CREATE OR REPLACE FUNCTION dibs.put_alike_tasks(p_tasks jsonb, p_size integer)
  RETURNS uuid[]
@@ -2693,7 +4337,25 @@ begin
 end $function$;
 comment on function dibs.put_in_pool(text,uuid[],integer) is 'Add thoughts to the pool of a work type that has one, so many a row.';
 
-CREATE OR REPLACE FUNCTION dibs.put_mixed_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[])
+CREATE OR REPLACE FUNCTION dibs.put_keyed(p_task bigint, p_type text, p_priority integer, p_run_at timestamp with time zone, p_extras jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- In gated all is due; what is to wait for its time waits in ready.
+  if p_run_at <= dibs.clock() then
+    insert into dibs.gated (type, priority, key, order_key, run_at, run)
+      values (p_type, p_priority, coalesce(p_extras ->> 'key', ''), coalesce(p_extras ->> 'order_key', ''), p_run_at,
+        int8multirange(int8range(p_task, p_task + 1)));
+  else
+    insert into dibs.ready (type, priority, run_at, run)
+      values (p_type, p_priority, p_run_at, int8multirange(int8range(p_task, p_task + 1)));
+  end if;
+end $function$;
+comment on function dibs.put_keyed(bigint,text,integer,timestamp with time zone,jsonb) is 'Let a new task that has a key or an order key wait.';
+
+CREATE OR REPLACE FUNCTION dibs.put_mixed_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[], OUT replaced boolean[])
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2704,6 +4366,8 @@ declare
   v_soonest timestamptz;
   v_types text[];
 begin
+  perform dibs.await_turn(t, p_alone => jsonb_array_length(p_tasks) > 1) from jsonb_array_elements(p_tasks) t
+    where t ? 'unique_key' and t ?| array['unique_mode', 'unique_scope'];
   -- What many tasks have in common is read, checked and placed once for all of them.
   with kind as materialized (
     select k.places, k.payloads, o.type, o.priority, greatest(o.run_at, v_now) as run_at, o.max_attempts, o.unique_key,
@@ -2725,7 +4389,7 @@ begin
     order by type, priority on conflict do nothing returning type
   ), keyed as materialized (
     -- One by one, in the order of the keys, for the same reason.
-    select i.place, made.id, made.deduplicated
+    select i.place, made.id, made.deduplicated, made.replaced
     from (
         select k.*, place, payload from kind k, unnest(places, payloads) item(place, payload)
         where (unique_key is not null or extras is not null) and (select count(*) from lane) >= 0
@@ -2753,12 +4417,13 @@ begin
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
   )
-  select array_agg(w.id), array_agg(w.known), (select min(run_at) from kind), (select array_agg(type) from kind)
-    into ids, deduplicated, v_soonest, v_types
+  select array_agg(w.id), array_agg(w.known), array_agg(w.replaced), (select min(run_at) from kind), (select array_agg(type) from kind)
+    into ids, deduplicated, replaced, v_soonest, v_types
   from (
-    select u.id, u.known
+    select u.id, u.known, u.replaced
     from (
-      select place, k.id, k.deduplicated as known from keyed k union all select place, n.id, false from numbered n
+      select place, k.id, k.deduplicated as known, k.replaced from keyed k
+      union all select place, n.id, false, false from numbered n
     ) u
     order by place
   ) w;
@@ -2766,7 +4431,7 @@ begin
 end $function$;
 comment on function dibs.put_mixed_tasks(jsonb) is 'Any list: those tasks that are alike but for their payload go together as runs.';
 
-CREATE OR REPLACE FUNCTION dibs.put_task(p_type text, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_unique_key text, p_extras jsonb, OUT id uuid, OUT deduplicated boolean)
+CREATE OR REPLACE FUNCTION dibs.put_task(p_type text, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_unique_key text, p_extras jsonb, OUT id uuid, OUT deduplicated boolean, OUT replaced boolean)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2776,10 +4441,17 @@ declare
   v_run_at timestamptz := greatest(p_run_at, dibs.clock());
   v_task bigint := nextval('dibs.task_number');
 begin
+  if p_extras ?| array['unique_mode', 'unique_scope'] then perform dibs.await_turn(p_extras); end if;
   -- Lanes before keys, as put_tasks does: who waits for both must wait in the same order.
   insert into dibs.lane values ('', p_priority), (p_type, p_priority) on conflict do nothing;
+  replaced := false;
   if p_unique_key is not null then
-    id := dibs.take_key(p_type, p_unique_key, v_task);
+    if p_extras ?| array['unique_mode', 'unique_scope', 'unique_seconds'] then
+      select k.id, k.replaced into id, replaced from dibs.take_key_as_told(p_type, p_unique_key, v_task,
+        coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_extras) k;
+    else
+      select holder into id from dibs.take_key(p_type, p_unique_key, v_task);
+    end if;
     deduplicated := id is not null;
     if deduplicated then return; end if;
   end if;
@@ -2787,15 +4459,20 @@ begin
   deduplicated := false;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
+  if p_extras ?| array['key', 'order_key'] then perform dibs.note_keys(v_task, p_type, p_extras); end if;
   if p_extras ? 'depends_on' then
     if dibs.put_waiting(v_task, v_run_at, p_extras) then return; end if;
   end if;
-  insert into dibs.ready (type, priority, run_at, run, plain)
-    values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
+  if p_extras ?| array['key', 'order_key'] then
+    perform dibs.put_keyed(v_task, p_type, p_priority, v_run_at, p_extras);
+  else
+    insert into dibs.ready (type, priority, run_at, run, plain)
+      values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
+  end if;
 end $function$;
 comment on function dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb) is 'Write one task that was checked.';
 
-CREATE OR REPLACE FUNCTION dibs.put_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[])
+CREATE OR REPLACE FUNCTION dibs.put_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[], OUT replaced boolean[])
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2815,10 +4492,11 @@ begin
   if ids is null then
     v_dependent := p_tasks @? '$[*].depends_on';
     if v_dependent then perform dibs.one_at_a_time(p_single => true); end if;
-    select * into ids, deduplicated from dibs.put_mixed_tasks(p_tasks);
+    select * into ids, deduplicated, replaced from dibs.put_mixed_tasks(p_tasks);
     if v_dependent then perform dibs.depend('p_tasks[*]', p_tasks, ids, deduplicated); end if;
   else
     deduplicated := array_fill(false, array[v_size]);
+    replaced := deduplicated;
   end if;
 end $function$;
 comment on function dibs.put_tasks(jsonb) is 'Check and write many tasks. Returns the id of each, in the order given, and whether that is the id of an unfinished
@@ -2861,6 +4539,30 @@ end $function$;
 comment on function dibs.quarantine_lost(text,uuid[],timestamp with time zone) is 'Of the expired claims, fail for good those without an attempt left: a thought that keeps losing its worker must
 not loop forever.';
 
+CREATE OR REPLACE FUNCTION dibs.quoted(p_name text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  -- Names go into bodies between dollars, which they may not end.
+  select case when p_name !~ '\$' then quote_ident(p_name)
+    else 'U&"' || replace(replace(replace(p_name, '\', '\\'), '"', '""'), '$', '\0024') || '"' end
+$function$;
+comment on function dibs.quoted(text) is 'A name as it is written in SQL, without a dollar.';
+
+CREATE OR REPLACE FUNCTION dibs.quoted_name(p_relation regclass)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select dibs.quoted(n.nspname) || '.' || dibs.quoted(c.relname)
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.oid = p_relation
+$function$;
+comment on function dibs.quoted_name(regclass) is 'A table as it is written in SQL, with its schema.';
+
 CREATE OR REPLACE FUNCTION dibs.read_outcomes(p_outcomes jsonb)
  RETURNS TABLE(ord integer, id uuid, status text, error text, result jsonb, metadata jsonb, permanent boolean)
  LANGUAGE plpgsql
@@ -2878,6 +4580,38 @@ begin
 end $function$;
 comment on function dibs.read_outcomes(jsonb) is 'The outcomes of a settlement as rows, ord counting from 0. All or nothing:
 PT400 with the path of the first bad field.';
+
+CREATE OR REPLACE FUNCTION dibs.read_row_outcomes(p_outcomes jsonb, p_type text)
+ RETURNS TABLE(ord integer, key text, status text, error text, metadata jsonb, permanent boolean)
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_alike jsonb;
+  v_ord bigint;
+begin
+  if p_outcomes is null or p_outcomes = '[]' then return; end if;
+  if jsonb_typeof(p_outcomes) = 'array' then
+    select o.ord - 1 into v_ord from jsonb_array_elements(p_outcomes) with ordinality o (value, ord)
+      where jsonb_typeof(value) = 'object'
+        and (jsonb_typeof(value -> 'id') in ('string', 'number') and dibs.is_key(value ->> 'id', p_type)) is not true
+      order by o.ord limit 1;
+    if found then
+      perform dibs.refuse('PT400', format('p_outcomes[%s].id must be %s', v_ord, dibs.key_words(p_type)));
+    end if;
+    -- But for their ids they are outcomes like any other.
+    select jsonb_agg(case jsonb_typeof(value) when 'object'
+        then value || jsonb_build_object('id', md5(value ->> 'id')::uuid) else value end order by o.ord) into v_alike
+      from jsonb_array_elements(p_outcomes) with ordinality o (value, ord);
+  end if;
+  perform dibs.check_outcomes(coalesce(v_alike, p_outcomes));
+  return query
+    select r.ord, p_outcomes -> r.ord ->> 'id', r.status, r.error, r.metadata, r.permanent
+    from dibs.read_outcomes(v_alike) r;
+end $function$;
+comment on function dibs.read_row_outcomes(jsonb,text) is 'What dibs.read_outcomes is for uuids, for keys of this type: all or nothing, PT400 with the path of the first bad
+field.';
 
 CREATE OR REPLACE FUNCTION dibs.reap_leases()
  RETURNS integer
@@ -2903,6 +4637,24 @@ begin
 end $function$;
 comment on function dibs.reap_leases() is 'Take back what expired leases hold. Their workers are fenced out from here on. Returns the number of tasks;
 waits for nobody.';
+
+CREATE OR REPLACE FUNCTION dibs.reap_sources()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_source text;
+  v_reaped int;
+  v_sum int := 0;
+begin
+  for v_source in select name from dibs.claim_source where name <> 'thoughts' order by name loop
+    execute format('select dibs.reap_rows_of_%s()', v_source) into v_reaped;
+    v_sum := v_sum + v_reaped;
+  end loop;
+  return v_sum;
+end $function$;
+comment on function dibs.reap_sources() is 'Make claimable again what expired and what is due for a retry, of all sources but thoughts. Returns how many.';
 
 CREATE OR REPLACE FUNCTION dibs.reap_thoughts(p_work_type text DEFAULT NULL::text)
  RETURNS integer
@@ -2997,7 +4749,7 @@ begin
   end loop;
   return v_reaped;
 end $function$;
-comment on function dibs.reap_work_type(text) is 'What reap_thoughts does, for one work type. In batches, and never waiting.';
+comment on function dibs.reap_work_type(text) is 'Reaping, of one work type. In batches, and never waiting.';
 
 CREATE OR REPLACE FUNCTION dibs.recall(p_verb text, p_request_id text)
  RETURNS jsonb
@@ -3030,6 +4782,26 @@ begin
 end $function$;
 comment on function dibs.refuse(text,text,text) is 'Refuse a call on purpose. PTxyz becomes HTTP status xyz in the data API: PT400 bad input, PT409 conflict.';
 
+CREATE OR REPLACE FUNCTION dibs.refuse_findings(p_outcomes jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_bad record;
+begin
+  if jsonb_typeof(p_outcomes) <> 'array' then return; end if;
+  select o.ord - 1 as ord, field into v_bad
+    from jsonb_array_elements(p_outcomes) with ordinality o (value, ord), unnest(array['result', 'metadata']) field
+    where coalesce(jsonb_typeof(o.value -> field), 'null') <> 'null' order by o.ord limit 1;
+  if found then
+    perform dibs.refuse('PT400', format('p_outcomes[%s].%s goes with tasks and thoughts only', v_bad.ord, v_bad.field),
+      'Write it into the row by yourself.');
+  end if;
+end $function$;
+comment on function dibs.refuse_findings(jsonb) is 'Refuse (PT400) what would have to be kept with a row: nobody but its owner knows where.';
+
 CREATE OR REPLACE FUNCTION dibs.refuse_lost(p_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -3041,6 +4813,23 @@ begin
     'Stop working on it: somebody else has it, or will.');
 end $function$;
 comment on function dibs.refuse_lost(uuid) is 'Refuse (PT409) a write of whoever lost the lease.';
+
+CREATE OR REPLACE FUNCTION dibs.rehearse(p_filter jsonb, p_statuses text[], p_and text DEFAULT 'true'::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_answer jsonb;
+begin
+  execute format($query$
+    select jsonb_build_object('dry_run', true, 'tasks', count(*), 'more', count(*) > 0,
+      'sample', coalesce(jsonb_agg(id order by nth) filter (where nth <= 10), '[]'))
+    from (select id, row_number() over () as nth from (%s and %s) t) t$query$,
+    dibs.task_query(p_filter, p_statuses), p_and) into v_answer;
+  return v_answer;
+end $function$;
+comment on function dibs.rehearse(jsonb,text[],text) is 'The answer of a dry run. Locks nothing.';
 
 CREATE OR REPLACE FUNCTION dibs.remember(p_verb text, p_request_id text, p_response jsonb)
  RETURNS void
@@ -3095,36 +4884,134 @@ end $function$;
 comment on function dibs.renew_thoughts(bigint,integer) is 'Hold what is still held for so many seconds more.
 Returns those ids. A lease that ran out and that nobody took away counts as held.';
 
-CREATE OR REPLACE FUNCTION dibs.revive(p_tasks int8multirange, p_statuses text[])
+CREATE OR REPLACE FUNCTION dibs.replace_task(p_id uuid, p_type text, p_unique_key text, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_merge boolean DEFAULT false)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_task int8multirange := int8multirange(int8range(dibs.task_of(p_id), dibs.task_of(p_id) + 1));
+begin
+  -- From here on nobody can claim, cancel or replace it.
+  if isempty(dibs.withdraw(v_task, p_leased => false)) then return false; end if;
+  -- It may have given up its key while it ran; then it is not the one that is meant.
+  if not exists (
+    select from dibs.unique_key
+    where type = p_type and key = p_unique_key and task = lower(v_task) for update) then
+    perform dibs.make_ready(v_task);
+    return false;
+  end if;
+  update dibs.log set payload = case when p_merge then payload || p_payload else p_payload end,
+      priority = coalesce(p_priority, priority), run_at = p_run_at, max_attempts = coalesce(p_max_attempts, max_attempts)
+    where id = p_id;
+  perform dibs.make_ready(v_task, p_run_at);
+  return true;
+end $function$;
+comment on function dibs.replace_task(uuid,text,text,jsonb,integer,timestamp with time zone,integer,boolean) is 'Put what a new call brought in the place of what a pending task has; null leaves as it is. Its id, its history and
+when it was made stay. p_merge: the payloads are merged. Returns false when it is not pending any more.';
+
+CREATE OR REPLACE FUNCTION dibs.retake_key(p_type text, p_unique_key text, p_task bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_held_until timestamptz;
+begin
+  -- Its own row is made anew: whoever saw that its task had ended must not take it over any more.
+  delete from dibs.unique_key where type = p_type and key = p_unique_key and task = p_task
+    returning held_until into v_held_until;
+  return (dibs.take_key(p_type, p_unique_key, p_task, 'unfinished', v_held_until)).holder is null;
+end $function$;
+comment on function dibs.retake_key(text,text,bigint) is 'Give a task that is to run again its unique key back, if nobody else has it. Returns whether it got it.';
+
+CREATE OR REPLACE FUNCTION dibs.revive(p_tasks int8multirange, p_statuses text[], p_outcome text DEFAULT 'retried'::text, p_type text DEFAULT NULL::text)
  RETURNS int8multirange
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_keyless int8multirange;
+  v_keyed record;
+  v_keyless int8multirange := '{}';
 begin
   perform dibs.one_at_a_time();
   p_tasks := p_tasks * dibs.ended(p_tasks, p_statuses);
-  with keyed as materialized (
-    select l.type, l.unique_key, dibs.task_of(l.id) as task
-    from unnest(p_tasks) r,
-      lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
-    where l.unique_key is not null
-  ), got as (
-    insert into dibs.unique_key select * from keyed order by type, unique_key, task
-    on conflict do nothing returning task
-  )
-  select coalesce(range_agg(int8range(task, task + 1)), '{}') into v_keyless
-    from keyed where task not in (select task from got);
+  -- One by one in the order of the keys, as whoever enqueues; of several with one key the first.
+  for v_keyed in
+    select t.type, unique_key, dibs.task_of(id) as task, lag((t.type, unique_key)) over keys = (t.type, unique_key) as late
+    from dibs.log_of(p_tasks) l, lateral (select coalesce(p_type, l.type) as type) t where unique_key is not null
+    window keys as (order by t.type, unique_key, id) order by t.type, unique_key, id
+  loop
+    if v_keyed.late or not dibs.retake_key(v_keyed.type, v_keyed.unique_key, v_keyed.task) then
+      v_keyless := v_keyless + int8multirange(int8range(v_keyed.task, v_keyed.task + 1));
+    end if;
+  end loop;
   p_tasks := dibs.unfinish(p_tasks - v_keyless, p_statuses);
+  perform dibs.join_order(p_tasks);
   insert into dibs.attempt (task, n, outcome, ended_at)
-    select task, h.last + 1, 'retried', dibs.clock()
+    select task, h.last + 1, p_outcome, dibs.clock()
     from unnest(p_tasks) r, generate_series(lower(r), upper(r) - 1) task, lateral dibs.history_of(task) h;
   return p_tasks;
 end $function$;
-comment on function dibs.revive(int8multirange,text[]) is 'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts
-anew, and their unique keys where these are free. Returns those it could be done for; the caller makes them
-ready.';
+comment on function dibs.revive(int8multirange,text[],text,text) is 'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts
+anew, and their unique keys where these are free, among tasks of p_type if that is not null. p_outcome: what the history
+calls it. Returns those it could be done for; the caller makes them ready.';
+
+CREATE OR REPLACE FUNCTION dibs.room(p_type text, p_key text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.gate_of(p_type, p_key);
+begin
+  return case when v_gate.paused then 0 else greatest(0, least(
+    v_gate.most - (
+      select count(*) from dibs.slot s
+      where s.type = p_type and s.key = p_key and s.order_key = '' and dibs.holds(s.fence, s.task)),
+    dibs.tokens_left(v_gate, (select b.spent_until from dibs.bucket b where b.type = p_type and b.key = p_key)),
+    1000000)) end;
+end $function$;
+comment on function dibs.room(text,text) is 'How many tasks the gate of a type (key empty) or of a key would let through, as far as can be seen without taking
+any; a million where it has no bound.';
+
+CREATE OR REPLACE FUNCTION dibs.rows_grant(p_source text, p_fence bigint, p_settled jsonb)
+ RETURNS json
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_grant jsonb;
+begin
+  execute format($sql$
+    select jsonb_build_object('fence', min(g.fence), 'lease_expires_at', min(g.lease_expires_at),
+      'lease_ms', coalesce(min(g.lease_ms), 0), 'rows', coalesce(jsonb_agg(jsonb_build_object(
+        'id', g.id, 'attempt', g.attempt, 'version', g.version, 'row', g."row")), '[]'))
+    from dibs.granted_rows_of_%s($1) g$sql$, p_source) into v_grant using p_fence;
+  return p_settled || v_grant;
+end $function$;
+comment on function dibs.rows_grant(text,bigint,jsonb) is 'A grant of rows as one object, beside what was settled.';
+
+CREATE OR REPLACE FUNCTION dibs.rows_query(p_source dibs.claim_source)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select format('select t.%s as id, (%s) is true as wanted%s, %s as "row" from %s t',
+    dibs.quoted(p_source.key), coalesce(p_source.filter, 'true'),
+    coalesce(', t.' || dibs.quoted(p_source.version) || ' as version', ''),
+    coalesce(
+      'to_jsonb((select r from (select '
+        || (select string_agg('t.' || dibs.quoted(name), ', ' order by n)
+          from unnest(p_source.columns) with ordinality c (name, n))
+        || ') r))',
+      'to_jsonb(t.*)'),
+    dibs.quoted_name(p_source.relation))
+$function$;
+comment on function dibs.rows_query(dibs.claim_source) is 'The rows of a source as its functions read them, so that no name of the table''s is met in there.';
 
 CREATE OR REPLACE FUNCTION dibs.run_schedule(p_schedule dibs.recurring_schedule, p_now timestamp with time zone)
  RETURNS integer
@@ -3190,6 +5077,33 @@ end $function$;
 comment on function dibs.run_schedules() is 'Enqueue what recurring schedules are due for, each tick once, whoever ticks and however many at once. Returns for
 how many ticks.';
 
+CREATE OR REPLACE FUNCTION dibs.running(p_type text, p_key text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_type is null then return (select coalesce(sum(dibs.count_of(held)), 0) from dibs.lease); end if;
+  return (select count(*) from dibs.running_tasks(p_type) t where p_key is null or t.key = p_key);
+end $function$;
+comment on function dibs.running(text,text) is 'How many tasks of a type (null: of all), of a key of it or of all, leases hold.';
+
+CREATE OR REPLACE FUNCTION dibs.running_tasks(p_type text)
+ RETURNS TABLE(task bigint, fence bigint, key text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select n.task, h.fence, coalesce(k.key, '')
+    from dibs.lease h, lateral (select * from dibs.log_of(h.held) l where l.type = p_type) l
+    cross join lateral (select dibs.task_of(l.id) as task offset 0) n
+    left join lateral (select k.key from dibs.task_key k where k.task = n.task offset 0) k on true;
+end $function$;
+comment on function dibs.running_tasks(text) is 'The tasks of a type that leases hold, each with its key, empty for none.';
+
 CREATE OR REPLACE FUNCTION dibs.runs_of(p_tasks int8multirange)
  RETURNS SETOF int8multirange
  LANGUAGE plpgsql
@@ -3242,7 +5156,13 @@ declare
     select oid from pg_catalog.pg_class where oid = to_regclass('public.tasks') and relkind = 'v');
   v_object record;
   v_grant record;
+  v_of_sources jsonb := '{}';
 begin
+  -- The tables of claim sources are known once 210_claim_sources.sql has run.
+  if to_regprocedure('dibs.source_grants()') is not null then
+    execute 'select coalesce(jsonb_object_agg(name, privileges), $1) from dibs.source_grants()'
+      into v_of_sources using v_of_sources;
+  end if;
   -- Cascade: what somebody passed on goes with it.
   revoke all on schema dibs from public, anon, authenticated, service_role cascade;
   grant usage on schema dibs to service_role;
@@ -3251,7 +5171,8 @@ begin
     select c.oid::regclass as name, c.relkind in ('r', 'p') and not c.relrowsecurity as unsecured
     from pg_catalog.pg_class c
     where c.relkind in ('r', 'p', 'v', 'S') and (c.relnamespace = 'dibs'::regnamespace
-      or c.oid in (to_regclass('public.thought_work_claims'), v_tasks))
+      or c.oid in (to_regclass('public.thought_work_claims'), v_tasks)
+      or c.oid in (select to_regclass(name) from jsonb_object_keys(v_of_sources) name))
   loop
     execute format('revoke all on %s from public, anon, authenticated, service_role cascade',
       v_object.name);
@@ -3277,14 +5198,16 @@ begin
       ('dibs.recurring_schedule', 'select, insert, update, delete'),
       ('dibs.thought_run', 'select, insert, update, delete'),
       -- Written once, deleted when pruned.
-      ('dibs.log', 'select, insert, delete'),
       ('dibs.attempt', 'select, insert, delete'),
-      ('dibs.unique_key', 'select, insert, delete'),
       ('dibs.request', 'select, insert, delete'),
       ('dibs.lane', 'select, insert'),
       ('dibs.hinted_lane', 'select'),
       -- Drawn once.
       ('dibs.id_seed', 'select'),
+      -- Written once, unless it is replaced, moved or redriven.
+      ('dibs.log', 'select, insert, update, delete'),
+      -- Taken over by whoever may.
+      ('dibs.unique_key', 'select, insert, update, delete'),
       -- The newest value counts.
       ('dibs.result', 'select, insert, update, delete'),
       ('dibs.progress', 'select, insert, update, delete'),
@@ -3293,13 +5216,28 @@ begin
       ('dibs.dispatch', 'select, insert, update, delete'),
       ('dibs.thought_attempt', 'select, insert, update, delete'),
       ('dibs.reap_hint', 'select, insert, update, delete'),
+      ('dibs.claim_source', 'select'),
+      ('dibs.source_sql', 'select'),
       ('dibs.thought_pass', 'select, insert, update, delete'),
       ('dibs.settings', 'select, update'),
+      ('dibs.retention', 'select, insert, update, delete'),
+      ('dibs.pruning', 'select, insert, update, delete'),
+      ('dibs.gate', 'select, insert, update, delete'),
+      ('dibs.task_key', 'select, insert, delete'),
+      ('dibs.in_order', 'select, insert, delete'),
+      ('dibs.gated', 'select, insert, update, delete'),
+      ('dibs.turn', 'select, insert, update, delete'),
+      ('dibs.slot', 'select, insert, update, delete'),
+      ('dibs.bucket', 'select, insert, update, delete'),
+      ('dibs.gates_changed', 'select, update'),
       ('dibs.fence', 'usage'),
       ('dibs.task_number', 'usage'),
       ('dibs.task_page', 'usage')
     ) g(name, privileges)
     where to_regclass(name) is not null
+    union all
+    select to_regclass(key), value from jsonb_each_text(v_of_sources)
+    where to_regclass(key) is not null
   loop
     execute format('grant %s on %s%s to service_role', v_grant.privileges,
       case when v_grant.privileges = 'usage' then 'sequence ' else '' end, v_grant.name);
@@ -3344,7 +5282,7 @@ begin
     v_step := array(select t.id from public.thoughts t where t.id >= reached order by t.id limit v_size + 1);
     -- One stretch of the primary key each.
     ids := ids || array(
-      select id from unnest(v_step[:v_size]) id
+      select wanted.id from unnest(v_step[:v_size]) wanted (id)
       except
       select c.thought_id
       from public.thought_work_claims c
@@ -3357,6 +5295,38 @@ begin
 end $function$;
 comment on function dibs.search_unclaimed(text,uuid,integer,timestamp with time zone) is 'Thoughts without a claim from an id (null: the first) on, in steps of at most 10000 thoughts, until enough are
 found, the last thought (reached is null then), or a moment.';
+
+CREATE OR REPLACE FUNCTION dibs.see_gates()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_changed_by xid8;
+begin
+  -- Whoever changes gates holds a lock against this one until it has committed.
+  lock table dibs.lease in row exclusive mode;
+  if current_setting('transaction_isolation') = 'read committed' then return; end if;
+  v_changed_by := (select last_value::text::xid8 from dibs.gates_changed);
+  if not pg_visible_in_snapshot(v_changed_by, pg_current_snapshot())
+    and pg_xact_status(v_changed_by) = 'committed' then
+    raise exception using errcode = '40001', message = 'gates were changed since this transaction began',
+      hint = 'Begin the transaction again.';
+  end if;
+end $function$;
+comment on function dibs.see_gates() is 'From here to the end of the transaction gates stay as the next statement sees them. Fails to serialize (40001) where
+the snapshot of the transaction is older than they are.';
+
+CREATE OR REPLACE FUNCTION dibs.set_of(p_tasks bigint[])
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (select coalesce(range_agg(int8range(task, task + 1)), '{}') from unnest(p_tasks) task);
+end $function$;
+comment on function dibs.set_of(bigint[]) is 'Tasks as a set.';
 
 CREATE OR REPLACE FUNCTION dibs.set_tasks_aside()
  RETURNS void
@@ -3441,6 +5411,20 @@ exception when insufficient_privilege then
 end $function$;
 comment on function dibs.settle_dispatches() is 'Note what became of the calls that were sent, by the answers pg_net keeps. After 30 seconds without one a call that
 did not arrive is lost; the next tick makes another.';
+
+CREATE OR REPLACE FUNCTION dibs.settle_source(p_source text, p_fence bigint, p_outcomes jsonb, p_rest text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_done jsonb;
+begin
+  execute format('select to_jsonb(s) from dibs.settle_%s($1, $2, $3) s', dibs.source_rows(p_source)) into v_done
+    using p_fence, p_outcomes, p_rest;
+  return '{"superseded": []}' || v_done;
+end $function$;
+comment on function dibs.settle_source(text,bigint,jsonb,text) is 'Settle a lease on rows of a source: {settled, lost, superseded}.';
 
 CREATE OR REPLACE FUNCTION dibs.settle_tasks(p_fence bigint, p_outcomes jsonb, p_rest text, OUT settled integer, OUT lost uuid[])
  RETURNS record
@@ -3609,6 +5593,118 @@ comment on function dibs.single_out_suspects(int8multirange) is 'A task that los
 after another loss 4, then alone: so it takes ever fewer along, and when a server has stopped and taken many
 workers with it, all is soon in other hands. What was taken with them goes back. Returns what is to be leased.';
 
+CREATE OR REPLACE FUNCTION dibs.sort_ended()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- Whoever moves tasks by hand would miss what is taken out and put back meanwhile.
+  if not exists (select from dibs.outcome where type = '')
+    or not pg_try_advisory_xact_lock(hashtextextended('dibs.one_at_a_time', 0)) then return; end if;
+  with mixed as materialized (
+    select o.ctid as at, o.* from dibs.outcome o where o.type = '' order by o.completed_at limit 2000
+    for update skip locked
+  ), gone as (
+    delete from dibs.outcome where ctid = any (array(select at from mixed))
+  )
+  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
+  select l.run, m.started_at, m.completed_at, m.fence, m.status, m.worker_id, l.type
+  from mixed m,
+    lateral (
+      select t.type, range_agg(int8range(dibs.task_of(t.id), dibs.task_of(t.id) + 1)) as run
+      from dibs.log_of(m.run) t group by t.type
+    ) l;
+end $function$;
+comment on function dibs.sort_ended() is 'Note the type of ended tasks, oldest first, where that was not done as they ended: they were claimed together with
+others, or ended by hand. Needed only where types stay for different times.';
+
+CREATE OR REPLACE FUNCTION dibs.source_grants()
+ RETURNS TABLE(name text, privileges text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select v.name, v.privileges
+  from dibs.claim_source s, lateral (values
+    ('public.' || dibs.claims_table(s.name), 'select, insert, update, delete'),
+    ('dibs.attempt_of_' || s.name, 'select, insert, update, delete'),
+    ('dibs.run_of_' || s.name, 'select, insert, update, delete'),
+    ('dibs.pass_of_' || s.name, 'select, insert, update, delete'),
+    ('dibs.reap_hint_of_' || s.name, 'select, insert, update, delete'),
+    ('dibs.rows_of_' || s.name, 'select')
+  ) v(name, privileges)
+  where s.name <> 'thoughts'
+$function$;
+comment on function dibs.source_grants() is 'What the service role may do with the tables of sources other than thoughts; dibs.seal() grants it.';
+
+CREATE OR REPLACE FUNCTION dibs.source_rows(p_source text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (select from dibs.claim_source where name = p_source) then
+    perform dibs.refuse('PT400', 'p_source must be the name of a claim source', 'There are: '
+      || (select string_agg(name, ', ' order by name) from dibs.claim_source)
+      || '. dibs.create_claim_source makes one of a table.');
+  end if;
+  return case p_source when 'thoughts' then p_source else 'rows_of_' || p_source end;
+end $function$;
+comment on function dibs.source_rows(text) is 'On what the names of the functions of a source end. PT400 when there is no such source.';
+
+CREATE OR REPLACE FUNCTION dibs.sources_status()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_source text;
+  v_counts jsonb;
+  v_status jsonb := '[]';
+begin
+  for v_source in select name from dibs.claim_source where name <> 'thoughts' order by name loop
+    execute format($sql$
+      select jsonb_agg(to_jsonb(c) order by c.work_type)
+      from (
+        select %1$L as source, work_type, count(*) filter (where status = 'claimed') as claimed,
+          count(*) filter (where status = 'succeeded') as succeeded,
+          count(*) filter (where status = 'failed') as failed,
+          count(*) filter (where status = 'claimed' and ttl_expires_at < $1) as expired
+        from public.%2$s group by work_type
+      ) c$sql$, v_source, dibs.claims_table(v_source)) into v_counts using dibs.clock();
+    v_status := v_status || coalesce(v_counts, '[]');
+  end loop;
+  return v_status;
+end $function$;
+comment on function dibs.sources_status() is 'How many claims of each source but thoughts, and of each work type, are in which state.';
+
+CREATE OR REPLACE FUNCTION dibs.spend(p_type text, p_key text, p_gate record, p_count integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update dibs.bucket b
+    set spent_until = greatest(b.spent_until, dibs.clock()) + p_count * p_gate.period / p_gate.rate
+    where b.type = p_type and b.key = p_key;
+end $function$;
+comment on function dibs.spend(text,text,record,integer) is 'Note that so many tasks were claimed under a rate.';
+
+CREATE OR REPLACE FUNCTION dibs.stop_pruning()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('dibs.prune', 0));
+  delete from dibs.pruning where true;
+end $function$;
+comment on function dibs.stop_pruning() is 'Delete nothing more of what was to go so far, before somebody says anew what is to stay. Waits for a batch that is
+being deleted.';
+
 CREATE OR REPLACE FUNCTION dibs.stop_waiting(p_tasks int8multirange)
  RETURNS int8multirange
  LANGUAGE plpgsql
@@ -3650,7 +5746,28 @@ begin
 end $function$;
 comment on function dibs.take_away(text,uuid[]) is 'Delete claims that expired or wait for a retry, remembering their attempts.';
 
-CREATE OR REPLACE FUNCTION dibs.take_first_run(p_type text, p_limit integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer)
+CREATE OR REPLACE FUNCTION dibs.take_first_in_order(p_type text, p_priority smallint, p_key text, p_order_key text, OUT task bigint, OUT slot tid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_first bigint := (
+    select o.task from dibs.in_order o where o.type = p_type and o.order_key = p_order_key order by o.task limit 1);
+  v_at tid := (
+    select g.ctid from dibs.gated g
+    where lower(g.run) >> 7 = v_first >> 7 and g.run @> v_first and g.priority = p_priority and g.key = p_key
+    for update skip locked);
+begin
+  if v_at is null then return; end if;
+  slot := (dibs.free_slots(p_type, '', p_order_key, 1, 1, '{}'))[1];
+  if slot is null then return; end if;
+  delete from dibs.gated where ctid = v_at;
+  task := v_first;
+end $function$;
+comment on function dibs.take_first_in_order(text,smallint,text,text) is 'Take the first task of an order key that has not ended, if it is the one that waits and none of them is running.';
+
+CREATE OR REPLACE FUNCTION dibs.take_first_run(p_type text, p_limit integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT of_type text)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3699,6 +5816,7 @@ begin
   if not found then return; end if;
   tasks := v_run.run;
   plain := v_run.plain;
+  of_type := v_run.type;
   count := case when tasks = int8multirange(range_merge(tasks)) then upper(tasks) - lower(tasks)
     else dibs.count_of(tasks) end;
   if count > p_limit then
@@ -3764,27 +5882,207 @@ end $function$;
 comment on function dibs.take_from_pool(text,integer,integer) is 'Take up to so many thoughts out of the pool that no other caller is taking; none when there are none.
 p_piece: in what pieces the rest of a run goes back.';
 
-CREATE OR REPLACE FUNCTION dibs.take_key(p_type text, p_unique_key text, p_task bigint)
- RETURNS uuid
+CREATE OR REPLACE FUNCTION dibs.take_gated(p_type text, p_priority smallint, p_wanted integer, p_taken tid[], OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT slots tid[], OUT slot_tasks bigint[])
+ RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_id uuid;
+  v_gate record;
+  v_places tid[];
+  v_keys text[];
+  v_key text;
+  v_last text;
+  v_noted boolean;
+  v_taken record;
+  v_left int := p_wanted;
+  v_before int;
+  v_to_go int;
+begin
+  count := 0;
+  slots := '{}';
+  slot_tasks := '{}';
+  perform dibs.see_gates();
+  v_gate := dibs.gate_of(p_type, '');
+  if v_gate.paused or dibs.all_paused() then return; end if;
+  if v_gate.rate is not null then v_left := least(v_left, dibs.tokens(p_type, '', v_gate)); end if;
+  if v_gate.most is not null then
+    v_places := dibs.free_slots(p_type, '', '', v_gate.most, v_left, p_taken);
+    v_left := least(v_left, cardinality(v_places));
+  end if;
+  if v_left > 0 then v_keys := dibs.next_keys(p_type, p_priority, v_left); end if;
+
+  -- An equal share for each, and what is left of it for those who have more.
+  loop
+    exit when v_left = 0 or v_keys = '{}';
+    v_before := v_left;
+    v_to_go := cardinality(v_keys);
+    foreach v_key in array v_keys loop
+      exit when v_left = 0;
+      v_taken := dibs.take_key(p_type, p_priority, v_key, ceil(v_left / v_to_go::real)::int, p_taken || slots);
+      v_to_go := v_to_go - 1;
+      if cardinality(v_taken.tasks) > 0 then
+        slots := slots || v_taken.slots || v_places[count + 1 : count + cardinality(v_taken.tasks)];
+        slot_tasks := slot_tasks || v_taken.slot_tasks
+          || case when v_places is null then '{}' else v_taken.tasks end;
+        tasks := coalesce(tasks, '{}') + (select range_agg(int8range(t, t + 1)) from unnest(v_taken.tasks) t);
+        plain := v_taken.plain and plain is not false;
+        count := count + cardinality(v_taken.tasks);
+        v_left := v_left - cardinality(v_taken.tasks);
+        v_last := v_key;
+        v_noted := v_taken.served is not null;
+        if v_noted then perform dibs.note_turn(p_type, p_priority, v_key, v_taken.served); end if;
+      end if;
+    end loop;
+    exit when v_left = v_before;
+  end loop;
+
+  if count = 0 then return; end if;
+  if v_gate.rate is not null then perform dibs.spend(p_type, '', v_gate, count); end if;
+  if v_last <> '' and not v_noted then perform dibs.note_turn(p_type, p_priority, v_last, ''); end if;
+end $function$;
+comment on function dibs.take_gated(text,smallint,integer,tid[]) is 'Take up to p_wanted tasks of a lane that all their gates let through, from one key after the other, beginning after
+the one that was served last. p_taken: places that this claim has taken before.
+Returns them, null when none, and the places that they are to occupy (dibs.occupy) once they are leased.';
+
+CREATE OR REPLACE FUNCTION dibs.take_key(p_type text, p_priority smallint, p_key text, p_wanted integer, p_taken tid[], OUT tasks bigint[], OUT plain boolean, OUT slots tid[], OUT slot_tasks bigint[], OUT served text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.gate_of(p_type, nullif(p_key, ''));
+  v_places tid[];
+  v_last text := (
+    select t.order_key from dibs.turn t
+    where t.type = p_type and t.priority = p_priority and t.key = p_key order by t.made_at desc limit 1);
+  v_from text := coalesce(v_last || chr(1), '');
+  v_around boolean := false;
+  v_order_key text;
+  v_found record;
+begin
+  tasks := '{}';
+  plain := true;
+  slots := '{}';
+  slot_tasks := '{}';
+  if v_gate.paused then return; end if;
+  if v_gate.rate is not null then p_wanted := least(p_wanted, dibs.tokens(p_type, p_key, v_gate)); end if;
+  if v_gate.most is not null then
+    v_places := dibs.free_slots(p_type, p_key, '', v_gate.most, p_wanted, p_taken);
+    p_wanted := least(p_wanted, cardinality(v_places));
+  end if;
+
+  while cardinality(tasks) < p_wanted loop
+    select g.order_key into v_order_key from dibs.gated g
+      where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key >= v_from
+      order by g.order_key limit 1;
+    if not found or v_around and v_order_key > v_last collate "C" then
+      exit when v_around or v_last is null;
+      v_around := true;
+      v_from := '';
+      continue;
+    end if;
+    if v_order_key = '' then
+      v_found := dibs.take_unordered(p_type, p_priority, p_key, p_wanted - cardinality(tasks));
+      tasks := tasks || v_found.tasks;
+      plain := plain and v_found.plain;
+    else
+      v_found := dibs.take_first_in_order(p_type, p_priority, p_key, v_order_key);
+      if v_found.task is not null then
+        tasks := tasks || v_found.task;
+        slots := slots || v_found.slot;
+        slot_tasks := slot_tasks || v_found.task;
+        plain := false;
+        served := v_order_key;
+      end if;
+    end if;
+    v_from := v_order_key || chr(1);
+  end loop;
+
+  if tasks = '{}' then return; end if;
+  if v_places is not null then
+    slots := slots || v_places[1 : cardinality(tasks)];
+    slot_tasks := slot_tasks || tasks;
+  end if;
+  if v_gate.rate is not null then
+    perform dibs.spend(p_type, p_key, v_gate, cardinality(tasks));
+  end if;
+end $function$;
+comment on function dibs.take_key(text,smallint,text,integer,tid[]) is 'Take up to so many tasks of a key (empty: of tasks without one) of a lane: of its order keys one each, in turn.
+Returns their numbers, the places that they are to occupy, and the order key that was served last, if any.';
+
+CREATE OR REPLACE FUNCTION dibs.take_key(p_type text, p_unique_key text, p_task bigint, p_scope text DEFAULT 'unfinished'::text, p_held_until timestamp with time zone DEFAULT NULL::timestamp with time zone, OUT holder uuid, OUT place text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_holder record;
 begin
   loop
-    insert into dibs.unique_key values (p_type, p_unique_key, p_task) on conflict do nothing;
-    if found then return null; end if;
-    select l.id into v_id from dibs.unique_key k
-      join dibs.log l on l.id >= dibs.id_of(k.task) and l.id < dibs.id_of(k.task + 1)
+    insert into dibs.unique_key (type, key, task, held_until)
+      values (p_type, p_unique_key, p_task, p_held_until) on conflict do nothing;
+    if found then return; end if;
+    select k.task, k.held_until > dibs.clock() as held, dibs.place_of(k.task) as place, l.id into v_holder
+      from dibs.unique_key k
+      left join dibs.log l on l.id >= dibs.id_of(k.task) and l.id < dibs.id_of(k.task + 1)
       where k.type = p_type and k.key = p_unique_key;
     -- Not found: the task that had the key ended between the two statements.
-    if found then return v_id; end if;
+    continue when not found;
+    if v_holder.place = 'pending' or v_holder.place = 'running' and p_scope = 'unfinished'
+      or v_holder.held and v_holder.place not in ('cancelled', 'gone') then
+      holder := v_holder.id;
+      place := v_holder.place;
+      return;
+    end if;
+    update dibs.unique_key set task = p_task, held_until = p_held_until
+      where type = p_type and key = p_unique_key and task = v_holder.task;
+    continue when not found;
+    -- It runs on, and is retried, as a task without a key.
+    if v_holder.place = 'running' then
+      update dibs.log set unique_key = null where id = v_holder.id;
+    end if;
+    return;
   end loop;
 end $function$;
-comment on function dibs.take_key(text,text,bigint) is 'Give a unique key to a task: null when it got it, otherwise the id of the unfinished task that has it.';
+comment on function dibs.take_key(text,text,bigint,text,timestamp with time zone) is 'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and where that is.
+p_scope: unfinished, or pending where a running task is to leave the key to others. p_held_until: how long the key
+stays with the task at least.';
 
-CREATE OR REPLACE FUNCTION dibs.take_runs(p_type text, p_priority smallint, p_begin_run_at timestamp with time zone, p_begin_task bigint, p_until timestamp with time zone, p_wanted integer, p_runs integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT run_length real)
+CREATE OR REPLACE FUNCTION dibs.take_key_as_told(p_type text, p_unique_key text, p_task bigint, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_extras jsonb, OUT id uuid, OUT replaced boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_scope text := coalesce(p_extras ->> 'unique_scope', 'unfinished');
+  v_held_until timestamptz := dibs.clock() + (p_extras ->> 'unique_seconds')::int * interval '1 s';
+  v_place text;
+begin
+  loop
+    select holder, place into id, v_place from dibs.take_key(p_type, p_unique_key, p_task, v_scope, v_held_until);
+    replaced := false;
+    exit when id is null;
+    case p_extras ->> 'unique_mode'
+      when 'reject' then
+        perform dibs.refuse('PT409', 'unique_key is taken by task ' || id,
+          'Leave unique_mode out to get that id as the answer.');
+      when 'replace' then
+        replaced := v_place = 'pending'
+          and dibs.replace_task(id, p_type, p_unique_key, p_payload, p_priority, p_run_at, p_max_attempts);
+      when 'debounce' then
+        replaced := v_place = 'pending' and dibs.replace_task(id, p_type, p_unique_key, p_payload, null, p_run_at, null,
+          coalesce((p_extras ->> 'unique_merge')::boolean, false));
+      else exit;
+    end case;
+    -- It was pending when it was looked at, and moved before it was had: all of that again.
+    exit when replaced or v_place <> 'pending';
+  end loop;
+end $function$;
+comment on function dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb) is 'Give a unique key to a task, or do what the fields about it say where another one has it. Returns the id of that one,
+null when the task got the key, and whether it was replaced. PT409 where it is to be rejected.';
+
+CREATE OR REPLACE FUNCTION dibs.take_runs(p_type text, p_priority smallint, p_begin_run_at timestamp with time zone, p_begin_task bigint, p_until timestamp with time zone, p_wanted integer, p_runs integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT run_length real, OUT of_type text)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3795,10 +6093,13 @@ declare
   v_last dibs.ready;
   v_length int;
 begin
+  of_type := p_type;
   if p_type = '' then
-    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain), range_agg(l.run) into v_at, v_run, plain, tasks
+    select array_agg(l.ctid), array_agg(l.run), bool_and(l.plain), range_agg(l.run),
+        case when min(l.type) = max(l.type) then min(l.type) else '' end
+      into v_at, v_run, plain, tasks, of_type
     from (
-      select r.ctid, r.run, r.plain from dibs.ready r
+      select r.ctid, r.run, r.plain, r.type from dibs.ready r
       where r.priority = p_priority and r.run_at <= p_until
         and (r.run_at, lower(r.run)) >= (p_begin_run_at, p_begin_task)
       order by r.run_at, lower(r.run) limit p_runs for update skip locked
@@ -3834,9 +6135,9 @@ begin
 end $function$;
 comment on function dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer) is 'Take tasks from one lane: of the first p_runs runs nobody else has locked, as many as are wanted. p_piece: in
 what pieces the rest of a run goes back.
-Returns what was taken, null when nothing was, and how long the runs were.';
+Returns what was taken, null when nothing was, how long the runs were, and their type, '''' where they are of several.';
 
-CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_wanted integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean)
+CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_wanted integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT of_type text, OUT passed int8multirange, OUT slots tid[], OUT slot_tasks bigint[])
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3846,10 +6147,14 @@ declare
   v_wanted int := p_wanted;
   v_lanes dibs.hint[];
   v_lane dibs.hint;
+  v_ready boolean;
   v_sweep boolean;
   v_found boolean;
   v_round record;
 begin
+  passed := '{}';
+  slots := '{}';
+  slot_tasks := '{}';
   for v_look in 1..5 loop
     -- While an old snapshot is held, this reads every lease there has been since: then now and then will do.
     if (pg_stat_get_dead_tuples('dibs.lease'::regclass) < 10000 or random() < 0.05)
@@ -3858,7 +6163,23 @@ begin
       v_now := dibs.clock();  -- what came back is due now
     end if;
     v_lanes := dibs.due_lanes(p_types, v_look = 1 and cardinality(p_types) = 1);
+    v_ready := false;
     foreach v_lane in array v_lanes loop
+      if v_lane.run_length = 0 then
+        -- One of gated.
+        v_round := dibs.take_gated(v_lane.type, v_lane.priority, v_wanted, slots);
+        continue when v_round.tasks is null;
+        tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
+        plain := v_round.plain and plain is not false;
+        of_type := case when coalesce(of_type, v_lane.type) = v_lane.type then v_lane.type else '' end;
+        passed := passed + v_round.tasks;
+        slots := slots || v_round.slots;
+        slot_tasks := slot_tasks || v_round.slot_tasks;
+        v_wanted := v_wanted - v_round.count;
+        exit when v_wanted = 0;
+        continue;
+      end if;
+      v_ready := true;
       -- First by the hints, but for the one claim that sweeps; then from the start.
       v_sweep := case v_look when 1 then v_lane.sweep_at <= v_now
           and pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority)
@@ -3873,6 +6194,7 @@ begin
         v_found := true;
         tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
         plain := v_round.plain and plain is not false;
+        of_type := case when v_round.of_type = coalesce(of_type, v_round.of_type) then v_round.of_type else '' end;
         v_lane.run_length := v_round.run_length;
         v_wanted := v_wanted - v_round.count;
         exit when v_wanted = 0;
@@ -3883,7 +6205,7 @@ begin
       end if;
       exit when v_wanted = 0;
     end loop;
-    exit when tasks is not null or v_lanes = '{}';
+    exit when tasks is not null or not v_ready;
     -- What is due but not to be had is for a moment in the hands of other claims, which may leave a rest of it.
     if v_look > 1 then perform pg_sleep(0.001); end if;
     v_now := dibs.clock();
@@ -3891,7 +6213,74 @@ begin
 end $function$;
 comment on function dibs.take_tasks(text[],integer,integer) is 'Take up to p_wanted due tasks out of ready, lane by lane: by priority, and for several types by the age of what
 is first. p_types: {''''} stands for all. p_piece: in what pieces the rest of a run goes back.
-Returns them, null when there are none to be had.';
+Returns them, null when there are none to be had; which of them passed a gate; and the places that those occupy.';
+
+CREATE OR REPLACE FUNCTION dibs.take_unordered(p_type text, p_priority smallint, p_key text, p_wanted integer, OUT tasks bigint[], OUT plain boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_at tid[];
+  v_held int8multirange;
+  v_last dibs.gated;
+  v_rest int8multirange;
+begin
+  -- Runs are long where there is no key; then fewer would do, but how many is not known.
+  select array_agg(g.ctid), bool_and(g.plain), range_agg(g.run) into v_at, plain, v_held
+  from (
+    select g.ctid, g.plain, g.run,
+      sum(dibs.count_of(g.run)) over (order by g.run_at, lower(g.run)) - dibs.count_of(g.run) as before
+    from (
+      select g.ctid, g.plain, g.run, g.run_at from dibs.gated g
+      where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key = ''
+      order by g.run_at, lower(g.run) limit p_wanted for update skip locked
+    ) g
+  ) g
+  where before < p_wanted;
+  tasks := '{}';
+  plain := coalesce(plain, true);
+  if v_at is null then return; end if;
+  tasks := array(select t from unnest(v_held) r, generate_series(lower(r), upper(r) - 1) t);
+  if cardinality(tasks) > p_wanted then
+    -- The last run gets cut.
+    select * into v_last from dibs.gated where ctid = v_at[cardinality(v_at)];
+    v_rest := (
+      select range_agg(int8range(t, t + 1))
+      from (
+        select t from unnest(v_last.run) r, generate_series(lower(r), upper(r) - 1) t
+        order by t desc limit cardinality(tasks) - p_wanted
+      ) u);
+    insert into dibs.gated (type, priority, key, order_key, run_at, run, plain)
+      values (p_type, p_priority, p_key, '', v_last.run_at, v_rest, v_last.plain);
+    tasks := array(select t from unnest(v_held - v_rest) r, generate_series(lower(r), upper(r) - 1) t);
+  end if;
+  delete from dibs.gated where ctid = any (v_at);
+end $function$;
+comment on function dibs.take_unordered(text,smallint,text,integer) is 'Take up to so many tasks of a key that have no order key, the oldest first.';
+
+CREATE OR REPLACE FUNCTION dibs.take_waiting(p_tasks bigint[])
+ RETURNS SETOF dibs.ready
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_tasks int8multirange := dibs.set_of(p_tasks);
+begin
+  return query
+    with found as materialized (
+      select r.ctid as at, r.* from dibs.ready r
+      where lower(r.run) >> 7 = any (array(select distinct task >> 7 from unnest(p_tasks) task)) and r.run && v_tasks
+      for update skip locked
+    ), deleted as (
+      delete from dibs.ready where ctid = any (array(select at from found))
+    ), put_back as (
+      insert into dibs.ready (type, priority, run_at, run, plain)
+      select f.type, f.priority, f.run_at, f.run - v_tasks, f.plain from found f where not f.run <@ v_tasks
+    )
+    select f.run_at, f.run * v_tasks, f.priority, f.plain, f.type from found f;
+end $function$;
+comment on function dibs.take_waiting(bigint[]) is 'Take those of the tasks that wait, and that nobody has locked, out of ready. Returns their parts of the runs.';
 
 CREATE OR REPLACE FUNCTION dibs.task_of(p_id uuid)
  RETURNS bigint
@@ -3903,6 +6292,53 @@ begin
   return ('x' || encode(substr(uuid_send(p_id), 1, 6), 'hex'))::bit(48)::bigint;
 end $function$;
 comment on function dibs.task_of(uuid) is 'The number in a task''s id.';
+
+CREATE OR REPLACE FUNCTION dibs.task_query(p_filter jsonb, p_statuses text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_conditions text := coalesce((
+    select string_agg(dibs.filter_condition(key, value, p_statuses), ' and ' order by key) from jsonb_each(p_filter)),
+    'true');
+  v_statuses text[] := coalesce(dibs.texts_of(nullif(p_filter -> 'statuses', 'null')), p_statuses);
+  v_runs text := 'true';
+  v_waiting text := 'true';
+begin
+  -- What tells runs apart is told before their tasks are looked at.
+  if p_filter ? 'types' then
+    v_waiting := dibs.filter_condition('types', p_filter -> 'types', p_statuses);
+  end if;
+  if p_filter ? 'ids' then
+    v_runs := format('lower(run) >> 7 = any (%L::bigint[])',
+      array(select distinct dibs.task_of(id::uuid) >> 7 from jsonb_array_elements_text(p_filter -> 'ids') id));
+  end if;
+  return format($query$
+    select * from (
+      select w.status, w.at, coalesce(w.run_at, l.run_at) as run_at, dibs.task_of(l.id) as task, l.id, l.type, l.payload,
+        l.priority, l.max_attempts, l.unique_key, l.created_at
+      from (
+          select 'pending' as status, run_at as at, run_at, run from dibs.ready
+            where 'pending' = any (%1$L::text[]) and %2$s and %3$s
+          union all select 'processing', started_at, null, held from dibs.lease where 'processing' = any (%1$L::text[])
+          union all select status, completed_at, null, run from dibs.outcome
+            where status = any (%1$L::text[]) and status <> 'completed' and %3$s
+        ) w,
+        unnest(w.run) part,
+        lateral (
+          select * from dibs.log l
+          where l.id >= encode(int8send(lower(part) << 16) || int8send(0), 'hex')::uuid
+            and l.id < encode(int8send(upper(part) << 16) || int8send(0), 'hex')::uuid
+          offset 0
+        ) l
+    ) t
+    where %4$s$query$, v_statuses, v_waiting, v_runs, v_conditions);
+end $function$;
+comment on function dibs.task_query(jsonb,text[]) is 'A filter that was checked as a query, to be executed, on tasks that are pending, processing, failed or cancelled. Its
+rows: status, at (since when: due, started or ended), run_at, task, id, type, payload, priority, max_attempts, unique_key,
+created_at.';
 
 CREATE OR REPLACE FUNCTION dibs.tasks_in(p_tasks int8multirange)
  RETURNS SETOF bigint
@@ -4010,6 +6446,50 @@ begin
 end $function$;
 comment on function dibs.tell_late() is 'Tell what could not be told when it happened. For claims that find nothing, and for the tick; waits for nobody.';
 
+CREATE OR REPLACE FUNCTION dibs.texts_of(p_list jsonb)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return array(select jsonb_array_elements_text(p_list));
+end $function$;
+comment on function dibs.texts_of(jsonb) is 'A JSON list of texts as an array.';
+
+CREATE OR REPLACE FUNCTION dibs.thought_condition(p_field text, p_value jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_text text := case jsonb_typeof(p_value) when 'string' then p_value #>> '{}' end;
+begin
+  return case
+    when p_field = 'ids' and jsonb_typeof(p_value) = 'array' and jsonb_array_length(p_value) between 1 and 1000
+      then format('c.thought_id = any (%L::uuid[])', dibs.texts_of(p_value)::uuid[])
+    when p_field = 'statuses' and p_value = '["failed"]' then 'true'
+    when p_field = 'failed_before' and dibs.is_moment(v_text) then format('c.finished_at < %L', v_text)
+    when p_field = 'failed_after' and dibs.is_moment(v_text) then format('c.finished_at > %L', v_text)
+    -- A pattern that is none fails here.
+    when p_field = 'error' and v_text > '' and (v_text like v_text or true) then format('c.last_error like %L', v_text)
+  end;
+exception when data_exception then
+  return null;
+end $function$;
+comment on function dibs.thought_condition(text,jsonb) is 'One field of a filter as a condition on claims, null when it is none.';
+
+CREATE OR REPLACE FUNCTION dibs.thought_key(p_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select p_id
+$function$;
+comment on function dibs.thought_key(uuid) is 'What is the id of a thought or of a task, as that of a thought: null where thoughts have no uuids.';
+
 CREATE OR REPLACE FUNCTION dibs.thoughts_wait(p_work_type text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -4039,8 +6519,10 @@ CREATE OR REPLACE FUNCTION dibs.tick()
  SET jit TO 'off'
 AS $function$
 begin
-  perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.tell_late(), dibs.run_schedules();
-  perform dibs.tidy(), dibs.settle_dispatches();
+  perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.reap_sources(), dibs.tell_late(), dibs.run_schedules();
+  perform dibs.tidy(), dibs.tidy_gates(), dibs.settle_dispatches();
+  -- A twentieth of the time at most, and so short that what was reaped above is not kept waiting.
+  perform dibs.go_on_pruning(clock_timestamp() + (select tick_seconds from dibs.settings) * interval '50 ms');
   -- An idle project makes no call at all, nor does one whose drains are enough.
   if dibs.calls_rest_until() > dibs.clock() or dibs.drains_wanted(dibs.handled_types()) = '[]' then return null; end if;
   return dibs.call_dispatch('tick');
@@ -4064,9 +6546,86 @@ begin
   -- Where they are limited, those of this month are still to be counted.
   delete from dibs.dispatch where made_at < v_now - v_settings.keep_dispatches
     and (v_settings.max_invocations_per_month is null or made_at < date_trunc('month', v_now, 'UTC'));
-  delete from dibs.request where made_at < v_now - v_settings.keep_requests;
+  -- Every call of every worker may leave one. After a long stop there are many, and a tick is to be short.
+  delete from dibs.request where id = any (array(
+    select id from dibs.request where made_at < v_now - v_settings.keep_requests order by made_at limit 10000));
 end $function$;
 comment on function dibs.tidy() is 'Delete hints nobody reads, and records nobody asks for any more.';
+
+CREATE OR REPLACE FUNCTION dibs.tidy_gates()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+begin
+  delete from dibs.turn where made_at < clock_timestamp() - interval '10 minutes';
+  -- Of a limit by key or an order key that nobody is at; whoever comes makes them anew.
+  delete from dibs.slot where ctid = any (array(
+    select s.ctid from dibs.slot s
+    where (s.key <> '' or s.order_key <> '') and not exists (
+      select from dibs.slot held
+      where held.type = s.type and held.key = s.key and held.order_key = s.order_key
+        and dibs.holds(held.fence, held.task))
+    for update skip locked));
+  delete from dibs.bucket where ctid = any (array(
+    select b.ctid from dibs.bucket b where b.spent_until < v_now - interval '1 minute' for update skip locked));
+end $function$;
+comment on function dibs.tidy_gates() is 'Delete turns nobody reads, places nobody is at, and rates that nothing was spent of.';
+
+CREATE OR REPLACE FUNCTION dibs.tokens(p_type text, p_key text, p_gate record)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_spent_until timestamptz;
+begin
+  select b.spent_until into v_spent_until from dibs.bucket b
+    where b.type = p_type and b.key = p_key for update skip locked;
+  if not found then
+    if exists (select from dibs.bucket b where b.type = p_type and b.key = p_key)
+      or not pg_try_advisory_xact_lock(hashtextextended(format('dibs.bucket:%L:%L', p_type, p_key), 0)) then
+      return 0;
+    end if;
+    insert into dibs.bucket values (p_type, p_key, 'epoch') on conflict do nothing;
+    -- Another claim made it meanwhile.
+    if not found then return 0; end if;
+  end if;
+  return dibs.tokens_left(p_gate, v_spent_until);
+end $function$;
+comment on function dibs.tokens(text,text,record) is 'How many tasks a rate lets through now, locked for whoever spends them; none while another claim is at it.';
+
+CREATE OR REPLACE FUNCTION dibs.tokens_left(p_gate record, p_spent_until timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- Null where there is no rate. A little more, lest a task wait for what rounding took.
+  return p_gate.burst - ceil(
+    greatest(date_part('epoch', coalesce(p_spent_until, 'epoch') - dibs.clock()), 0)
+      / (date_part('epoch', p_gate.period) / p_gate.rate) - 1e-6);
+end $function$;
+comment on function dibs.tokens_left(record,timestamp with time zone) is 'How many tasks a rate lets through now, when so much was spent; null where there is none.';
+
+CREATE OR REPLACE FUNCTION dibs.told(p_found bigint[], p_done int8multirange, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_tasks int := dibs.count_of(p_done);
+begin
+  return jsonb_build_object('dry_run', false, 'tasks', v_tasks,
+    'more', cardinality(p_found) = p_limit or v_tasks < cardinality(p_found),
+    'sample', array(
+      select dibs.id_of(task, hashint8extended(task, seed)) from dibs.id_seed, unnest(p_found) task
+      where task <@ p_done limit 10));
+end $function$;
+comment on function dibs.told(bigint[],int8multirange,integer) is 'The answer of a call that was no dry run.';
 
 CREATE OR REPLACE FUNCTION dibs.unfinish(p_tasks int8multirange, p_statuses text[])
  RETURNS int8multirange
@@ -4083,8 +6642,8 @@ begin
       and o.run && p_tasks and o.status = any (p_statuses)
     returning *
   ), put_back as (
-    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id)
-    select run - p_tasks, started_at, completed_at, fence, status, worker_id from deleted where not run <@ p_tasks
+    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
+    select run - p_tasks, started_at, completed_at, fence, status, worker_id, type from deleted where not run <@ p_tasks
   )
   select coalesce(range_agg(run), '{}') * p_tasks into v_found from deleted;
   return v_found;
@@ -4168,6 +6727,7 @@ begin
 
   v_last.started_at := coalesce(new.started_at, old.started_at);
   v_last.worker_id := old.worker_id;
+  v_last.type := old.type;
   if new.status = 'failed' and (old.status <> 'failed' or new.error is distinct from old.error)
     or old.status = 'processing' and new.status = 'pending' then
     insert into dibs.attempt (task, n, outcome, started_at, ended_at, worker_id, error)
@@ -4223,6 +6783,11 @@ begin
   -- A drain that has work asks for more when it is done; whether one is enough is for the next tick to see.
   if exists (select from dibs.lease where expires_at > v_now and worker_id like 'drain-%')
     or not p_types && dibs.handled_types() then return; end if;
+  -- What has to pass a gate may not be let through.
+  if (exists (select from dibs.gate) or exists (select from dibs.gated))
+    and dibs.drains_wanted(coalesce(p_types, dibs.handled_types())) = '[]' then
+    return;
+  end if;
   -- Whoever comes while another is at it need not call either.
   if pg_try_advisory_xact_lock(hashtextextended('dibs.wake', 0)) and (dibs.calls_rest_until() > v_now) is not true then
     perform dibs.call_dispatch('wake');
@@ -4246,6 +6811,202 @@ begin
     else false end;
 end $function$;
 comment on function dibs.was_settled(bigint,bigint,text) is 'Whether this very grant already reported this outcome of a task: then saying it again is no loss.';
+
+CREATE OR REPLACE FUNCTION dibs.why_claim_ended(p_claim dibs.claim_facts)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_reason text := case
+    when p_claim.status = 'succeeded' then 'done'
+    when p_claim.retry_at is not null then 'backoff'
+    when p_claim.attempts >= p_claim.max_attempts then 'quarantined'
+    else 'failed' end;
+begin
+  if p_claim.status is null then return null; end if;
+  return row(p_claim.status, v_reason,
+    jsonb_strip_nulls(jsonb_build_object('worker_id', p_claim.worker_id, 'ended_at', p_claim.finished_at,
+      'attempts', p_claim.attempts, 'max_attempts', p_claim.max_attempts, 'error', p_claim.last_error)),
+    p_claim.retry_at,
+    case v_reason
+      when 'done' then 'Nothing needs to: it is done. It can be claimed again once its claim is deleted.'
+      when 'backoff' then
+        'Time: the first claim of this work type after that takes it back. retry_failed_thoughts does so now.'
+      else 'retry_failed_thoughts lets it be claimed again, as if never tried.' end)::dibs.explanation;
+end $function$;
+comment on function dibs.why_claim_ended(dibs.claim_facts) is 'Whether it is done, waits for its next attempt, has used up its attempts, or failed for good.';
+
+CREATE OR REPLACE FUNCTION dibs.why_ended(p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_task.status not in ('completed', 'failed', 'cancelled') then return null; end if;
+  return row(p_task.status, p_task.status,
+    jsonb_strip_nulls(jsonb_build_object('ended_at', p_task.completed_at, 'worker_id', p_task.worker_id,
+      'attempts', p_task.attempts, 'max_attempts', p_task.max_attempts, 'error', p_task.error)),
+    null,
+    case p_task.status
+      when 'completed' then 'Nothing needs to: it is done. An update of tasks to status pending runs it once more.'
+      when 'failed' then 'retry_tasks lets it run again, with all its attempts anew; task_attempts has why they failed.'
+      else 'retry_tasks lets it run after all.' end)::dibs.explanation;
+end $function$;
+comment on function dibs.why_ended(public.tasks) is 'Whether it has ended, and how.';
+
+CREATE OR REPLACE FUNCTION dibs.why_held(p_claim dibs.claim_facts)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_expired boolean := p_claim.ttl_expires_at <= dibs.clock();
+begin
+  if p_claim.status is distinct from 'claimed' then return null; end if;
+  return row('claimed', case when v_expired then 'lease_expired' else 'leased' end,
+    jsonb_build_object('worker_id', p_claim.worker_id, 'claimed_at', p_claim.claimed_at, 'attempt', p_claim.attempts),
+    p_claim.ttl_expires_at,
+    case when v_expired then 'The next claim of this work type or tick takes it back; it can then be claimed again.'
+      else 'It is being worked on. Its worker settles it, or the lease runs out. release_claims_for_worker takes it '
+        || 'from a worker that is gone.' end)::dibs.explanation;
+end $function$;
+comment on function dibs.why_held(dibs.claim_facts) is 'Whether a worker holds it, or held it and was not heard of again.';
+
+CREATE OR REPLACE FUNCTION dibs.why_leased(p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_expired boolean := p_task.lease_expires_at <= dibs.clock();
+begin
+  if p_task.status <> 'processing' then return null; end if;
+  return row(p_task.status, case when v_expired then 'lease_expired' else 'leased' end,
+    jsonb_strip_nulls(jsonb_build_object('worker_id', p_task.worker_id, 'started_at', p_task.started_at,
+      'attempt', p_task.attempts, 'progress', p_task.progress)),
+    p_task.lease_expires_at,
+    case when v_expired then
+        'The next claim or tick takes it back; it is then claimed again. Where nothing ticks, reap_tasks does.'
+      else 'It is being worked on. Its worker settles it, or the lease runs out. release_tasks_for_worker takes it from '
+        || 'a worker that is gone.' end)::dibs.explanation;
+end $function$;
+comment on function dibs.why_leased(public.tasks) is 'Whether a worker holds it, or held it and was not heard of again.';
+
+CREATE OR REPLACE FUNCTION dibs.why_no_row(p_claim dibs.claim_facts)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_claim.known then return null; end if;
+  return row('unknown', 'unknown', jsonb_build_object('id', p_claim.id), null,
+    'Nothing: there is no such row.')::dibs.explanation;
+end $function$;
+comment on function dibs.why_no_row(dibs.claim_facts) is 'Whether there is no such row.';
+
+CREATE OR REPLACE FUNCTION dibs.why_not_claimed(p_claim dibs.claim_facts)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_reason text := case
+    when p_claim.search_rests_until > dibs.clock() then 'search_rests'
+    when p_claim.last_grant_at > dibs.clock() - interval '1 minute' then 'next'
+    else 'nobody_asked' end;
+begin
+  return row('unclaimed', v_reason,
+    jsonb_strip_nulls(jsonb_build_object('attempts', p_claim.attempts, 'error', p_claim.last_error,
+      'last_grant_at', p_claim.last_grant_at)),
+    case v_reason when 'search_rests' then p_claim.search_rests_until end,
+    case v_reason
+      when 'search_rests' then 'Time: the last search found none that is free, and searches of so many rows rest a while. '
+        || 'Claimed by its id it can be had now.'
+      when 'next' then 'A claim that comes to it: claims of the next ones go through all rows, claims by id need its id.'
+      else format('A worker that asks for the work type %s: %s.', p_claim.work_type,
+        coalesce('none was given a row in the last '
+          || floor(extract(epoch from dibs.clock() - p_claim.last_grant_at) / 60) || ' minutes',
+          'as far as the claims that are there tell, none ever was given a row')) end)::dibs.explanation;
+end $function$;
+comment on function dibs.why_not_claimed(dibs.claim_facts) is 'Nothing is in the way of it: whether no claim has come to it yet, or nobody seems to ask for this kind of work. Asking
+in vain leaves no trace, so that where all else is done it looks the same.';
+
+CREATE OR REPLACE FUNCTION dibs.why_not_due(p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_last dibs.attempt;
+begin
+  if p_task.run_at <= dibs.clock() then return null; end if;
+  select * into v_last from dibs.attempt a where a.task = dibs.task_of(p_task.id) order by a.n desc limit 1;
+  return row(p_task.status, case v_last.outcome when 'failed' then 'backoff' else 'not_due' end,
+    jsonb_strip_nulls(jsonb_build_object('attempts', p_task.attempts, 'max_attempts', p_task.max_attempts,
+      'error', p_task.error)),
+    p_task.run_at,
+    format('Time; or update public.tasks set run_at = now() where id = %L.', p_task.id))::dibs.explanation;
+end $function$;
+comment on function dibs.why_not_due(public.tasks) is 'Whether its time has not come: it failed and waits for its next attempt, or it was enqueued for later.';
+
+CREATE OR REPLACE FUNCTION dibs.why_unclaimed(p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+  v_granted_at timestamptz := dibs.last_grant_of(p_task.type);
+  v_ahead bigint;
+  v_reason text;
+begin
+  select coalesce(sum(dibs.count_of(r.run)), 0) into v_ahead
+    from (
+      select r.run from dibs.ready r
+      where r.type = p_task.type and not r.run @> dibs.task_of(p_task.id)
+        and (r.priority, r.run_at, lower(r.run)) < (p_task.priority, p_task.run_at, dibs.task_of(p_task.id))
+      limit 10000
+    ) r;
+  v_reason := case
+    when v_granted_at >= p_task.run_at then case when v_ahead > 0 then 'behind_others' else 'next' end
+    when p_task.run_at > v_now - interval '1 minute' then 'next'
+    else 'nobody_asked' end;
+  return row(p_task.status, v_reason,
+    jsonb_build_object('due_at', p_task.run_at, 'type', p_task.type, 'ahead', v_ahead, 'last_grant_at', v_granted_at,
+      'functions_handle_it', p_task.type = any (dibs.handled_types())),
+    null,
+    case v_reason
+      when 'behind_others' then 'Its turn, when those ahead of it are claimed; more workers for its type bring it sooner.'
+      when 'next' then 'The next worker that asks for its type.'
+      else format('A worker that asks for the type %s. Since it is due, for %s minutes, none was given a task of that '
+        || 'type: none asks, or what all of them are given is of other types.', p_task.type,
+        floor(extract(epoch from v_now - p_task.run_at) / 60)) end)::dibs.explanation;
+end $function$;
+comment on function dibs.why_unclaimed(public.tasks) is 'Nothing is in the way of it: whether its turn has not come, or nobody seems to ask for its type. Asking leaves no
+trace; but who asks is given what is due, so that a due task without any grant since says that nobody did.';
+
+CREATE OR REPLACE FUNCTION dibs.why_unknown(p_id uuid, p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_task.id is not null then return null; end if;
+  return row('unknown', 'unknown', jsonb_build_object('id', p_id), null,
+    'Nothing: no task has this id. It was never enqueued here, was deleted, or its retention was over.')
+    ::dibs.explanation;
+end $function$;
+comment on function dibs.why_unknown(uuid,public.tasks) is 'Whether no task has this id.';
 
 CREATE OR REPLACE FUNCTION dibs.withdraw(p_tasks int8multirange, p_leased boolean DEFAULT true)
  RETURNS int8multirange
@@ -4271,6 +7032,7 @@ begin
       select f.type, f.priority, f.run_at, f.run - p_tasks, f.plain from found f where not f.run <@ p_tasks
     )
     select coalesce(range_agg(run), '{}') * p_tasks into v_found from found;
+    v_found := v_found + dibs.withdraw_gated(p_tasks);
 
     with found as materialized (
       select fence, held from dibs.lease where p_leased and held && p_tasks order by fence for update
@@ -4292,6 +7054,54 @@ end $function$;
 comment on function dibs.withdraw(int8multirange,boolean) is 'Take tasks that have not ended out of where they are, ready, leased, or waiting for others. Returns those found; the
 caller puts them somewhere else. p_leased false: only those that are ready.';
 
+CREATE OR REPLACE FUNCTION dibs.withdraw_at_once(p_tasks bigint[], p_leased boolean)
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_tasks int8multirange := dibs.set_of(p_tasks);
+  v_waiting int8multirange := (select coalesce(range_agg(run), '{}') from dibs.take_waiting(p_tasks));
+  v_leased int8multirange;
+begin
+  with found as materialized (
+    select fence, held from dibs.lease where p_leased and held && v_tasks order by fence for update skip locked
+  ), emptied as (
+    delete from dibs.lease where fence = any (array(select fence from found where held <@ v_tasks))
+  ), shrunk as (
+    update dibs.lease set held = held - v_tasks
+    where fence = any (array(select fence from found where not held <@ v_tasks))
+  )
+  select coalesce(range_agg(held * v_tasks), '{}') into v_leased from found;
+  return v_waiting + v_leased;
+end $function$;
+comment on function dibs.withdraw_at_once(bigint[],boolean) is 'As dibs.withdraw, but for what somebody else has locked. p_leased: those that are leased, too.';
+
+CREATE OR REPLACE FUNCTION dibs.withdraw_gated(p_tasks int8multirange)
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_found int8multirange;
+begin
+  with found as materialized (
+    select g.ctid as at, g.* from dibs.gated g
+    where lower(g.run) >> 7 = any (array(select distinct lower(run) >> 7 from dibs.runs_of(p_tasks) run))
+      and g.run && p_tasks
+    order by lower(g.run) for update
+  ), deleted as (
+    delete from dibs.gated where ctid = any (array(select at from found))
+  ), put_back as (
+    insert into dibs.gated (type, priority, key, order_key, run_at, run, plain)
+    select f.type, f.priority, f.key, f.order_key, f.run_at, f.run - p_tasks, f.plain
+    from found f where not f.run <@ p_tasks
+  )
+  select coalesce(range_agg(run), '{}') * p_tasks into v_found from found;
+  return v_found;
+end $function$;
+comment on function dibs.withdraw_gated(int8multirange) is 'What dibs.withdraw does with tasks that wait at gates. Returns those found.';
+
 CREATE OR REPLACE FUNCTION dibs.write_claims(p_ids uuid[], p_work_type text, p_worker_id text, p_seconds integer, p_max_attempts integer)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -4303,7 +7113,7 @@ declare
 begin
   -- Looked at again, for what was claimed and committed just before it was locked. The clock is read in the same
   -- statement, so that no lease begins before the one it sees the end of has ended.
-  insert into public.thought_work_claims (
+  insert into public.thought_work_claims as c (
     thought_id, work_type, worker_id, claimed_at, ttl_expires_at, attempt_count, last_error, fence, max_attempts)
   select wanted.id, p_work_type, p_worker_id, clock.now, clock.now + p_seconds * interval '1 s',
     coalesce(m.attempts, 0) + 1, m.last_error, v_fence, p_max_attempts
@@ -4352,7 +7162,7 @@ create view dibs.effect_in_doubt with (security_invoker=true) as
            FROM dibs.lease l
           WHERE l.fence = e.fence AND l.held @> dibs.task_of(e.id))) AND NOT (EXISTS ( SELECT
            FROM public.thought_work_claims c
-          WHERE c.thought_id = e.id AND c.work_type = e.work_type AND c.fence = e.fence AND c.status = 'claimed'::text)));
+          WHERE c.thought_id = e.thought_id AND c.work_type = e.work_type AND c.fence = e.fence AND c.status = 'claimed'::text)));
 comment on view dibs.effect_in_doubt is 'Effects that may have happened: parked, or begun by an attempt that is over and that nobody has followed yet.';
 
 create view dibs.hinted_lane with (security_invoker=true) as
@@ -4412,7 +7222,13 @@ create view public.tasks with (security_invoker=true) as
            FROM dibs.progress p
           WHERE p.task = t.task) AS progress,
     worker_id,
-    lease_expires_at
+    lease_expires_at,
+    ( SELECT NULLIF(k.key, ''::text) AS "nullif"
+           FROM dibs.task_key k
+          WHERE k.task = t.task) AS key,
+    ( SELECT NULLIF(k.order_key, ''::text) AS "nullif"
+           FROM dibs.task_key k
+          WHERE k.task = t.task) AS order_key
    FROM ( SELECT l.id,
             l.type,
             l.payload,
@@ -4451,6 +7267,26 @@ create view public.tasks with (security_invoker=true) as
            FROM dibs.waiting w
              LEFT JOIN dibs.log l ON l.id = dibs.id_of(w.task, hashint8extended(w.task, ( SELECT id_seed.seed
                    FROM dibs.id_seed))) AND dibs.task_of(l.id) = w.task
+        UNION ALL
+         SELECT l.id,
+            l.type,
+            l.payload,
+            l.created_at,
+            l.priority,
+            l.max_attempts,
+            l.unique_key,
+            g.run_at,
+            task.task,
+            'pending'::text,
+            NULL::timestamp with time zone,
+            NULL::timestamp with time zone,
+            NULL::text,
+            NULL::timestamp with time zone,
+            0
+           FROM dibs.gated g
+             CROSS JOIN LATERAL dibs.tasks_in(g.run) task(task)
+             LEFT JOIN dibs.log l ON l.id = dibs.id_of(task.task, hashint8extended(task.task, ( SELECT id_seed.seed
+                   FROM dibs.id_seed))) AND (dibs.task_of(l.id) >> 7) = (lower(g.run) >> 7)
         UNION ALL
          SELECT l.id,
             l.type,
@@ -4538,6 +7374,38 @@ comment on function public.cancel_tasks(uuid[]) is 'Cancel tasks that have not e
 at its next renewal, and what it settles is refused as lost. Returns the ids that were cancelled. Errors: PT400
 for more than 1000 ids.';
 
+CREATE OR REPLACE FUNCTION public.cancel_tasks_where(p_filter jsonb, p_dry_run boolean DEFAULT true, p_limit integer DEFAULT 1000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_statuses text[] := array['pending', 'processing'];
+  v_found bigint[];
+  v_done int8multirange;
+begin
+  perform dibs.check_bulk(p_filter, v_statuses, p_limit);
+  if p_dry_run is not false then return dibs.rehearse(p_filter, v_statuses); end if;
+  perform dibs.one_at_a_time();
+  v_found := dibs.find_tasks(p_filter, v_statuses, p_limit);
+  v_done := dibs.withdraw_at_once(v_found, coalesce(p_filter -> 'statuses', '["processing"]') ? 'processing');
+  perform dibs.end_tasks(v_done, 'cancelled', null, dibs.clock());
+  return dibs.told(v_found, v_done, p_limit);
+end $function$;
+comment on function public.cancel_tasks_where(jsonb,boolean,integer) is 'Cancel all tasks that fit a filter: those that wait, and those that are being worked on, as in cancel_tasks.
+p_filter: {types?, statuses? (pending, processing), ids?, created_before?, created_after?, run_before?, run_after?,
+error? (of the last attempt, a LIKE pattern), unique_key_prefix?, payload? (contained in theirs)}, one of them at
+least; a task must fit all of them.
+p_dry_run: false to do it; otherwise it is only told what would be done. p_limit: at most so many in one call, 1 to
+10000.
+Returns {dry_run, tasks: how many, sample: up to ten of their ids, more: whether some are left}.
+Errors: PT400 for bad input, for an empty filter too.';
+
 CREATE OR REPLACE FUNCTION public.claim_named_thoughts(p_work_type text, p_worker_id text, p_thought_ids uuid[], p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
  LANGUAGE plpgsql
@@ -4566,6 +7434,37 @@ begin
 end $function$;
 comment on function public.claim_named_thoughts(text,text,uuid[],integer,integer,text) is 'Claim thoughts by id, like claim_thoughts, and get the fence to renew and settle them by. A repeated request id
 returns what its grant still holds.
+PT400 bad input, PT503 too many claims at once.';
+
+CREATE OR REPLACE FUNCTION public.claim_next_rows(p_source text, p_work_type text, p_worker_id text, p_limit integer DEFAULT 1, p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
+ RETURNS TABLE(id text, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, version text, "row" jsonb)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_rows text := dibs.source_rows(p_source);
+  v_before jsonb;
+  v_fence bigint;
+begin
+  if p_request_id is not null then v_before := dibs.recall('claim_next_rows', p_request_id); end if;
+  v_fence := v_before;
+  if v_before is null then
+    execute format('select dibs.grant_next_%s($1, $2, $3, $4, $5)', v_rows) into v_fence
+      using p_work_type, p_worker_id, p_limit, p_lease_seconds, p_max_attempts;
+    if p_request_id is not null then
+      perform dibs.remember('claim_next_rows', p_request_id, to_jsonb(coalesce(v_fence, 0)));
+    end if;
+  end if;
+  return query execute format('select * from dibs.granted_rows_of_%s($1)', p_source) using v_fence;
+end $function$;
+comment on function public.claim_next_rows(text,text,text,integer,integer,integer,text) is 'Claim up to p_limit rows of a source that have no claim of this work type, and meet the filter of the source. Fewer
+than asked for may also mean that another caller is searching: ask again. Over very many rows new and edited ones may
+take a while to be found. Returns what claim_rows does.
 PT400 bad input, PT503 too many claims at once.';
 
 CREATE OR REPLACE FUNCTION public.claim_next_thoughts(p_work_type text, p_worker_id text, p_limit integer DEFAULT 1, p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
@@ -4597,6 +7496,40 @@ another caller is searching: ask again. Over very many thoughts new ones may tak
 dibs.fill_pool. A repeated request id returns what its grant still holds.
 PT400 bad input, PT503 too many claims at once.';
 
+CREATE OR REPLACE FUNCTION public.claim_rows(p_source text, p_work_type text, p_worker_id text, p_ids text[], p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
+ RETURNS TABLE(id text, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, version text, "row" jsonb)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_rows text := dibs.source_rows(p_source);
+  v_type text;
+  v_before jsonb;
+  v_fence bigint;
+begin
+  perform dibs.check_between('p_max_attempts', p_max_attempts, 1, 1000);
+  if p_request_id is not null then v_before := dibs.recall('claim_rows', p_request_id); end if;
+  v_fence := v_before;
+  if v_before is null then
+    v_type := dibs.check_keys(p_source, p_ids);
+    execute format('select dibs.grant_named_%s($1::%s[], $2, $3, $4, $5, $6)', v_rows, v_type) into v_fence
+      using p_ids, p_work_type, p_worker_id, 'p_lease_seconds', p_lease_seconds, p_max_attempts;
+    if p_request_id is not null then
+      perform dibs.remember('claim_rows', p_request_id, to_jsonb(coalesce(v_fence, 0)));
+    end if;
+  end if;
+  return query execute format('select * from dibs.granted_rows_of_%s($1)', p_source) using v_fence;
+end $function$;
+comment on function public.claim_rows(text,text,text,text[],integer,integer,text) is 'Claim rows of a source by their ids, as text, for one kind of work.
+Returns those this worker won, with the fence to renew and settle them by (renew_rows, settle_rows), the version that
+was seen, and what the source tells of a row. A repeated request id returns what its grant still holds.
+PT400 bad input (at most 1000 ids), PT503 too many claims at once.';
+
 CREATE OR REPLACE FUNCTION public.claim_task()
  RETURNS SETOF public.tasks
  LANGUAGE plpgsql
@@ -4616,8 +7549,9 @@ begin
       (select a.error from dibs.attempt a where a.task = lower(v_lease.held) order by a.n desc limit 1),
       l.priority, l.run_at, (select h.failures + h.losses + 1 from dibs.history_of(lower(v_lease.held)) h),
       l.max_attempts, l.unique_key, (select r.result from dibs.result r where r.task = lower(v_lease.held)),
-      (select p.progress from dibs.progress p where p.task = lower(v_lease.held)), v_lease.worker_id, v_lease.expires_at
-    from dibs.log_of(v_lease.held) l;
+      (select p.progress from dibs.progress p where p.task = lower(v_lease.held)), v_lease.worker_id,
+      v_lease.expires_at, nullif(k.key, ''), nullif(k.order_key, '')
+    from dibs.log_of(v_lease.held) l left join dibs.task_key k on k.task = lower(v_lease.held);
 end $function$;
 comment on function public.claim_task() is 'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it,
 update its status in public.tasks. claim_tasks with settle_lease does more: batches, renewal, retries, and no
@@ -4710,8 +7644,8 @@ begin
         'It is merged into the metadata of the thought.');
     end if;
     update public.thoughts set metadata = coalesce(metadata, '{}') || p_result
-      where id = p_id and jsonb_typeof(p_result) = 'object';
-    perform dibs.end_claims(v_fence, array[p_id], array['succeeded'], null, null);
+      where id = dibs.thought_key(p_id) and jsonb_typeof(p_result) = 'object';
+    perform dibs.end_claims(v_fence, array[dibs.thought_key(p_id)], array['succeeded'], null, null);
   end if;
 end $function$;
 comment on function public.complete_with_result(text,uuid,jsonb) is 'Complete one task or thought in the transaction of a SQL function of your own, so that its writes and the
@@ -4734,7 +7668,9 @@ declare
   v_made record;
 begin
   perform dibs.check_task('p_', p_type, p_priority, p_max_attempts, p_unique_key);
-  if p_options is not null then perform dibs.check_extras('p_options', p_options); end if;
+  if p_options is not null then
+    perform dibs.check_extras('p_options', p_options), dibs.check_unique('p_options', p_unique_key, p_options);
+  end if;
   if p_options ? 'depends_on' then perform dibs.one_at_a_time(p_single => true); end if;
   v_made := dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key, p_options);
   if p_options ? 'depends_on' then
@@ -4749,7 +7685,7 @@ p_run_at: not before this moment.
 p_max_attempts: failures until it is failed for good. p_unique_key: while a task of this type and key has not
 ended, no second one is made. p_options: an object of what else a task may have, as in enqueue_tasks.
 Returns the id; with a unique key that is taken, the id of the task that has it.
-Errors: PT400 for bad input.';
+Errors: PT400 for bad input, PT409 as in enqueue_tasks.';
 
 CREATE OR REPLACE FUNCTION public.delete_schedule(p_name text)
  RETURNS boolean
@@ -4775,7 +7711,10 @@ begin
     'version', jsonb_build_object('database', dibs.version()),
     'now', v_now,
     'tasks', (select jsonb_object_agg(status, tasks) from public.task_counts()),
-    'oldest_due_seconds', (select floor(extract(epoch from v_now - min(run_at))) from dibs.ready where run_at <= v_now),
+    'oldest_due_seconds', (
+      select floor(extract(epoch from v_now - min(run_at)))
+      from (select run_at from dibs.ready where run_at <= v_now union all select run_at from dibs.gated) due),
+    'gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.type, g.scope, g.key), '[]') from public.task_gates() g),
     'thoughts', (
       select coalesce(jsonb_agg(to_jsonb(c) order by c.work_type), '[]')
       from (
@@ -4784,6 +7723,7 @@ begin
           count(*) filter (where status = 'failed') as failed
         from public.thought_work_claims group by work_type
       ) c),
+    'sources', dibs.sources_status(),
     'workers', (
       select coalesce(jsonb_agg(to_jsonb(w) order by w.worker_id), '[]')
       from (
@@ -4820,11 +7760,11 @@ begin
         jsonb_agg(to_jsonb(d) - 'http_request' || jsonb_build_object('id', d.id::text) order by d.id desc), '[]')
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $function$;
-comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, what each
-worker holds, what has expired and was not taken back yet, the first hundred recurring schedules by when they are due,
-effects somebody must decide about, how many
-calls to dispatch failed in a row and until when none is made, the function calls of this month and how many are
-left of it (null: no limit), and the last ten dispatches. One JSON object.';
+comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, gates, thoughts by work type, claims on
+other sources, what each worker holds, what has expired and was not taken back yet, the first hundred recurring
+schedules by when they are due, effects somebody must decide about, how many calls to dispatch failed in a row and
+until when none is made, the function calls of this month and how many are left of it (null: no limit), and the
+last ten dispatches. One JSON object.';
 
 CREATE OR REPLACE FUNCTION public.effect_begin(p_fence text, p_id uuid, p_key text, p_mode text DEFAULT 'at_most_once'::text, p_key_hours integer DEFAULT 23, p_request_id text DEFAULT NULL::text)
  RETURNS jsonb
@@ -4923,7 +7863,7 @@ If a later attempt has parked it meanwhile, this settles it, and work that faile
 Returns false when it was not begun or already noted.';
 
 CREATE OR REPLACE FUNCTION public.enqueue_tasks(p_tasks jsonb, p_request_id text DEFAULT NULL::text)
- RETURNS TABLE(id uuid, deduplicated boolean)
+ RETURNS TABLE(id uuid, deduplicated boolean, replaced boolean)
  LANGUAGE plpgsql
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
@@ -4936,28 +7876,174 @@ declare
   v_answer jsonb := dibs.recall('enqueue_tasks', p_request_id);
   v_ids uuid[];
   v_deduplicated boolean[];
+  v_replaced boolean[];
 begin
   if v_answer is null then
-    select * into v_ids, v_deduplicated from dibs.put_tasks(p_tasks);
+    select * into v_ids, v_deduplicated, v_replaced from dibs.put_tasks(p_tasks);
     if p_request_id is not null then
-      perform dibs.remember('enqueue_tasks', p_request_id, jsonb_build_array(v_ids, v_deduplicated));
+      perform dibs.remember('enqueue_tasks', p_request_id, jsonb_build_array(v_ids, v_deduplicated, v_replaced));
     end if;
   else
     v_ids := array(select jsonb_array_elements_text(v_answer -> 0));
     v_deduplicated := array(select jsonb_array_elements_text(v_answer -> 1));
+    v_replaced := array(select jsonb_array_elements_text(v_answer -> 2));
   end if;
-  return query select * from unnest(v_ids, v_deduplicated);
+  return query select * from unnest(v_ids, v_deduplicated, v_replaced);
 end $function$;
 comment on function public.enqueue_tasks(jsonb,text) is 'Enqueue many tasks in one transaction.
-p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?,
-depends_on?, depends_mode?, on_parent_failure?}, as in create_task.
+p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?, key?,
+order_key?, depends_on?, depends_mode?, on_parent_failure?}, as in create_task.
+key: whose task it is, for limits, rates and a fair share. order_key: tasks of a type with the same one run one at a
+time, in the order in which they were enqueued.
 depends_on: ids of tasks this one waits for, or places (from 0) of earlier tasks of the list. depends_mode: all (the
 default) or any of them. on_parent_failure: when one fails for good or is cancelled, cancel this one (the default),
 count it as done (run), or wait for it to be tried again (wait).
+Beside a unique_key: unique_mode, what to do where it is taken: return_existing (if not said),
+reject, replace (while that task is pending: payload, priority, run_at and max_attempts) or debounce (while pending:
+payload and run_at; unique_merge true: payload || payload); unique_scope: unfinished (if not said) or pending, then a
+running task does not count; unique_seconds: so long the key stays taken at least, also when the task has ended.
 p_request_id: a repeat of the same request enqueues nothing and is answered the same.
-Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was
-there already.
-Errors: PT400 with the path of the bad field; then nothing was enqueued.';
+Returns a row per task, in the order given: its id, whether that is the id of a task that had its unique key
+already, and whether that one was replaced.
+Errors: PT400 with the path of the bad field, PT409 for a unique_key that is taken with unique_mode reject; then
+nothing was enqueued.';
+
+CREATE OR REPLACE FUNCTION public.explain_claim(p_source text, p_id text, p_work_type text)
+ RETURNS TABLE(state text, reason text, detail jsonb, until timestamp with time zone, what_would_change_it text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_claim dibs.claim_facts;
+  v_why dibs.explanation;
+begin
+  perform dibs.check_label('p_work_type', p_work_type, 100);
+  v_claim := dibs.claim_facts_of(p_source, p_id, p_work_type);
+  -- The first that says something is the reason, as in explain_task.
+  v_why := coalesce(
+    dibs.why_no_row(v_claim),
+    dibs.why_held(v_claim),
+    dibs.why_claim_ended(v_claim),
+    dibs.why_not_claimed(v_claim));
+  return query select v_why.*;
+end $function$;
+comment on function public.explain_claim(text,text,text) is 'Why a row is not being worked on, for one kind of work.
+p_source: thoughts. p_id: of the row, as text.
+One row: its state (unclaimed, claimed, succeeded, failed, unknown); the reason; what there is to know about that; until
+when that is so at most, null when nobody can tell; and what would change it.
+reason: unknown, leased, lease_expired, done, backoff, quarantined, failed, search_rests, next, nobody_asked.
+Errors: PT400 for a source that there is not, or an id that is none.';
+
+CREATE OR REPLACE FUNCTION public.explain_task(p_id uuid)
+ RETURNS TABLE(state text, reason text, detail jsonb, until timestamp with time zone, what_would_change_it text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_task public.tasks;
+  v_why dibs.explanation;
+begin
+  select * into v_task from public.tasks t where t.id = p_id;
+  -- The first that says something is the reason: what would have to change before all that follow matter.
+  v_why := coalesce(
+    dibs.why_unknown(p_id, v_task),
+    dibs.why_ended(v_task),
+    dibs.why_leased(v_task),
+    dibs.why_not_due(v_task),
+    dibs.why_unclaimed(v_task));
+  return query select v_why.*;
+end $function$;
+comment on function public.explain_task(uuid) is 'Why a task is not being worked on. One row: its state, which is its status or unknown; the reason; what there is to
+know about that; until when that is so at most, null when nobody can tell; and what would change it.
+reason: unknown, completed, failed, cancelled, leased, lease_expired, backoff, not_due, behind_others, next,
+nobody_asked.';
+
+CREATE OR REPLACE FUNCTION public.failed_rows(p_source text, p_work_type text)
+ RETURNS TABLE(id text, attempt_count integer, last_error text, finished_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  perform dibs.source_rows(p_source);
+  return query execute format('select * from dibs.failed_rows_of_%s($1)', p_source) using p_work_type;
+end $function$;
+comment on function public.failed_rows(text,text) is 'Rows of a source on which work failed for good: nobody gets them until retry_failed_rows, or until their version
+changes. PT400 when there is no such source.';
+
+CREATE OR REPLACE FUNCTION public.failed_tasks(p_filter jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 100, p_cursor text DEFAULT NULL::text)
+ RETURNS TABLE(id uuid, type text, payload jsonb, priority integer, unique_key text, attempts integer, error text, failed_at timestamp with time zone, history jsonb, cursor text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  perform dibs.check_filter(p_filter, array['failed'], p_may_be_empty => true),
+    dibs.check_between('p_limit', p_limit, 1, 1000);
+  if p_cursor !~ '^\d{1,18}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    perform dibs.refuse('PT400', 'p_cursor must be the cursor of a row', 'Send back that of the last row you got.');
+  end if;
+  return query execute format($query$
+    select t.id, t.type, t.payload, t.priority::int, t.unique_key, h.attempts, h.error, t.at, h.history,
+      (extract(epoch from t.at) * 1000000)::bigint || '-' || t.id
+    from (%s and at <= $1 and (at, id) < ($1, $2) order by at desc, id desc limit $3) t,
+      lateral (
+        select (count(*) filter (where a.outcome in ('failed', 'lost')))::int as attempts,
+          (array_agg(a.error order by a.attempt desc))[1] as error,
+          jsonb_agg(to_jsonb(a) order by a.attempt) as history
+        from public.task_attempts(t.id) a
+      ) h
+    order by t.at desc, t.id desc$query$, dibs.task_query(p_filter, array['failed']))
+  using coalesce('epoch'::timestamptz + split_part(p_cursor, '-', 1)::bigint * interval '1 microsecond', 'infinity'),
+    coalesce(substr(p_cursor, strpos(p_cursor, '-') + 1), 'ffffffff-ffff-ffff-ffff-ffffffffffff')::uuid, p_limit;
+end $function$;
+comment on function public.failed_tasks(jsonb,integer,text) is 'Tasks that failed for good, the latest first, each with its last error, how many attempts failed or were lost in all,
+and all of its history: [{attempt, outcome, worker_id, started_at, ended_at, error}].
+p_filter: as in cancel_tasks_where, and may be empty. p_limit: at most so many, 1 to 1000. p_cursor: go on after the row
+that has it.
+Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.failed_thoughts(p_work_type text, p_filter jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 100, p_cursor text DEFAULT NULL::text)
+ RETURNS TABLE(thought_id uuid, attempts integer, max_attempts integer, error text, failed_at timestamp with time zone, worker_id text, cursor text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  perform dibs.check_thought_filter(p_work_type, p_filter, p_may_be_empty => true),
+    dibs.check_between('p_limit', p_limit, 1, 1000);
+  if p_cursor !~ '^\d{1,18}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    perform dibs.refuse('PT400', 'p_cursor must be the cursor of a row', 'Send back that of the last row you got.');
+  end if;
+  return query execute format($query$
+    select id, attempts, max_attempts, error, failed_at, worker_id,
+      (extract(epoch from failed_at) * 1000000)::bigint || '-' || id
+    from (%s) t where (failed_at, id) < ($1, $2)
+    order by failed_at desc, id desc limit $3$query$, dibs.failed_thought_query(p_work_type, p_filter))
+  using coalesce('epoch'::timestamptz + split_part(p_cursor, '-', 1)::bigint * interval '1 microsecond', 'infinity'),
+    coalesce(substr(p_cursor, strpos(p_cursor, '-') + 1), 'ffffffff-ffff-ffff-ffff-ffffffffffff')::uuid, p_limit;
+end $function$;
+comment on function public.failed_thoughts(text,jsonb,integer,text) is 'Thoughts on which work of this type failed for good, the latest first: their attempts are used up (quarantined), or
+the failure was said to be permanent.
+p_filter: {ids?, error? (a LIKE pattern), failed_before?, failed_after?}, and may be empty. p_limit: at most so many, 1 to
+1000. p_cursor: go on after the row that has it.
+Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.parked_effects(p_limit integer DEFAULT 100)
  RETURNS TABLE(id uuid, type text, work_type text, key text, mode text, idempotency_key text, begun_at timestamp with time zone, parked_at timestamp with time zone)
@@ -4990,6 +8076,24 @@ begin
   return found;
 end $function$;
 comment on function public.pause_schedule(text) is 'Let a recurring schedule enqueue nothing until it is resumed. Returns whether there is one of this name.';
+
+CREATE OR REPLACE FUNCTION public.pause_tasks(p_type text DEFAULT NULL::text, p_key text DEFAULT NULL::text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_gate dibs.gate := dibs.gate_to_set(p_type, p_key, false, p_type is null and p_key is null);
+begin
+  insert into dibs.gate (type, scope, key, paused_at) values (v_gate.type, v_gate.scope, v_gate.key, dibs.clock())
+    on conflict (type, scope, key) do update set paused_at = coalesce(gate.paused_at, excluded.paused_at);
+  perform dibs.gate_all_due(p_type);
+  return dibs.running(p_type, p_key);
+end $function$;
+comment on function public.pause_tasks(text,text) is 'Claim no more tasks of a type, of a key of it, or (both null) none at all, from the moment this is committed. What
+runs goes on, and is settled as usual; enqueueing goes on too.
+Returns how many are still held by workers; call it again to see them become 0. Errors: as set_task_limit.';
 
 CREATE OR REPLACE FUNCTION public.plan_dispatch(p_dispatch_id text DEFAULT NULL::text, p_types text[] DEFAULT NULL::text[])
  RETURNS jsonb
@@ -5032,23 +8136,32 @@ CREATE OR REPLACE FUNCTION public.prune_tasks(p_keep interval)
  SET jit TO 'off'
 AS $function$
 declare
-  v_now timestamptz := dibs.clock();
-  v_tasks int8multirange;
+  v_before timestamptz;
+  v_until timestamptz := clock_timestamp() + interval '4 s';  -- calls of the data API may take 8
+  v_type text;
+  v_reached timestamptz;
+  v_batch record;
+  v_deleted bigint := 0;
 begin
   if p_keep is null or p_keep < interval '0' then
     perform dibs.refuse('PT400', 'p_keep must be an interval of time, not negative');
   end if;
-  with old as (
-    delete from dibs.outcome where ctid = any (array(
-      select ctid from dibs.outcome where completed_at < v_now - p_keep for update skip locked))
-    returning run
-  )
-  select coalesce(range_agg(run), '{}') into v_tasks from old;
-  perform dibs.forget(v_tasks);
-  delete from dibs.request where made_at < v_now - greatest(p_keep, interval '1 day');
-  return dibs.count_of(v_tasks);
+  v_before := dibs.moment_before(p_keep);
+  foreach v_type in array array(select dibs.ended_types()) loop
+    v_reached := '-infinity';
+    loop
+      v_batch := dibs.prune_batch(v_type, v_reached, v_before);
+      exit when v_batch.deleted = 0;
+      v_reached := v_batch.reached;
+      v_deleted := v_deleted + v_batch.deleted;
+      if clock_timestamp() > v_until then return v_deleted; end if;
+    end loop;
+  end loop;
+  return v_deleted;
 end $function$;
-comment on function public.prune_tasks(interval) is 'Delete tasks that ended longer ago than p_keep, with their history; waits for nobody. Returns how many.
+comment on function public.prune_tasks(interval) is 'Delete tasks of every type that ended longer ago than p_keep, with their history, whatever else was said of how
+long they stay. Waits for nobody. After 4 seconds it leaves the rest.
+Returns how many were deleted: call again until that is 0.
 Errors: PT400 for a negative interval.';
 
 CREATE OR REPLACE FUNCTION public.put_schedule(p_name text, p_cron text, p_type text, p_payload jsonb DEFAULT '{}'::jsonb, p_time_zone text DEFAULT 'UTC'::text, p_missed text DEFAULT 'once'::text, p_options jsonb DEFAULT '{}'::jsonb)
@@ -5126,6 +8239,115 @@ end $function$;
 comment on function public.reap_tasks() is 'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many tasks
 came back.';
 
+CREATE OR REPLACE FUNCTION public.redrive_tasks(p_filter jsonb, p_type text DEFAULT NULL::text, p_per_second numeric DEFAULT NULL::numeric, p_start timestamp with time zone DEFAULT NULL::timestamp with time zone, p_dry_run boolean DEFAULT true, p_limit integer DEFAULT 1000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_statuses text[] := array['failed'];
+  v_free text := dibs.key_is_free(p_type);
+  v_start timestamptz := greatest(p_start, dibs.clock());
+  v_found bigint[];
+  v_done int8multirange;
+  v_last timestamptz;
+begin
+  perform dibs.check_bulk(p_filter, v_statuses, p_limit);
+  if p_type is not null then perform dibs.check_label('p_type', p_type, 100); end if;
+  if p_per_second not between 0.001 and 10000 then
+    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000', 'Leave it out to let all run at once.');
+  end if;
+  if p_dry_run is not false then return dibs.rehearse(p_filter, v_statuses, v_free); end if;
+  perform dibs.one_at_a_time();
+  v_found := dibs.find_tasks(p_filter, v_statuses, p_limit, v_free);
+  -- Lanes before keys, as everybody.
+  insert into dibs.lane
+    select coalesce(p_type, type), priority from dibs.log_of(dibs.set_of(v_found))
+    union select '', priority from dibs.log_of(dibs.set_of(v_found))
+    order by 1, 2 on conflict do nothing;
+  v_done := dibs.revive(dibs.set_of(v_found), v_statuses, 'redriven', p_type);
+  update dibs.log l set type = p_type
+    from unnest(v_done) r
+    where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) and l.type <> p_type;
+  v_last := dibs.make_ready_in_turn(v_found, v_done, v_start, p_per_second);
+  if v_last is not null then perform dibs.wake(v_start); end if;
+  return dibs.told(v_found, v_done, p_limit) || jsonb_build_object('last_run_at', v_last);
+end $function$;
+comment on function public.redrive_tasks(jsonb,text,numeric,timestamp with time zone,boolean,integer) is 'Let tasks that failed for good run again, with all their attempts anew; the history stays, and says redriven.
+p_filter: as in cancel_tasks_where; the only status is failed, and {"statuses": ["failed"]} means all. One whose
+unique key another task has by now does not fit.
+p_type: as tasks of another type; null for their own. p_per_second: so many become due each second, 0.001 to 10000,
+those that failed first coming first; null for all at once. p_start: when the first is due; null for now.
+p_dry_run, p_limit and errors: as in cancel_tasks_where.
+Returns {dry_run, tasks, sample, more} as there, and last_run_at, when the last of them is due: the p_start of the next
+call where there are more.';
+
+CREATE OR REPLACE FUNCTION public.redrive_thoughts(p_work_type text, p_filter jsonb, p_per_second numeric DEFAULT NULL::numeric, p_start timestamp with time zone DEFAULT NULL::timestamp with time zone, p_dry_run boolean DEFAULT true, p_limit integer DEFAULT 1000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_start timestamptz := greatest(p_start, dibs.clock());
+  -- Those of a second become due together.
+  v_together int := ceil(p_per_second);
+  v_found uuid[];
+  v_done uuid[];
+  v_last timestamptz;
+  v_answer jsonb;
+begin
+  perform dibs.check_thought_filter(p_work_type, p_filter), dibs.check_between('p_limit', p_limit, 1, 10000);
+  if p_per_second not between 0.001 and 10000 then
+    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000', 'Leave it out to let all run at once.');
+  end if;
+  if p_dry_run is not false then
+    execute format($query$
+      select jsonb_build_object('dry_run', true, 'thoughts', count(*), 'more', count(*) > 0,
+        'sample', coalesce(jsonb_agg(id order by nth) filter (where nth <= 10), '[]'))
+      from (select id, row_number() over () as nth from (%s) t) t$query$,
+      dibs.failed_thought_query(p_work_type, p_filter)) into v_answer;
+    return v_answer;
+  end if;
+  execute format('select array_agg(id order by failed_at, id) from (%s limit %L) t',
+    dibs.failed_thought_query(p_work_type, p_filter), p_limit) into v_found;
+  v_done := array(
+    select c.thought_id from public.thought_work_claims c
+    where c.thought_id = any (v_found) and c.work_type || '' = p_work_type
+      and c.status || '' = 'failed' and c.retry_at is null
+    order by uuid_send(c.thought_id) for update skip locked);
+  with due as (
+    select id, v_start + coalesce((row_number() over (order by nth) - 1) / v_together * v_together / p_per_second, 0)
+      * interval '1 s' as at
+    from unnest(v_found) with ordinality f(id, nth) where id = any (v_done)
+  ), changed as (
+    update public.thought_work_claims c set retry_at = due.at, attempt_count = 0
+    from due where c.thought_id = any (array[due.id]) and c.work_type || '' = p_work_type
+    returning c.retry_at
+  )
+  select max(retry_at) into v_last from changed;
+  return jsonb_build_object('dry_run', false, 'thoughts', cardinality(v_done), 'last_run_at', v_last,
+    'more', cardinality(v_found) = p_limit or cardinality(v_done) < cardinality(v_found),
+    'sample', array(select unnest(v_found) intersect all select unnest(v_done) limit 10));
+end $function$;
+comment on function public.redrive_thoughts(text,jsonb,numeric,timestamp with time zone,boolean,integer) is 'Make thoughts on which work failed for good claimable again, as if never tried.
+p_filter: as in failed_thoughts, one field of it at least; {"statuses": ["failed"]} means all. p_per_second: so many
+become due each second, 0.001 to 10000, those that failed first coming first; null for all at once. p_start: when the
+first is due; null for now. p_dry_run: false to do it; otherwise it is only told what would be done. p_limit: at most so
+many in one call, 1 to 10000.
+Returns {dry_run, thoughts: how many, sample: up to ten of their ids, more: whether some are left} and, if it was done,
+last_run_at, when the last of them is due: the p_start of the next call.
+Errors: PT400 for bad input, for an empty filter too.';
+
 CREATE OR REPLACE FUNCTION public.release_claims_for_worker(p_work_type text, p_worker_id text)
  RETURNS integer
  LANGUAGE plpgsql
@@ -5156,6 +8378,29 @@ end $function$;
 comment on function public.release_claims_for_worker(text,text) is 'Hand back every open claim of a worker, so that others get the thoughts at once; burns no attempt. Null work
 type: all of them.
 Returns how many.';
+
+CREATE OR REPLACE FUNCTION public.release_rows_for_worker(p_source text, p_work_type text, p_worker_id text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_released int;
+begin
+  perform dibs.source_rows(p_source);
+  if p_source = 'thoughts' then return public.release_claims_for_worker(p_work_type, p_worker_id); end if;
+  execute format('select dibs.release_claims_for_worker_of_%s($1, $2)', p_source) into v_released
+    using p_work_type, p_worker_id;
+  return v_released;
+end $function$;
+comment on function public.release_rows_for_worker(text,text,text) is 'Hand back every open claim of a worker on rows of a source, so that others get them at once; burns no attempt. Null
+work type: all of them.
+Returns how many. PT400 when there is no such source.';
 
 CREATE OR REPLACE FUNCTION public.release_tasks_for_worker(p_worker_id text)
  RETURNS integer
@@ -5211,6 +8456,56 @@ comment on function public.release_thought(uuid,text,text,text,text) is 'Finish 
 more.
 PT400 for another status.';
 
+CREATE OR REPLACE FUNCTION public.remove_retention(p_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform dibs.check_label('p_type', p_type, 100);
+  perform dibs.stop_pruning();
+  delete from dibs.retention where type = p_type;
+  return found;
+end $function$;
+comment on function public.remove_retention(text) is 'Let tasks of a type stay as long as settings.keep_ended_tasks says again. False when nothing else was said of it.
+Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.remove_task_limit(p_type text, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_gate dibs.gate := dibs.gate_to_set(p_type, p_key, p_each_key);
+begin
+  update dibs.gate g set most = null
+    where (g.type, g.scope, g.key) = (v_gate.type, v_gate.scope, v_gate.key) and g.most is not null;
+  if not found then return false; end if;
+  perform dibs.drop_open_gates(p_type), dibs.wake(null);
+  return true;
+end $function$;
+comment on function public.remove_task_limit(text,text,boolean) is 'Take away a limit that set_task_limit set with the same arguments. Returns whether there was one.
+Errors: as set_task_limit.';
+
+CREATE OR REPLACE FUNCTION public.remove_task_rate(p_type text, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_gate dibs.gate := dibs.gate_to_set(p_type, p_key, p_each_key);
+begin
+  update dibs.gate g set rate = null, period = null, burst = null
+    where (g.type, g.scope, g.key) = (v_gate.type, v_gate.scope, v_gate.key) and g.rate is not null;
+  if not found then return false; end if;
+  perform dibs.drop_open_gates(p_type), dibs.wake(null);
+  return true;
+end $function$;
+comment on function public.remove_task_rate(text,text,boolean) is 'Take away a rate that set_task_rate set with the same arguments. Returns whether there was one.
+Errors: as set_task_limit.';
+
 CREATE OR REPLACE FUNCTION public.renew_lease(p_fence text, p_lease_seconds integer DEFAULT 900, p_progress jsonb DEFAULT NULL::jsonb)
  RETURNS SETOF uuid
  LANGUAGE plpgsql
@@ -5230,7 +8525,8 @@ begin
   end if;
   return query select id from dibs.renew_tasks(v_fence, p_lease_seconds, p_progress) id;
   if not found then
-    return query select id from dibs.renew_thoughts(v_fence, p_lease_seconds) id;
+    -- Thoughts whose ids are no uuids have other fences, and none of these.
+    return query select id::text::uuid from dibs.renew_thoughts(v_fence, p_lease_seconds) id;
   end if;
 end $function$;
 comment on function public.renew_lease(text,integer,jsonb) is 'Prolong a lease: a heartbeat, one row however much is held. From now it lasts p_lease_seconds more.
@@ -5238,6 +8534,65 @@ p_progress: {task id: any JSON} to be shown in public.tasks; tasks the lease doe
 Returns the ids still held. One that is missing was cancelled, or settled. No row: the lease is lost, stop the
 work.
 Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.renew_rows(p_fence text, p_lease_seconds integer DEFAULT 900)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_of record := dibs.parse_row_fence(p_fence);
+begin
+  perform dibs.check_between('p_lease_seconds', p_lease_seconds, 1, 86400);
+  return query execute format('select id::text from dibs.renew_%s($1, $2) id', dibs.source_rows(v_of.source))
+    using v_of.fence, p_lease_seconds;
+end $function$;
+comment on function public.renew_rows(text,integer) is 'Prolong a lease on rows: from now it lasts p_lease_seconds more.
+Returns the ids still held. No row: the lease is lost, stop the work.
+PT400 bad input.';
+
+CREATE OR REPLACE FUNCTION public.reprioritize_tasks_where(p_filter jsonb, p_priority integer, p_dry_run boolean DEFAULT true, p_limit integer DEFAULT 1000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_statuses text[] := array['pending'];
+  v_other text := format('priority <> %L', p_priority);
+  v_found bigint[];
+  v_done int8multirange;
+begin
+  perform dibs.check_bulk(p_filter, v_statuses, p_limit), dibs.check_between('p_priority', p_priority, -32768, 32767);
+  if p_dry_run is not false then return dibs.rehearse(p_filter, v_statuses, v_other); end if;
+  perform dibs.one_at_a_time();
+  v_found := dibs.find_tasks(p_filter, v_statuses, p_limit, v_other);
+  -- Lanes before what waits in them, as everybody.
+  insert into dibs.lane
+    select type, p_priority from dibs.log_of(dibs.set_of(v_found)) union select '', p_priority
+    order by 1 on conflict do nothing;
+  with moved as (
+    insert into dibs.ready (type, priority, run_at, run, plain)
+    select type, p_priority, run_at, run, plain from dibs.take_waiting(v_found) returning run
+  )
+  select coalesce(range_agg(run), '{}') into v_done from moved;
+  update dibs.log l set priority = p_priority
+    from unnest(v_done) r where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r));
+  return dibs.told(v_found, v_done, p_limit);
+end $function$;
+comment on function public.reprioritize_tasks_where(jsonb,integer,boolean,integer) is 'Give another priority to all tasks that wait and fit a filter; when they are due stays.
+p_filter: as in cancel_tasks_where; the only status is pending. Tasks that have that priority do not fit.
+p_priority: smaller runs first, -32768 to 32767.
+p_dry_run, p_limit, result and errors: as in cancel_tasks_where.';
 
 CREATE OR REPLACE FUNCTION public.resume_schedule(p_name text)
  RETURNS timestamp with time zone
@@ -5255,6 +8610,60 @@ begin
 end $function$;
 comment on function public.resume_schedule(text) is 'End the pause of a recurring schedule. What it was due for meanwhile is not missed but left out, whatever its policy.
 Returns when it is due next, null when there is none of this name.';
+
+CREATE OR REPLACE FUNCTION public.resume_tasks(p_type text DEFAULT NULL::text, p_key text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_gate dibs.gate := dibs.gate_to_set(p_type, p_key, false, p_type is null and p_key is null);
+begin
+  update dibs.gate g set paused_at = null
+    where (g.type, g.scope, g.key) = (v_gate.type, v_gate.scope, v_gate.key) and g.paused_at is not null;
+  if not found then return false; end if;
+  perform dibs.drop_open_gates(v_gate.type), dibs.wake(null);
+  return true;
+end $function$;
+comment on function public.resume_tasks(text,text) is 'End what pause_tasks began with the same arguments. Returns whether it was paused. Errors: as set_task_limit.';
+
+CREATE OR REPLACE FUNCTION public.retention_rules()
+ RETURNS TABLE(type text, keep interval, keep_count bigint)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  (select null, s.keep_ended_tasks, null::bigint from dibs.settings s)
+  union all
+  (select r.type, r.keep, r.keep_count from dibs.retention r order by r.type)
+$function$;
+comment on function public.retention_rules() is 'What stays for how long. The first row, without a type, is settings.keep_ended_tasks, for all types that have no
+row of their own.';
+
+CREATE OR REPLACE FUNCTION public.retry_failed_rows(p_source text, p_work_type text, p_ids text[] DEFAULT NULL::text[])
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_retried int;
+begin
+  perform dibs.source_rows(p_source);
+  execute format('select %s($1, $2::%s[])',
+      case p_source when 'thoughts' then 'public.retry_failed_thoughts'
+        else 'dibs.retry_failed_rows_of_' || p_source end,
+      dibs.check_keys(p_source, p_ids)) into v_retried
+    using p_work_type, p_ids;
+  return v_retried;
+end $function$;
+comment on function public.retry_failed_rows(text,text,text[]) is 'Make failed rows of a source claimable now, as if never tried: those named, or (null) all of the work type.
+Returns how many. PT400 bad input.';
 
 CREATE OR REPLACE FUNCTION public.retry_failed_thoughts(p_work_type text, p_thought_ids uuid[] DEFAULT NULL::uuid[])
  RETURNS integer
@@ -5307,6 +8716,34 @@ comment on function public.retry_tasks(uuid[]) is 'Let tasks that failed for goo
 stays. One whose unique key another task has by now stays as it is. Returns the ids that wait again.
 Errors: PT400 for more than 1000 ids.';
 
+CREATE OR REPLACE FUNCTION public.retry_tasks_where(p_filter jsonb, p_dry_run boolean DEFAULT true, p_limit integer DEFAULT 1000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_statuses text[] := array['failed', 'cancelled'];
+  v_found bigint[];
+  v_done int8multirange;
+begin
+  perform dibs.check_bulk(p_filter, v_statuses, p_limit);
+  if p_dry_run is not false then return dibs.rehearse(p_filter, v_statuses, dibs.key_is_free()); end if;
+  perform dibs.one_at_a_time();
+  v_found := dibs.find_tasks(p_filter, v_statuses, p_limit, dibs.key_is_free());
+  v_done := dibs.revive(dibs.set_of(v_found), v_statuses);
+  perform dibs.make_ready(v_done, dibs.clock()), dibs.wake(null) where not isempty(v_done);
+  return dibs.told(v_found, v_done, p_limit);
+end $function$;
+comment on function public.retry_tasks_where(jsonb,boolean,integer) is 'Let all tasks that fit a filter run again, due now, as in retry_tasks. To spread them over time see redrive_tasks.
+p_filter: as in cancel_tasks_where; statuses are failed and cancelled. One whose unique key another task has by now does
+not fit.
+p_dry_run, p_limit, result and errors: as in cancel_tasks_where.';
+
 CREATE OR REPLACE FUNCTION public.run_schedule_now(p_name text)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -5346,6 +8783,110 @@ begin
 end $function$;
 comment on function public.schedules() is 'All recurring schedules, by name: what they say, the next three moments they are due (none while paused), the last
 one they ran for with its task, and why the last try failed, if it did.';
+
+CREATE OR REPLACE FUNCTION public.set_retention(p_type text, p_keep interval DEFAULT NULL::interval, p_keep_count bigint DEFAULT NULL::bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform dibs.check_label('p_type', p_type, 100);
+  if p_keep < interval '0' then
+    perform dibs.refuse('PT400', 'p_keep must not be negative', 'Give an interval such as 30 days.');
+  elsif p_keep_count < 0 then
+    perform dibs.refuse('PT400', 'p_keep_count must not be negative', 'Give a number of tasks.');
+  end if;
+  perform dibs.stop_pruning();
+  insert into dibs.retention (type, keep, keep_count) values (p_type, p_keep, p_keep_count)
+    on conflict (type) do update set keep = excluded.keep, keep_count = excluded.keep_count;
+end $function$;
+comment on function public.set_retention(text,interval,bigint) is 'Say how long tasks of a type stay once they have ended, instead of settings.keep_ended_tasks.
+p_keep: so long, null for no limit. p_keep_count: the newest so many, null for no limit. With both, a task goes as
+soon as either says so; with neither, tasks of the type stay for ever.
+Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.set_task_limit(p_type text, p_limit integer, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_gate dibs.gate;
+begin
+  perform dibs.check_between('p_limit', p_limit, 1, 10000);
+  v_gate := dibs.gate_to_set(p_type, p_key, p_each_key);
+  insert into dibs.gate (type, scope, key, most) values (v_gate.type, v_gate.scope, v_gate.key, p_limit)
+    on conflict (type, scope, key) do update set most = excluded.most;
+  perform dibs.count_running(p_type), dibs.gate_all_due(p_type);
+end $function$;
+comment on function public.set_task_limit(text,integer,text,boolean) is 'Never let more than p_limit tasks of a type run at once, 1 to 10000, from the moment this is committed.
+p_key: of this key of the type only. p_each_key: of each key, unless it has a limit of its own. Neither: of the type
+as a whole. A task has to pass the limit of its type and that of its key. What runs already counts; where that is more,
+it goes on, and nothing new is claimed until it is less. A task that waits for its next attempt does not count.
+Errors: PT400 for bad input, PT503 while a claim stays in an open transaction for 3 seconds.';
+
+CREATE OR REPLACE FUNCTION public.set_task_rate(p_type text, p_count integer, p_period interval, p_burst integer DEFAULT NULL::integer, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_gate dibs.gate;
+begin
+  perform dibs.check_between('p_count', p_count, 1, 1000000),
+    dibs.check_between('p_burst', coalesce(p_burst, p_count), 1, 1000000);
+  if p_period is null or p_period not between interval '1 ms' and interval '31 days' then
+    perform dibs.refuse('PT400', 'p_period must be an interval of 1 millisecond to 31 days, such as 1 minute');
+  end if;
+  v_gate := dibs.gate_to_set(p_type, p_key, p_each_key);
+  insert into dibs.gate (type, scope, key, rate, period, burst)
+    values (v_gate.type, v_gate.scope, v_gate.key, p_count, p_period, coalesce(p_burst, p_count))
+    on conflict (type, scope, key) do update
+    set rate = excluded.rate, period = excluded.period, burst = excluded.burst;
+  -- A new rate begins with a full bucket.
+  delete from dibs.bucket b where b.type = p_type
+    and (v_gate.scope = 'each key' and b.key <> '' or b.key = v_gate.key and v_gate.scope <> 'each key');
+  perform dibs.gate_all_due(p_type);
+end $function$;
+comment on function public.set_task_rate(text,integer,interval,integer,text,boolean) is 'Let only p_count tasks of a type be claimed in each p_period, and after a rest up to p_burst at once (null: p_count),
+from the moment this is committed. Every attempt counts, also one that is handed back.
+p_key, p_each_key: as in set_task_limit. Errors: as set_task_limit.';
+
+CREATE OR REPLACE FUNCTION public.settle_and_claim_rows(p_fence text, p_outcomes jsonb, p_rest text, p_work_type text, p_worker_id text, p_limit integer, p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
+ RETURNS json
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_of record := dibs.parse_row_fence(p_fence);
+  v_done jsonb;
+  v_fence bigint;
+begin
+  if p_request_id is not null then v_done := dibs.recall('settle_and_claim_rows', p_request_id); end if;
+  if v_done is null then
+    v_done := dibs.settle_source(v_of.source, v_of.fence, p_outcomes, p_rest);
+    execute format('select dibs.grant_next_%s($1, $2, $3, $4, $5)', dibs.source_rows(v_of.source)) into v_fence
+      using p_work_type, p_worker_id, p_limit, p_lease_seconds, p_max_attempts;
+    v_done := v_done || jsonb_build_object('fence', v_fence);
+    if p_request_id is not null then
+      perform dibs.remember('settle_and_claim_rows', p_request_id, v_done);
+    end if;
+  end if;
+  v_fence := v_done ->> 'fence';
+  return dibs.rows_grant(v_of.source, v_fence, v_done - 'fence');
+end $function$;
+comment on function public.settle_and_claim_rows(text,jsonb,text,text,text,integer,integer,integer,text) is 'settle_rows and claim_next_rows, of the same source, in one round trip and one transaction.
+Returns {settled, lost, superseded, fence, lease_expires_at, lease_ms, rows: [{id, attempt, version, row}]};
+nothing to claim: fence null, rows empty. A repeated request id settles nothing again and returns what its grant still
+holds.
+PT400 bad input, PT503 too many claims at once.';
 
 CREATE OR REPLACE FUNCTION public.settle_and_claim_tasks(p_fence text, p_outcomes jsonb, p_rest text, p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
  RETURNS json
@@ -5450,7 +8991,7 @@ begin
   end if;
   -- The work before its effects, as whoever deletes it goes.
   perform dibs.one_at_a_time(), dibs.ended(v_task);
-  perform from public.thoughts where id = p_id for key share;
+  perform from public.thoughts where id = dibs.thought_key(p_id) for key share;
 
   with settled as (
     update dibs.effect e
@@ -5473,7 +9014,7 @@ begin
   if exists (select from dibs.effect_in_doubt d where d.id = p_id and d.work_type = v_work_types[1]) then
     return false;
   elsif v_work_types[1] <> '' then
-    return public.retry_failed_thoughts(v_work_types[1], array[p_id]) > 0;
+    return public.retry_failed_thoughts(v_work_types[1], array[dibs.thought_key(p_id)]) > 0;
   end if;
   v_again := dibs.revive(v_task, array['failed']);
   if isempty(v_again) then return false; end if;
@@ -5518,6 +9059,36 @@ Returns how many were settled, and the named ids that were not, because the leas
 somebody else has them, or will.
 Errors: PT400 with the path of the bad field; then nothing was settled.';
 
+CREATE OR REPLACE FUNCTION public.settle_rows(p_fence text, p_outcomes jsonb DEFAULT '[]'::jsonb, p_rest text DEFAULT NULL::text, p_request_id text DEFAULT NULL::text, OUT settled integer, OUT lost text[], OUT superseded text[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_of record := dibs.parse_row_fence(p_fence);
+  v_done jsonb := dibs.recall('settle_rows', p_request_id);
+begin
+  if v_done is null then
+    v_done := dibs.settle_source(v_of.source, v_of.fence, p_outcomes, p_rest);
+    perform dibs.remember('settle_rows', p_request_id, v_done);
+  end if;
+  settled := v_done ->> 'settled';
+  lost := array(select jsonb_array_elements_text(v_done -> 'lost'));
+  superseded := array(select jsonb_array_elements_text(v_done -> 'superseded'));
+end $function$;
+comment on function public.settle_rows(text,jsonb,text,text) is 'Report what came of rows that were claimed, as settle_lease does for tasks and thoughts.
+p_outcomes: [{id, status, error?, permanent?}]; status is succeeded, failed or released. p_rest: what came of
+everything else the lease holds; null leaves it leased. p_request_id: a repeat is answered the same.
+Returns how many were settled; the named ids that were lost, because the lease no longer holds them; and those that were
+superseded: the row has another version than the one that was claimed, so the outcome is none of it, and it can be
+claimed again.
+PT400 with the path of the bad field; then nothing was settled.';
+
 CREATE OR REPLACE FUNCTION public.task_attempts(p_id uuid)
  RETURNS TABLE(attempt integer, outcome text, worker_id text, started_at timestamp with time zone, ended_at timestamp with time zone, error text)
  LANGUAGE sql
@@ -5533,8 +9104,8 @@ AS $function$
     where lower(o.run) >> 7 = dibs.task_of(p_id) >> 7 and o.run @> dibs.task_of(p_id) and o.status <> 'failed'
   order by 1
 $function$;
-comment on function public.task_attempts(uuid) is 'The history of a task: failed and lost attempts with their errors, retried when somebody let it run again,
-completed or cancelled at the end.';
+comment on function public.task_attempts(uuid) is 'The history of a task: failed and lost attempts with their errors, retried or redriven when somebody let it run
+again, completed or cancelled at the end.';
 
 CREATE OR REPLACE FUNCTION public.task_counts()
  RETURNS TABLE(status text, tasks bigint)
@@ -5547,6 +9118,7 @@ AS $function$
   left join (
     select 'pending' as status, upper(r) - lower(r) as tasks from dibs.ready, unnest(run) r
     union all select 'pending', count(*) from dibs.waiting
+    union all select 'pending', upper(r) - lower(r) from dibs.gated, unnest(run) r
     union all select 'processing', upper(r) - lower(r) from dibs.lease, unnest(held) r
     union all select o.status, upper(r) - lower(r) from dibs.outcome o, unnest(run) r
   ) n on n.status = s.status
@@ -5579,6 +9151,23 @@ end $function$;
 comment on function public.task_dependencies(uuid) is 'What a task depends on, in the order of its depends_on: id, status (pending: has not ended) and result of each, and
 whether the task still waits.';
 
+CREATE OR REPLACE FUNCTION public.task_gates()
+ RETURNS TABLE(type text, scope text, key text, "limit" integer, rate integer, period interval, burst integer, paused_at timestamp with time zone, running bigint, retry_after_seconds integer)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select nullif(g.type, ''), g.scope, nullif(g.key, ''), g.most, g.rate, g.period, g.burst, g.paused_at,
+      case when g.scope <> 'each key' then dibs.running(nullif(g.type, ''), nullif(g.key, '')) end,
+      case when g.scope in ('type', 'key') and g.rate is not null then
+        coalesce(ceil(extract(epoch from dibs.opens_at(g.type, g.key) - dibs.clock())), 0)::int end
+    from dibs.gate g order by g.type, g.scope, g.key;
+end $function$;
+comment on function public.task_gates() is 'What is set for tasks: limits, rates and pauses, by type and scope (everything, type, each key, key). running: how
+many such tasks workers hold now. retry_after_seconds: when the rate lets the next one through, 0 for now.';
+
 CREATE OR REPLACE FUNCTION public.was_completed(p_fence text, p_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -5596,7 +9185,7 @@ begin
   perform dibs.lock_held(v_fence, p_id);
   return dibs.was_settled(v_fence, dibs.task_of(p_id), 'succeeded') or exists (
     select from public.thought_work_claims c
-    where c.thought_id = p_id and c.fence + 0 = v_fence and c.status || '' = 'succeeded');
+    where c.thought_id = dibs.thought_key(p_id) and c.fence + 0 = v_fence and c.status || '' = 'succeeded');
 end $function$;
 comment on function public.was_completed(text,uuid) is 'Whether this very grant completed this task or thought: for a caller that lost the reply.
 Errors: PT400 for bad input.';
@@ -5623,8 +9212,11 @@ revoke all on table
 revoke all on function
   public.assert_lease(text,uuid),
   public.cancel_tasks(uuid[]),
+  public.cancel_tasks_where(jsonb,boolean,integer),
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
+  public.claim_next_rows(text,text,text,integer,integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
+  public.claim_rows(text,text,text,text[],integer,integer,text),
   public.claim_task(),
   public.claim_tasks(text,text[],integer,integer,text),
   public.claim_thoughts(uuid[],text,text,integer),
@@ -5635,29 +9227,53 @@ revoke all on function
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
+  public.explain_claim(text,text,text),
+  public.explain_task(uuid),
+  public.failed_rows(text,text),
+  public.failed_tasks(jsonb,integer,text),
+  public.failed_thoughts(text,jsonb,integer,text),
   public.parked_effects(integer),
   public.pause_schedule(text),
+  public.pause_tasks(text,text),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),
   public.put_schedule(text,text,text,jsonb,text,text,jsonb),
   public.quarantined_thoughts(text),
   public.reap_tasks(),
+  public.redrive_tasks(jsonb,text,numeric,timestamp with time zone,boolean,integer),
+  public.redrive_thoughts(text,jsonb,numeric,timestamp with time zone,boolean,integer),
   public.release_claims_for_worker(text,text),
+  public.release_rows_for_worker(text,text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
+  public.remove_retention(text),
+  public.remove_task_limit(text,text,boolean),
+  public.remove_task_rate(text,text,boolean),
   public.renew_lease(text,integer,jsonb),
+  public.renew_rows(text,integer),
+  public.reprioritize_tasks_where(jsonb,integer,boolean,integer),
   public.resume_schedule(text),
+  public.resume_tasks(text,text),
+  public.retention_rules(),
+  public.retry_failed_rows(text,text,text[]),
   public.retry_failed_thoughts(text,uuid[]),
   public.retry_tasks(uuid[]),
+  public.retry_tasks_where(jsonb,boolean,integer),
   public.run_schedule_now(text),
   public.schedules(),
+  public.set_retention(text,interval,bigint),
+  public.set_task_limit(text,integer,text,boolean),
+  public.set_task_rate(text,integer,interval,integer,text,boolean),
+  public.settle_and_claim_rows(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_effect(uuid,text,boolean,jsonb,text),
   public.settle_lease(text,jsonb,text,text),
+  public.settle_rows(text,jsonb,text,text),
   public.task_attempts(uuid),
   public.task_counts(),
   public.task_dependencies(uuid),
+  public.task_gates(),
   public.was_completed(text,uuid)
   from public, anon, authenticated, service_role;
 
@@ -5665,26 +9281,35 @@ grant usage on schema dibs to service_role;
 
 grant delete, insert, select on table
   dibs.attempt,
-  dibs.log,
+  dibs.in_order,
   dibs.request,
-  dibs.unique_key
+  dibs.task_key
   to service_role;
 
 grant delete, insert, select, update on table
+  dibs.bucket,
   dibs.dependency,
   dibs.dispatch,
   dibs.effect,
+  dibs.gate,
+  dibs.gated,
   dibs.hint,
   dibs.lease,
+  dibs.log,
   dibs.outcome,
   dibs.progress,
+  dibs.pruning,
   dibs.ready,
   dibs.reap_hint,
   dibs.recurring_schedule,
   dibs.result,
+  dibs.retention,
+  dibs.slot,
   dibs.thought_attempt,
   dibs.thought_pass,
   dibs.thought_run,
+  dibs.turn,
+  dibs.unique_key,
   dibs.untold,
   dibs.waiting,
   public.tasks,
@@ -5695,12 +9320,16 @@ grant delete, insert, select, update on table
 grant insert, select on table dibs.lane to service_role;
 
 grant select on table
+  dibs.claim_source,
   dibs.effect_in_doubt,
   dibs.hinted_lane,
-  dibs.id_seed
+  dibs.id_seed,
+  dibs.source_sql
   to service_role;
 
 grant select, update on table dibs.settings to service_role;
+
+grant select, update on sequence dibs.gates_changed to service_role;
 
 grant usage on sequence
   dibs.fence,
@@ -5709,54 +9338,87 @@ grant usage on sequence
   to service_role;
 
 grant execute on function
+  dibs.all_paused(),
   dibs.assert_held(bigint,uuid),
+  dibs.await_turn(jsonb,boolean),
   dibs.backoff(integer),
   dibs.call_dispatch(text),
   dibs.calls_rest_until(),
   dibs.carry_tasks(),
   dibs.check_between(text,bigint,bigint,bigint),
+  dibs.check_bulk(jsonb,text[],integer),
   dibs.check_claim(text,text,text,integer),
+  dibs.check_expressions(dibs.claim_source),
   dibs.check_extras(text,jsonb),
+  dibs.check_filter(jsonb,text[],boolean),
   dibs.check_ids(text,uuid[]),
+  dibs.check_keys(text,text[]),
   dibs.check_label(text,text,integer),
   dibs.check_outcomes(jsonb),
   dibs.check_rest(text),
   dibs.check_schedule_options(text,jsonb),
+  dibs.check_source(dibs.claim_source),
   dibs.check_task(text,text,bigint,bigint,text),
+  dibs.check_thought_filter(text,jsonb,boolean),
+  dibs.check_unique(text,text,jsonb),
+  dibs.claim_facts_of(text,text,text),
+  dibs.claims_table(text),
   dibs.clean_error(text),
   dibs.clock(),
   dibs.complete_lease(text),
   dibs.configure(text,text),
   dibs.count_of(int8multirange),
+  dibs.count_running(text),
+  dibs.create_claim_source(text,regclass,text,text,text,text[]),
   dibs.cron_value(text,integer,text[]),
   dibs.decide(bigint[]),
+  dibs.define_for_sources(text,text,text),
+  dibs.define_source(dibs.claim_source,text),
   dibs.define_view(text,text),
   dibs.delete_task(),
   dibs.depend(text,jsonb,uuid[],boolean[]),
   dibs.dependencies_of(int8multirange),
   dibs.drains_wanted(text[]),
+  dibs.drop_claim_source(text),
+  dibs.drop_open_gates(text),
   dibs.due_lanes(text[],boolean),
   dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]),
   dibs.end_claims(bigint,uuid[],text[],text[],boolean[]),
   dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone),
   dibs.ended(int8multirange,text[]),
+  dibs.ended_types(),
   dibs.enqueue_scheduled(dibs.recurring_schedule,timestamp with time zone),
   dibs.failed_dispatches(),
+  dibs.failed_rows_of_thoughts(text),
+  dibs.failed_thought_query(text,jsonb),
   dibs.faults_of_tasks(),
   dibs.fence_out(),
+  dibs.fill_in(text,jsonb),
   dibs.fill_pool(text,timestamp with time zone),
+  dibs.filter_condition(text,jsonb,text[]),
+  dibs.find_tasks(jsonb,text[],integer,text),
   dibs.first_moment(timestamp without time zone,text),
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),
   dibs.free_keys(int8multirange),
+  dibs.free_slots(text,text,text,integer,integer,tid[]),
+  dibs.gate_all_due(text),
+  dibs.gate_due(text,smallint),
+  dibs.gate_of(text,text),
+  dibs.gate_to_set(text,text,boolean,boolean),
+  dibs.gated_lanes(text[]),
+  dibs.go_on_pruning(timestamp with time zone,boolean),
   dibs.grant_named_thoughts(uuid[],text,text,text,integer,integer),
   dibs.grant_next_thoughts(text,text,integer,integer,integer),
+  dibs.granted_rows_of_thoughts(bigint),
   dibs.granted_thoughts(bigint),
   dibs.handled_types(),
   dibs.held_tasks(dibs.lease),
   dibs.held_tasks_json(dibs.lease),
   dibs.histories_of(int8multirange),
   dibs.history_of(bigint),
+  dibs.hold_back(dibs.lease,int8multirange),
+  dibs.holds(bigint,bigint),
   dibs.id_of(bigint,bigint),
   dibs.idempotency_key(uuid,text,text),
   dibs.insert_task(),
@@ -5766,10 +9428,19 @@ grant execute on function
   dibs.is_awaited(int8multirange),
   dibs.is_cron_day(integer[],integer[],boolean,date),
   dibs.is_depends_on(jsonb),
+  dibs.is_key(text,text),
+  dibs.is_label(jsonb,integer),
   dibs.is_moment(text),
   dibs.is_time_zone(text),
+  dibs.is_unique_option(text,jsonb),
+  dibs.join_order(int8multirange),
   dibs.keep_in_place(int8multirange),
+  dibs.key_is_free(text),
+  dibs.key_type(dibs.claim_source),
+  dibs.key_words(text),
+  dibs.last_grant_of(text),
   dibs.lease_tasks(text,text[],integer,integer),
+  dibs.leave_order(int8multirange),
   dibs.let_go(bigint[]),
   dibs.lock_claimable(text,uuid[]),
   dibs.lock_claiming(text,uuid[]),
@@ -5781,70 +9452,124 @@ grant execute on function
   dibs.lost_error(text,integer,integer),
   dibs.make_hint(dibs.hint,timestamp with time zone),
   dibs.make_ready(int8multirange,timestamp with time zone),
+  dibs.make_ready_in_turn(bigint[],int8multirange,timestamp with time zone,numeric),
   dibs.make_reap_hint(text,timestamp with time zone,timestamp with time zone,timestamp with time zone),
+  dibs.moment_before(interval),
+  dibs.move_to_gates(int8multirange),
   dibs.ms_until(timestamp with time zone),
+  dibs.names_of(dibs.claim_source),
+  dibs.names_of_version(dibs.claim_source),
   dibs.newest_cron(text,text,timestamp with time zone,timestamp with time zone),
   dibs.next_cron(text,text,timestamp with time zone),
+  dibs.next_keys(text,smallint,integer),
   dibs.not_told(int8multirange,text),
+  dibs.note_keys(bigint,text,jsonb),
+  dibs.note_turn(text,smallint,text,text),
   dibs.number_carried_tasks(timestamp with time zone),
   dibs.obstacles_of(regclass),
+  dibs.occupy(tid[],bigint[],bigint),
   dibs.one_at_a_time(boolean),
+  dibs.opens_at(text,text),
   dibs.options_of(bigint,jsonb),
   dibs.parse_cron(text),
   dibs.parse_cron_field(text,text,integer,integer,text[]),
   dibs.parse_fence(text),
+  dibs.parse_row_fence(text),
   dibs.pass_rests(dibs.thought_pass),
+  dibs.passable(text[],integer),
+  dibs.passable_of_key(text,smallint,text,integer),
   dibs.place_carried_tasks(timestamp with time zone),
+  dibs.place_of(bigint),
+  dibs.plan_pruning(),
   dibs.pool_freed_thoughts(),
   dibs.prune(),
+  dibs.prune_batch(text,timestamp with time zone,timestamp with time zone,integer),
+  dibs.prune_before(text),
   dibs.put_alike_tasks(jsonb,integer),
   dibs.put_back(dibs.ready,integer,integer),
   dibs.put_in_pool(text,uuid[],integer),
+  dibs.put_keyed(bigint,text,integer,timestamp with time zone,jsonb),
   dibs.put_mixed_tasks(jsonb),
   dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
   dibs.put_tasks(jsonb),
   dibs.put_waiting(bigint,timestamp with time zone,jsonb),
   dibs.quarantine_lost(text,uuid[],timestamp with time zone),
+  dibs.quoted(text),
+  dibs.quoted_name(regclass),
   dibs.read_outcomes(jsonb),
+  dibs.read_row_outcomes(jsonb,text),
   dibs.reap_leases(),
+  dibs.reap_sources(),
   dibs.reap_thoughts(text),
   dibs.reap_work_type(text),
   dibs.recall(text,text),
   dibs.refuse(text,text,text),
+  dibs.refuse_findings(jsonb),
   dibs.refuse_lost(uuid),
+  dibs.rehearse(jsonb,text[],text),
   dibs.remember(text,text,jsonb),
   dibs.renew_tasks(bigint,integer,jsonb),
   dibs.renew_thoughts(bigint,integer),
-  dibs.revive(int8multirange,text[]),
+  dibs.replace_task(uuid,text,text,jsonb,integer,timestamp with time zone,integer,boolean),
+  dibs.retake_key(text,text,bigint),
+  dibs.revive(int8multirange,text[],text,text),
+  dibs.room(text,text),
+  dibs.rows_grant(text,bigint,jsonb),
+  dibs.rows_query(dibs.claim_source),
   dibs.run_schedule(dibs.recurring_schedule,timestamp with time zone),
   dibs.run_schedules(),
+  dibs.running(text,text),
+  dibs.running_tasks(text),
   dibs.runs_of(int8multirange),
   dibs.schedule(),
   dibs.seal(),
   dibs.search_debt(dibs.thought_pass),
   dibs.search_unclaimed(text,uuid,integer,timestamp with time zone),
+  dibs.see_gates(),
+  dibs.set_of(bigint[]),
   dibs.set_tasks_aside(),
   dibs.settle(text,jsonb,text),
   dibs.settle_dispatches(),
+  dibs.settle_source(text,bigint,jsonb,text),
   dibs.settle_tasks(bigint,jsonb,text),
   dibs.settle_thoughts(bigint,jsonb,text),
   dibs.single_out_suspects(int8multirange),
+  dibs.sort_ended(),
+  dibs.source_grants(),
+  dibs.source_rows(text),
+  dibs.sources_status(),
+  dibs.spend(text,text,record,integer),
+  dibs.stop_pruning(),
   dibs.stop_waiting(int8multirange),
   dibs.take_away(text,uuid[]),
+  dibs.take_first_in_order(text,smallint,text,text),
   dibs.take_first_run(text,integer),
   dibs.take_from_pool(text,integer,integer),
-  dibs.take_key(text,text,bigint),
+  dibs.take_gated(text,smallint,integer,tid[]),
+  dibs.take_key(text,smallint,text,integer,tid[]),
+  dibs.take_key(text,text,bigint,text,timestamp with time zone),
+  dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb),
   dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer),
   dibs.take_tasks(text[],integer,integer),
+  dibs.take_unordered(text,smallint,text,integer),
+  dibs.take_waiting(bigint[]),
   dibs.task_of(uuid),
+  dibs.task_query(jsonb,text[]),
   dibs.tasks_in(int8multirange),
   dibs.tasks_of(uuid[]),
   dibs.tasks_to_carry(),
   dibs.tell(int8multirange,text,boolean),
   dibs.tell_late(),
+  dibs.texts_of(jsonb),
+  dibs.thought_condition(text,jsonb),
+  dibs.thought_key(uuid),
   dibs.thoughts_wait(text),
   dibs.tick(),
   dibs.tidy(),
+  dibs.tidy_gates(),
+  dibs.tokens(text,text,record),
+  dibs.tokens_left(record,timestamp with time zone),
+  dibs.told(bigint[],int8multirange,integer),
   dibs.unfinish(int8multirange,text[]),
   dibs.unschedule(),
   dibs.update_task(),
@@ -5852,12 +9577,26 @@ grant execute on function
   dibs.version(),
   dibs.wake(timestamp with time zone,text[]),
   dibs.was_settled(bigint,bigint,text),
+  dibs.why_claim_ended(dibs.claim_facts),
+  dibs.why_ended(public.tasks),
+  dibs.why_held(dibs.claim_facts),
+  dibs.why_leased(public.tasks),
+  dibs.why_no_row(dibs.claim_facts),
+  dibs.why_not_claimed(dibs.claim_facts),
+  dibs.why_not_due(public.tasks),
+  dibs.why_unclaimed(public.tasks),
+  dibs.why_unknown(uuid,public.tasks),
   dibs.withdraw(int8multirange,boolean),
+  dibs.withdraw_at_once(bigint[],boolean),
+  dibs.withdraw_gated(int8multirange),
   dibs.write_claims(uuid[],text,text,integer,integer),
   public.assert_lease(text,uuid),
   public.cancel_tasks(uuid[]),
+  public.cancel_tasks_where(jsonb,boolean,integer),
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
+  public.claim_next_rows(text,text,text,integer,integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
+  public.claim_rows(text,text,text,text[],integer,integer,text),
   public.claim_task(),
   public.claim_tasks(text,text[],integer,integer,text),
   public.claim_thoughts(uuid[],text,text,integer),
@@ -5868,28 +9607,52 @@ grant execute on function
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
+  public.explain_claim(text,text,text),
+  public.explain_task(uuid),
+  public.failed_rows(text,text),
+  public.failed_tasks(jsonb,integer,text),
+  public.failed_thoughts(text,jsonb,integer,text),
   public.parked_effects(integer),
   public.pause_schedule(text),
+  public.pause_tasks(text,text),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),
   public.put_schedule(text,text,text,jsonb,text,text,jsonb),
   public.quarantined_thoughts(text),
   public.reap_tasks(),
+  public.redrive_tasks(jsonb,text,numeric,timestamp with time zone,boolean,integer),
+  public.redrive_thoughts(text,jsonb,numeric,timestamp with time zone,boolean,integer),
   public.release_claims_for_worker(text,text),
+  public.release_rows_for_worker(text,text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
+  public.remove_retention(text),
+  public.remove_task_limit(text,text,boolean),
+  public.remove_task_rate(text,text,boolean),
   public.renew_lease(text,integer,jsonb),
+  public.renew_rows(text,integer),
+  public.reprioritize_tasks_where(jsonb,integer,boolean,integer),
   public.resume_schedule(text),
+  public.resume_tasks(text,text),
+  public.retention_rules(),
+  public.retry_failed_rows(text,text,text[]),
   public.retry_failed_thoughts(text,uuid[]),
   public.retry_tasks(uuid[]),
+  public.retry_tasks_where(jsonb,boolean,integer),
   public.run_schedule_now(text),
   public.schedules(),
+  public.set_retention(text,interval,bigint),
+  public.set_task_limit(text,integer,text,boolean),
+  public.set_task_rate(text,integer,interval,integer,text,boolean),
+  public.settle_and_claim_rows(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_effect(uuid,text,boolean,jsonb,text),
   public.settle_lease(text,jsonb,text,text),
+  public.settle_rows(text,jsonb,text,text),
   public.task_attempts(uuid),
   public.task_counts(),
   public.task_dependencies(uuid),
+  public.task_gates(),
   public.was_completed(text,uuid)
   to service_role;

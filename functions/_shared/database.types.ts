@@ -96,8 +96,10 @@ export type Database = {
           created_at: string | null
           error: string | null
           id: string | null
+          key: string | null
           lease_expires_at: string | null
           max_attempts: number | null
+          order_key: string | null
           payload: Json | null
           priority: number | null
           progress: Json | null
@@ -115,8 +117,10 @@ export type Database = {
           created_at?: string | null
           error?: string | null
           id?: string | null
+          key?: string | null
           lease_expires_at?: string | null
           max_attempts?: number | null
+          order_key?: string | null
           payload?: Json | null
           priority?: number | null
           progress?: Json | null
@@ -134,8 +138,10 @@ export type Database = {
           created_at?: string | null
           error?: string | null
           id?: string | null
+          key?: string | null
           lease_expires_at?: string | null
           max_attempts?: number | null
+          order_key?: string | null
           payload?: Json | null
           priority?: number | null
           progress?: Json | null
@@ -156,6 +162,10 @@ export type Database = {
         Returns: undefined
       }
       cancel_tasks: { Args: { p_ids: string[] }; Returns: string[] }
+      cancel_tasks_where: {
+        Args: { p_dry_run?: boolean; p_filter: Json; p_limit?: number }
+        Returns: Json
+      }
       claim_named_thoughts: {
         Args: {
           p_lease_seconds?: number
@@ -173,6 +183,26 @@ export type Database = {
           lease_ms: number
           metadata: Json
           thought_id: string
+        }[]
+      }
+      claim_next_rows: {
+        Args: {
+          p_lease_seconds?: number
+          p_limit?: number
+          p_max_attempts?: number
+          p_request_id?: string
+          p_source: string
+          p_work_type: string
+          p_worker_id: string
+        }
+        Returns: {
+          attempt: number
+          fence: string
+          id: string
+          lease_expires_at: string
+          lease_ms: number
+          row: Json
+          version: string
         }[]
       }
       claim_next_thoughts: {
@@ -194,6 +224,26 @@ export type Database = {
           thought_id: string
         }[]
       }
+      claim_rows: {
+        Args: {
+          p_ids: string[]
+          p_lease_seconds?: number
+          p_max_attempts?: number
+          p_request_id?: string
+          p_source: string
+          p_work_type: string
+          p_worker_id: string
+        }
+        Returns: {
+          attempt: number
+          fence: string
+          id: string
+          lease_expires_at: string
+          lease_ms: number
+          row: Json
+          version: string
+        }[]
+      }
       claim_task: {
         Args: Record<PropertyKey, never>
         Returns: {
@@ -202,8 +252,10 @@ export type Database = {
           created_at: string | null
           error: string | null
           id: string | null
+          key: string | null
           lease_expires_at: string | null
           max_attempts: number | null
+          order_key: string | null
           payload: Json | null
           priority: number | null
           progress: Json | null
@@ -289,6 +341,68 @@ export type Database = {
         Returns: {
           deduplicated: boolean
           id: string
+          replaced: boolean
+        }[]
+      }
+      explain_claim: {
+        Args: { p_id: string; p_source: string; p_work_type: string }
+        Returns: {
+          detail: Json
+          reason: string
+          state: string
+          until: string
+          what_would_change_it: string
+        }[]
+      }
+      explain_task: {
+        Args: { p_id: string }
+        Returns: {
+          detail: Json
+          reason: string
+          state: string
+          until: string
+          what_would_change_it: string
+        }[]
+      }
+      failed_rows: {
+        Args: { p_source: string; p_work_type: string }
+        Returns: {
+          attempt_count: number
+          finished_at: string
+          id: string
+          last_error: string
+        }[]
+      }
+      failed_tasks: {
+        Args: { p_cursor?: string; p_filter?: Json; p_limit?: number }
+        Returns: {
+          attempts: number
+          cursor: string
+          error: string
+          failed_at: string
+          history: Json
+          id: string
+          payload: Json
+          priority: number
+          type: string
+          unique_key: string
+        }[]
+      }
+      failed_thoughts: {
+        Args: {
+          p_cursor?: string
+          p_filter?: Json
+          p_limit?: number
+          p_work_type: string
+        }
+        Returns: {
+          attempts: number
+          cursor: string
+          error: string
+          failed_at: string
+          max_attempts: number
+          thought_id: string
+          worker_id: string
         }[]
       }
       parked_effects: {
@@ -305,6 +419,10 @@ export type Database = {
         }[]
       }
       pause_schedule: { Args: { p_name: string }; Returns: boolean }
+      pause_tasks: {
+        Args: { p_key?: string; p_type?: string }
+        Returns: number
+      }
       plan_dispatch: {
         Args: { p_dispatch_id?: string; p_types?: string[] }
         Returns: Json
@@ -332,8 +450,34 @@ export type Database = {
         }[]
       }
       reap_tasks: { Args: Record<PropertyKey, never>; Returns: number }
+      redrive_tasks: {
+        Args: {
+          p_dry_run?: boolean
+          p_filter: Json
+          p_limit?: number
+          p_per_second?: number
+          p_start?: string
+          p_type?: string
+        }
+        Returns: Json
+      }
+      redrive_thoughts: {
+        Args: {
+          p_dry_run?: boolean
+          p_filter: Json
+          p_limit?: number
+          p_per_second?: number
+          p_start?: string
+          p_work_type: string
+        }
+        Returns: Json
+      }
       release_claims_for_worker: {
         Args: { p_work_type: string; p_worker_id: string }
+        Returns: number
+      }
+      release_rows_for_worker: {
+        Args: { p_source: string; p_work_type: string; p_worker_id: string }
         Returns: number
       }
       release_tasks_for_worker: {
@@ -350,16 +494,58 @@ export type Database = {
         }
         Returns: boolean
       }
+      remove_retention: { Args: { p_type: string }; Returns: boolean }
+      remove_task_limit: {
+        Args: { p_each_key?: boolean; p_key?: string; p_type: string }
+        Returns: boolean
+      }
+      remove_task_rate: {
+        Args: { p_each_key?: boolean; p_key?: string; p_type: string }
+        Returns: boolean
+      }
       renew_lease: {
         Args: { p_fence: string; p_lease_seconds?: number; p_progress?: Json }
         Returns: string[]
       }
+      renew_rows: {
+        Args: { p_fence: string; p_lease_seconds?: number }
+        Returns: string[]
+      }
+      reprioritize_tasks_where: {
+        Args: {
+          p_dry_run?: boolean
+          p_filter: Json
+          p_limit?: number
+          p_priority: number
+        }
+        Returns: Json
+      }
       resume_schedule: { Args: { p_name: string }; Returns: string }
+      resume_tasks: {
+        Args: { p_key?: string; p_type?: string }
+        Returns: boolean
+      }
+      retention_rules: {
+        Args: Record<PropertyKey, never>
+        Returns: {
+          keep: string
+          keep_count: number
+          type: string
+        }[]
+      }
+      retry_failed_rows: {
+        Args: { p_ids?: string[]; p_source: string; p_work_type: string }
+        Returns: number
+      }
       retry_failed_thoughts: {
         Args: { p_thought_ids?: string[]; p_work_type: string }
         Returns: number
       }
       retry_tasks: { Args: { p_ids: string[] }; Returns: string[] }
+      retry_tasks_where: {
+        Args: { p_dry_run?: boolean; p_filter: Json; p_limit?: number }
+        Returns: Json
+      }
       run_schedule_now: { Args: { p_name: string }; Returns: string }
       schedules: {
         Args: Record<PropertyKey, never>
@@ -377,6 +563,44 @@ export type Database = {
           time_zone: string
           type: string
         }[]
+      }
+      set_retention: {
+        Args: { p_keep?: string; p_keep_count?: number; p_type: string }
+        Returns: undefined
+      }
+      set_task_limit: {
+        Args: {
+          p_each_key?: boolean
+          p_key?: string
+          p_limit: number
+          p_type: string
+        }
+        Returns: undefined
+      }
+      set_task_rate: {
+        Args: {
+          p_burst?: number
+          p_count: number
+          p_each_key?: boolean
+          p_key?: string
+          p_period: string
+          p_type: string
+        }
+        Returns: undefined
+      }
+      settle_and_claim_rows: {
+        Args: {
+          p_fence: string
+          p_lease_seconds?: number
+          p_limit: number
+          p_max_attempts?: number
+          p_outcomes: Json
+          p_request_id?: string
+          p_rest: string
+          p_work_type: string
+          p_worker_id: string
+        }
+        Returns: Json
       }
       settle_and_claim_tasks: {
         Args: {
@@ -424,6 +648,15 @@ export type Database = {
         }
         Returns: Record<string, unknown>
       }
+      settle_rows: {
+        Args: {
+          p_fence: string
+          p_outcomes?: Json
+          p_request_id?: string
+          p_rest?: string
+        }
+        Returns: Record<string, unknown>
+      }
       task_attempts: {
         Args: { p_id: string }
         Returns: {
@@ -449,6 +682,21 @@ export type Database = {
           id: string
           result: Json
           status: string
+        }[]
+      }
+      task_gates: {
+        Args: Record<PropertyKey, never>
+        Returns: {
+          burst: number
+          key: string
+          limit: number
+          paused_at: string
+          period: string
+          rate: number
+          retry_after_seconds: number
+          running: number
+          scope: string
+          type: string
         }[]
       }
       was_completed: {

@@ -12,6 +12,7 @@ export async function findUnsound(sql: Sql): Promise<string[]> {
 const VIOLATIONS = `
 with unfinished as (
   select 'ready' as name, part as run from dibs.ready, unnest(run) part
+  union all select 'gated', part from dibs.gated, unnest(run) part
   union all select 'lease', part from dibs.lease, unnest(held) part
   union all select 'waiting', int8range(task, task + 1) from dibs.waiting
 ), place as (
@@ -35,20 +36,23 @@ select
     select (select coalesce(range_agg(run), '{}') from place)
       - (select coalesce(range_agg(int8range(task, task + 1)), '{}') from logged) as unknown) u where not isempty(unknown))
     as "a place holds tasks that do not exist",
-  (select format('%s', run) from (select run from dibs.ready union all select run from dibs.outcome) r
+  (select format('%s', run) from (
+      select run from dibs.ready union all select run from dibs.gated union all select run from dibs.outcome) r
     where isempty(run) or lower(run) >> 7 <> (upper(run) - 1) >> 7 limit 1)
     as "a run is empty or crosses a page",
   (select format('%s', fence) from dibs.lease where isempty(held) limit 1)
     as "a lease holds nothing",
-  (select format('%s', r) from dibs.ready r join logged l on r.run @> l.task
-    where (r.type, r.priority) <> (l.type, l.priority) limit 1)
+  (select format('%s', r) from (
+      select run, type, priority from dibs.ready union all select run, type, priority from dibs.gated) r
+    join logged l on r.run @> l.task where (r.type, r.priority) <> (l.type, l.priority) limit 1)
     as "a task waits in a wrong lane",
   (select format('%s', p) from (
-      select run, plain from dibs.ready union all select held, plain from dibs.lease) p
+      select run, plain from dibs.ready union all select run, plain from dibs.gated union all select held, plain from dibs.lease) p
     where plain and (exists (select from dibs.attempt a where p.run @> a.task)
       or exists (select from dibs.unique_key k where p.run @> k.task)
-      or exists (select from dibs.dependency d where p.run @> d.task)) limit 1)
-    as "what is called plain has a history, a unique key or dependencies",
+      or exists (select from dibs.dependency d where p.run @> d.task)
+      or exists (select from dibs.task_key k where p.run @> k.task)) limit 1)
+    as "what is called plain has a history, a key or dependencies",
   (select format('%s', r) from dibs.ready r where not exists (
     select from dibs.lane l where (l.type, l.priority) = (r.type, r.priority)) limit 1)
     as "a run waits in a lane nobody looks at",
@@ -70,6 +74,16 @@ select
     where d.awaited and d.status is distinct from o.status
       and not exists (select from dibs.untold u where u.run @> d.parent) limit 1)
     as "a task was never told that another ended",
+  (select format('%s', o) from dibs.in_order o
+    where not exists (select from unfinished u where u.run @> o.task) limit 1)
+    as "a task that has ended keeps others of its order key waiting",
+  (select format('%s', k) from dibs.task_key k join unfinished u on u.run @> k.task
+    where k.order_key <> '' and not exists (
+      select from dibs.in_order o where (o.type, o.order_key, o.task) = (k.type, k.order_key, k.task)) limit 1)
+    as "an unfinished task has lost its place in its order",
+  (select format('%s', g) from dibs.gated g left join dibs.task_key k on g.run @> k.task
+    where (g.key, g.order_key) <> (coalesce(k.key, ''), coalesce(k.order_key, '')) limit 1)
+    as "a task waits at a wrong gate",
   (select format('%s', task) from dibs.attempt group by task having count(*) <> max(n) or min(n) <> 1 limit 1)
     as "the attempts of a task have a gap",
   (select format('%s, not %s', (select count(*) from public.tasks), count(*)) from logged

@@ -82,6 +82,14 @@ begin
       ('dibs.settings', 'select, update'),
       ('dibs.retention', 'select, insert, update, delete'),
       ('dibs.pruning', 'select, insert, update, delete'),
+      ('dibs.gate', 'select, insert, update, delete'),
+      ('dibs.task_key', 'select, insert, delete'),
+      ('dibs.in_order', 'select, insert, delete'),
+      ('dibs.gated', 'select, insert, update, delete'),
+      ('dibs.turn', 'select, insert, update, delete'),
+      ('dibs.slot', 'select, insert, update, delete'),
+      ('dibs.bucket', 'select, insert, update, delete'),
+      ('dibs.gates_changed', 'select, update'),
       ('dibs.fence', 'usage'),
       ('dibs.task_number', 'usage'),
       ('dibs.task_page', 'usage')
@@ -124,6 +132,8 @@ create or replace function dibs.interface() returns text[]
     'failed_thoughts', 'redrive_thoughts',
     'put_schedule', 'delete_schedule', 'pause_schedule', 'resume_schedule', 'run_schedule_now', 'schedules',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
+    'set_task_limit', 'remove_task_limit', 'set_task_rate', 'remove_task_rate', 'pause_tasks', 'resume_tasks',
+    'task_gates',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';

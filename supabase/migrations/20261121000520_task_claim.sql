@@ -57,6 +57,10 @@ declare
   v_types text[] := coalesce(array_remove(p_types, ''), array['']);
   v_taken record;
   v_more record;
+  v_passed int8multirange;
+  v_paused boolean;
+  v_in_turn boolean;
+  v_told boolean := false;
   v_now timestamptz;
   v_lease dibs.lease;
 begin
@@ -66,28 +70,46 @@ begin
       dibs.check_between('p_limit', p_limit, 1, 1000),
       dibs.check_between('p_lease_seconds', p_lease_seconds, 1, 86400);
   end if;
-  v_taken := dibs.take_first_run(case when cardinality(v_types) = 1 then v_types[1] end, p_limit);
-  if v_taken.count is distinct from p_limit then
-    v_more := dibs.take_tasks(v_types, p_limit - coalesce(v_taken.count, 0), p_limit);
-    if v_taken.tasks is null then
-      v_taken := v_more;
-    elsif v_more.tasks is not null then
-      v_taken.tasks := v_taken.tasks + v_more.tasks;
-      v_taken.plain := v_taken.plain and v_more.plain;
-      v_taken.of_type := case when v_more.of_type = v_taken.of_type then v_taken.of_type else '' end;
+  loop
+    select exists (select from dibs.gate where type = ''),
+        exists (select from dibs.gated) or s.priority_aging is not null
+      into v_paused, v_in_turn from dibs.settings s;
+    if v_paused then return null; end if;
+    -- Where more than priority and age decide, the long way does.
+    v_taken := dibs.take_first_run(case when cardinality(v_types) = 1 and not v_in_turn then v_types[1] end, p_limit);
+    v_passed := '{}';
+    if v_taken.count is distinct from p_limit then
+      v_more := dibs.take_tasks(v_types, p_limit - coalesce(v_taken.count, 0), p_limit);
+      v_passed := v_more.passed;
+      if v_taken.tasks is null then
+        v_taken := v_more;
+      elsif v_more.tasks is not null then
+        v_taken.tasks := v_taken.tasks + v_more.tasks;
+        v_taken.plain := v_taken.plain and v_more.plain;
+        v_taken.of_type := case when v_more.of_type = v_taken.of_type then v_taken.of_type else '' end;
+      end if;
     end if;
-  end if;
-  if v_taken.tasks is null and exists (select from dibs.untold) then
-    perform dibs.tell_late();
-    v_taken := dibs.take_tasks(v_types, p_limit, p_limit);
-  end if;
-  if v_taken.tasks is null then return null; end if;
-  if not v_taken.plain then v_taken.tasks := dibs.single_out_suspects(v_taken.tasks); end if;
-  -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
-  v_now := dibs.clock();
-  insert into dibs.lease (started_at, expires_at, held, plain, worker_id, type)
-    values (v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id, v_taken.of_type)
-    returning * into v_lease;
+    if v_taken.tasks is null then
+      if v_told or not exists (select from dibs.untold) then return null; end if;
+      perform dibs.tell_late();
+      v_told := true;
+      continue;
+    end if;
+    if not v_taken.plain then v_taken.tasks := dibs.single_out_suspects(v_taken.tasks); end if;
+    -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
+    v_now := dibs.clock();
+    insert into dibs.lease (started_at, expires_at, held, plain, worker_id, type)
+      values (
+        v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id, v_taken.of_type)
+      returning * into v_lease;
+    if v_passed <> '{}' then perform dibs.occupy(v_more.slots, v_more.slot_tasks, v_lease.fence); end if;
+    -- Only now that the lease is there, for which whoever sets a gate waits, is it seen what gates there are.
+    if exists (select from dibs.gate) or not v_taken.plain and exists (select from dibs.task_key)
+      or current_setting('transaction_isolation') <> 'read committed' then
+      v_lease := dibs.hold_back(v_lease, v_passed);
+    end if;
+    exit when not isempty(v_lease.held);
+  end loop;
   return v_lease;
 end $$;
 comment on function dibs.lease_tasks(text, text[], int, int) is

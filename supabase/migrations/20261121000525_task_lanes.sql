@@ -3,11 +3,12 @@
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
--- Those of before did not tell of which type it is what they took.
+-- Those of before told less of what they took.
 do $$
 begin
-  if 'of_type' <> all ((
-    select proargnames from pg_catalog.pg_proc where oid = to_regprocedure('dibs.take_first_run(text, int)'))::text[]) then
+  if 'passed' <> all ((
+    select proargnames from pg_catalog.pg_proc
+    where oid = to_regprocedure('dibs.take_tasks(text[], int, int)'))::text[]) then
     drop function dibs.take_first_run(text, int);
     drop function dibs.take_tasks(text[], int, int);
     drop function dibs.take_runs(text, smallint, timestamptz, bigint, timestamptz, int, int, int);
@@ -95,17 +96,22 @@ cut, and finds one. Returns them.';
 -- The long way -------------------------------------------------------------------------------------
 
 create or replace function dibs.take_tasks(
-    p_types text[], p_wanted int, p_piece int, out tasks int8multirange, out plain boolean, out of_type text)
+    p_types text[], p_wanted int, p_piece int, out tasks int8multirange, out plain boolean,
+    out of_type text, out passed int8multirange, out slots tid[], out slot_tasks bigint[])
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
   v_wanted int := p_wanted;
   v_lanes dibs.hint[];
   v_lane dibs.hint;
+  v_ready boolean;
   v_sweep boolean;
   v_found boolean;
   v_round record;
 begin
+  passed := '{}';
+  slots := '{}';
+  slot_tasks := '{}';
   for v_look in 1..5 loop
     -- While an old snapshot is held, this reads every lease there has been since: then now and then will do.
     if (pg_stat_get_dead_tuples('dibs.lease'::regclass) < 10000 or random() < 0.05)
@@ -114,7 +120,23 @@ begin
       v_now := dibs.clock();  -- what came back is due now
     end if;
     v_lanes := dibs.due_lanes(p_types, v_look = 1 and cardinality(p_types) = 1);
+    v_ready := false;
     foreach v_lane in array v_lanes loop
+      if v_lane.run_length = 0 then
+        -- One of gated.
+        v_round := dibs.take_gated(v_lane.type, v_lane.priority, v_wanted, slots);
+        continue when v_round.tasks is null;
+        tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
+        plain := v_round.plain and plain is not false;
+        of_type := case when coalesce(of_type, v_lane.type) = v_lane.type then v_lane.type else '' end;
+        passed := passed + v_round.tasks;
+        slots := slots || v_round.slots;
+        slot_tasks := slot_tasks || v_round.slot_tasks;
+        v_wanted := v_wanted - v_round.count;
+        exit when v_wanted = 0;
+        continue;
+      end if;
+      v_ready := true;
       -- First by the hints, but for the one claim that sweeps; then from the start.
       v_sweep := case v_look when 1 then v_lane.sweep_at <= v_now
           and pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority)
@@ -140,7 +162,7 @@ begin
       end if;
       exit when v_wanted = 0;
     end loop;
-    exit when tasks is not null or v_lanes = '{}';
+    exit when tasks is not null or not v_ready;
     -- What is due but not to be had is for a moment in the hands of other claims, which may leave a rest of it.
     if v_look > 1 then perform pg_sleep(0.001); end if;
     v_now := dibs.clock();
@@ -149,17 +171,23 @@ end $$;
 comment on function dibs.take_tasks(text[], int, int) is
   'Take up to p_wanted due tasks out of ready, lane by lane: by priority, and for several types by the age of what
 is first. p_types: {''''} stands for all. p_piece: in what pieces the rest of a run goes back.
-Returns them, null when there are none to be had.';
+Returns them, null when there are none to be had; which of them passed a gate; and the places that those occupy.';
 
 create or replace function dibs.due_lanes(p_types text[], p_presume boolean default false) returns dibs.hint[]
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
+  v_aging interval := (select priority_aging from dibs.settings);
+  v_gated dibs.hint[] := '{}';
   v_lanes dibs.hint[];
 begin
+  if exists (select from dibs.gated) then v_gated := dibs.gated_lanes(p_types); end if;
   v_lanes := array(
-    select row(l.*)::dibs.hint from dibs.hinted_lane l,
+    select row(l.*)::dibs.hint
+    from (select * from dibs.hinted_lane where type = any (p_types) union all select * from unnest(v_gated)) l,
       lateral (
+        select l.seen_run_at as run_at where l.run_length = 0
+        union all
         select l.seen_run_at as run_at where p_presume and l.made_at > v_now - interval '200 ms'
         union all
         select r.run_at from
@@ -180,18 +208,21 @@ begin
           ) r
         limit 1
       ) head
-    where l.type = any (p_types)
-    order by l.priority, head.run_at, l.type);
+    order by
+      l.priority - case when v_aging is null then 0
+        else floor(extract(epoch from v_now - head.run_at) / extract(epoch from v_aging)) end,
+      head.run_at, l.type);
   -- An idle poll writes nothing, unless to say that it took long.
   if dibs.clock() > v_now + interval '10 ms' then
     perform dibs.make_hint(row(l.*)::dibs.hint, v_now) from dibs.hinted_lane l
       where l.type = any (p_types) and l.sweep_if_empty_at <= v_now
-        and (l.type, l.priority) not in (select type, priority from unnest(v_lanes));
+        and (l.type, l.priority) not in (select type, priority from unnest(v_lanes) where run_length > 0);
   end if;
   return v_lanes;
 end $$;
 comment on function dibs.due_lanes(text[], boolean) is
-  'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
+  'The lanes that have due work, those of gated among them, in the order to take from them: by priority, which grows by
+one for each settings.priority_aging that what is first has waited, then by the age of that.
 p_types: {''''} stands for the lanes of all types together, as many as there are priorities. p_presume: of a lane whose
 hint is new it need not be seen that there is still work.';
 

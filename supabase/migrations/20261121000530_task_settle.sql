@@ -143,10 +143,11 @@ begin
           and (k.held_until is null or k.held_until <= dibs.clock())
         for update skip locked offset 0
       ) k));
+  if exists (select from dibs.in_order) then perform dibs.leave_order(p_tasks); end if;
 end $$;
 comment on function dibs.free_keys(int8multirange) is
-  'Let others have the unique keys of tasks that ended, but for those held longer. One that somebody takes over this
-moment is passed by.';
+  'Let others have the unique keys of tasks that ended, but for those held longer, and the next of their order keys
+run. A key that somebody takes over this moment is passed by.';
 
 create or replace function dibs.make_ready(p_tasks int8multirange, p_run_at timestamptz default null) returns void
   language plpgsql set search_path = '' as $$

@@ -62,6 +62,7 @@ create or replace function public.task_counts() returns table (status text, task
   left join (
     select 'pending' as status, upper(r) - lower(r) as tasks from dibs.ready, unnest(run) r
     union all select 'pending', count(*) from dibs.waiting
+    union all select 'pending', upper(r) - lower(r) from dibs.gated, unnest(run) r
     union all select 'processing', upper(r) - lower(r) from dibs.lease, unnest(held) r
     union all select o.status, upper(r) - lower(r) from dibs.outcome o, unnest(run) r
   ) n on n.status = s.status
@@ -120,6 +121,7 @@ begin
       select f.type, f.priority, f.run_at, f.run - p_tasks, f.plain from found f where not f.run <@ p_tasks
     )
     select coalesce(range_agg(run), '{}') * p_tasks into v_found from found;
+    v_found := v_found + dibs.withdraw_gated(p_tasks);
 
     with found as materialized (
       select fence, held from dibs.lease where p_leased and held && p_tasks order by fence for update
@@ -166,6 +168,7 @@ begin
     end if;
   end loop;
   p_tasks := dibs.unfinish(p_tasks - v_keyless, p_statuses);
+  perform dibs.join_order(p_tasks);
   insert into dibs.attempt (task, n, outcome, ended_at)
     select task, h.last + 1, p_outcome, dibs.clock()
     from unnest(p_tasks) r, generate_series(lower(r), upper(r) - 1) task, lateral dibs.history_of(task) h;
@@ -252,6 +255,10 @@ begin
   delete from dibs.dependency where task = any (array(
     select t.task from unnest(p_tasks) r, lateral (
       select task from dibs.dependency where task >= lower(r) and task < upper(r) offset 0) t));
+  perform dibs.leave_order(p_tasks);
+  delete from dibs.task_key where ctid = any (array(
+    select t.at from unnest(p_tasks) r, lateral (
+      select ctid as at from dibs.task_key where task >= lower(r) and task < upper(r) offset 0) t));
   delete from dibs.effect where id = any (array(
     select t.id from unnest(p_tasks) r, lateral (
       select id from dibs.effect

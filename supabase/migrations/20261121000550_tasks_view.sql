@@ -24,7 +24,9 @@ select t.id, t.type, t.payload, t.status, t.created_at, t.started_at, t.complete
   (select h.failures + h.losses from dibs.history_of(t.task) h) + t.running as attempts, t.max_attempts, t.unique_key,
   (select r.result from dibs.result r where r.task = t.task) as result,
   (select p.progress from dibs.progress p where p.task = t.task) as progress,
-  t.worker_id, t.lease_expires_at
+  t.worker_id, t.lease_expires_at,
+  (select nullif(k.key, '') from dibs.task_key k where k.task = t.task) as key,
+  (select nullif(k.order_key, '') from dibs.task_key k where k.task = t.task) as order_key
 from (
   -- Each branch joins its runs to the log by equality in two ways, for the planner to choose from: by id for whoever
   -- comes from the runs, by page for whoever comes with an id. Every task is in the log; the left joins only let the
@@ -43,6 +45,13 @@ from (
   left join dibs.log l
     on l.id = dibs.id_of(w.task, hashint8extended(w.task, (select seed from dibs.id_seed)))
       and dibs.task_of(l.id) = w.task
+  union all
+  select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, g.run_at, task,
+    'pending', null, null, null, null, 0
+  from dibs.gated g cross join dibs.tasks_in(g.run) task
+  left join dibs.log l
+    on l.id = dibs.id_of(task, hashint8extended(task, (select seed from dibs.id_seed)))
+      and dibs.task_of(l.id) >> 7 = lower(g.run) >> 7
   union all
   select l.id, l.type, l.payload, l.created_at, l.priority, l.max_attempts, l.unique_key, l.run_at, task,
     'processing', h.started_at, null, h.worker_id, h.expires_at, 1
@@ -66,14 +75,16 @@ create or replace function dibs.insert_task() returns trigger
   language plpgsql set search_path = '' as $$
 begin
   if jsonb_strip_nulls(
-    to_jsonb(new) - '{type,payload,priority,run_at,max_attempts,unique_key,status}'::text[]) <> '{}' then
-    perform dibs.refuse('PT400', 'a new task has type, payload, priority, run_at, max_attempts and unique_key only',
+    to_jsonb(new) - '{type,payload,priority,run_at,max_attempts,unique_key,key,order_key,status}'::text[]) <> '{}' then
+    perform dibs.refuse('PT400',
+      'a new task has type, payload, priority, run_at, max_attempts, unique_key, key and order_key only',
       'Leave the rest out; Dibs gives the id, and unique_key makes a task unique.');
   elsif new.status <> 'pending' then
     perform dibs.refuse('PT400', 'status of a new task is pending', 'Leave status out.');
   end if;
   new.id := public.create_task(new.type, coalesce(new.payload, '{}'), coalesce(new.priority, 0::smallint), new.run_at,
-    coalesce(new.max_attempts, 5::smallint), new.unique_key);
+    coalesce(new.max_attempts, 5::smallint), new.unique_key,
+    nullif(jsonb_strip_nulls(jsonb_build_object('key', new.key, 'order_key', new.order_key)), '{}'));
   select * into new from public.tasks where id = new.id;
   return new;
 end $$;
@@ -199,8 +210,9 @@ begin
       (select a.error from dibs.attempt a where a.task = lower(v_lease.held) order by a.n desc limit 1),
       l.priority, l.run_at, (select h.failures + h.losses + 1 from dibs.history_of(lower(v_lease.held)) h),
       l.max_attempts, l.unique_key, (select r.result from dibs.result r where r.task = lower(v_lease.held)),
-      (select p.progress from dibs.progress p where p.task = lower(v_lease.held)), v_lease.worker_id, v_lease.expires_at
-    from dibs.log_of(v_lease.held) l;
+      (select p.progress from dibs.progress p where p.task = lower(v_lease.held)), v_lease.worker_id,
+      v_lease.expires_at, nullif(k.key, ''), nullif(k.order_key, '')
+    from dibs.log_of(v_lease.held) l left join dibs.task_key k on k.task = lower(v_lease.held);
 end $$;
 comment on function public.claim_task() is
   'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it,

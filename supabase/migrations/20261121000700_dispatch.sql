@@ -38,7 +38,7 @@ create or replace function dibs.tick() returns bigint
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
   perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.reap_sources(), dibs.tell_late(), dibs.run_schedules();
-  perform dibs.tidy(), dibs.settle_dispatches();
+  perform dibs.tidy(), dibs.tidy_gates(), dibs.settle_dispatches();
   -- A twentieth of the time at most, and so short that what was reaped above is not kept waiting.
   perform dibs.go_on_pruning(clock_timestamp() + (select tick_seconds from dibs.settings) * interval '50 ms');
   -- An idle project makes no call at all, nor does one whose drains are enough.
@@ -63,6 +63,11 @@ begin
   -- A drain that has work asks for more when it is done; whether one is enough is for the next tick to see.
   if exists (select from dibs.lease where expires_at > v_now and worker_id like 'drain-%')
     or not p_types && dibs.handled_types() then return; end if;
+  -- What has to pass a gate may not be let through.
+  if (exists (select from dibs.gate) or exists (select from dibs.gated))
+    and dibs.drains_wanted(coalesce(p_types, dibs.handled_types())) = '[]' then
+    return;
+  end if;
   -- Whoever comes while another is at it need not call either.
   if pg_try_advisory_xact_lock(hashtextextended('dibs.wake', 0)) and (dibs.calls_rest_until() > v_now) is not true then
     perform dibs.call_dispatch('wake');

@@ -45,6 +45,7 @@ declare
   v_draining int;
   v_missing int;
 begin
+  if exists (select from dibs.gate) then perform dibs.gate_all_due(); end if;
   -- Counted only as far as it matters: past the cap more backlog means no more drains.
   select coalesce(sum(length), 0), min(run_at) into v_due, v_due_since from (
     select dibs.count_of(r.run) as length, r.run_at
@@ -54,8 +55,13 @@ begin
         union all
         select run, run_at from dibs.ready where type = l.type and priority = l.priority and run_at <= v_now
       ) r
+    where l.run_length > 0 and not dibs.all_paused()
     limit v_settings.max_drains * v_settings.tasks_per_drain
   ) r;
+  if exists (select from dibs.gated) then
+    select v_due + p.tasks, least(v_due_since, p.since) into v_due, v_due_since
+      from dibs.passable(coalesce(p_types, array['']), v_settings.max_drains * v_settings.tasks_per_drain) p;
+  end if;
   -- A worker at other types is no help; the first task it holds says what it is at. Drains name themselves so.
   select count(distinct l.worker_id), count(distinct l.worker_id) filter (where l.worker_id like 'drain-%')
     into v_busy, v_draining

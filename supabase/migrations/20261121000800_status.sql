@@ -12,7 +12,10 @@ begin
     'version', jsonb_build_object('database', dibs.version()),
     'now', v_now,
     'tasks', (select jsonb_object_agg(status, tasks) from public.task_counts()),
-    'oldest_due_seconds', (select floor(extract(epoch from v_now - min(run_at))) from dibs.ready where run_at <= v_now),
+    'oldest_due_seconds', (
+      select floor(extract(epoch from v_now - min(run_at)))
+      from (select run_at from dibs.ready where run_at <= v_now union all select run_at from dibs.gated) due),
+    'gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.type, g.scope, g.key), '[]') from public.task_gates() g),
     'thoughts', (
       select coalesce(jsonb_agg(to_jsonb(c) order by c.work_type), '[]')
       from (
@@ -59,7 +62,7 @@ begin
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $$;
 comment on function public.dibs_status() is
-  'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, claims on
+  'The state of the whole: tasks by status, age of the oldest due one in seconds, gates, thoughts by work type, claims on
 other sources, what each worker holds, what has expired and was not taken back yet, the first hundred recurring
 schedules by when they are due, effects somebody must decide about, how many calls to dispatch failed in a row and
 until when none is made, the function calls of this month and how many are left of it (null: no limit), and the

@@ -12,8 +12,22 @@ export const tasks = (...names: string[]) => async (sql: Sql): Promise<World> =>
 export const singleTasks = (...names: string[]) => async (sql: Sql): Promise<World> =>
   worldOf(sql, new Names(names, await enqueueSingles(sql, "task", names.length)));
 
-const worldOf = (sql: Sql, names: Names): World => ({
-  verbs: { ...workersVerbs(names), ...clientsVerbs(names), ...ownersVerbs(names) },
+/** With the same key or order key, as are those that are enqueued later. */
+export const keyedTasks =
+  (options: object, ...names: string[]) => async (sql: Sql): Promise<World> =>
+    worldOf(
+      sql,
+      new Names(names, await enqueue(sql, "task", names.length, options)),
+      options,
+    );
+
+const worldOf = (sql: Sql, names: Names, options = {}): World => ({
+  verbs: {
+    ...workersVerbs(names),
+    ...clientsVerbs(names),
+    ...ownersVerbs(names, options),
+    ...GATEKEEPERS_VERBS,
+  },
   async state() {
     await assertInvariants(sql);
     return await stateOf(sql, names);
@@ -91,11 +105,11 @@ function clientsVerbs(names: Names): Record<string, Verb> {
 }
 
 /** What whoever the tasks belong to does. */
-function ownersVerbs(names: Names): Record<string, Verb> {
+function ownersVerbs(names: Names, options: object): Record<string, Verb> {
   const idsOf = (words: string[]) => words.map((name) => names.idOf(name));
   return {
     async enqueues({ sql }, words) {
-      names.add(words, await enqueue(sql, "task", words.length));
+      names.add(words, await enqueue(sql, "task", words.length, options));
     },
     /** `secures x`: enqueues it with a unique key; `secures x debounce pending`: as these words say. */
     async secures({ sql }, [name, ...words]) {
@@ -137,6 +151,25 @@ function unique(word: string): Record<string, string | number> {
   if (word === "pending") return { unique_scope: word };
   return word === "minute" ? { unique_seconds: 60 } : { unique_mode: word };
 }
+
+/** What whoever looks after a project does. */
+const GATEKEEPERS_VERBS: Record<string, Verb> = {
+  async limits({ sql }, [limit]) {
+    await sql`select set_task_limit('task', ${limit})`;
+  },
+  /** `paces 2`: so many in an hour. */
+  async paces({ sql }, [count]) {
+    await sql`select set_task_rate('task', ${count}, '1 hour')`;
+  },
+  /** Answers how many are held. */
+  async pauses({ sql }) {
+    const [{ n }] = await sql`select pause_tasks('task') as n`;
+    return `${n}`;
+  },
+  async resumes({ sql }) {
+    await sql`select resume_tasks('task')`;
+  },
+};
 
 /** Such as `x: a #2, y: pending, z: completed #1`: who holds it in which attempt, or how it stands. */
 async function stateOf(sql: Sql, names: Names): Promise<string> {
