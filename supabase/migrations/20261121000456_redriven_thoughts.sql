@@ -121,8 +121,7 @@ begin
     when p_field = 'statuses' and p_value = '["failed"]' then 'true'
     when p_field = 'failed_before' and dibs.is_moment(v_text) then format('c.finished_at < %L', v_text)
     when p_field = 'failed_after' and dibs.is_moment(v_text) then format('c.finished_at > %L', v_text)
-    -- A pattern that is none fails here.
-    when p_field = 'error' and v_text > '' and (v_text like v_text or true) then format('c.last_error like %L', v_text)
+    when p_field = 'error' and v_text > '' and dibs.is_pattern(v_text) then format('c.last_error like %L', v_text)
   end;
 exception when data_exception then
   return null;

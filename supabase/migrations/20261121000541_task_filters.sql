@@ -11,7 +11,7 @@ declare
 begin
   if p_filter is null or jsonb_typeof(p_filter) <> 'object' or p_filter = '{}' and not p_may_be_empty then
     perform dibs.refuse('PT400', 'p_filter must be an object with a field or more',
-      'An empty one would mean all there is. To mean that say so: {"statuses": ' || to_jsonb(p_statuses) || '}.');
+      'An empty one would mean all there is. To mean that say so: {"statuses": ' || to_jsonb(p_statuses)::text || '}.');
   end if;
   select key into v_field from jsonb_each(p_filter) where dibs.filter_condition(key, value, p_statuses) is null limit 1;
   if found then
@@ -41,8 +41,7 @@ begin
     when p_field = 'created_after' and dibs.is_moment(v_text) then format('created_at > %L', v_text)
     when p_field = 'run_before' and dibs.is_moment(v_text) then format('run_at < %L', v_text)
     when p_field = 'run_after' and dibs.is_moment(v_text) then format('run_at > %L', v_text)
-    -- A pattern that is none fails here.
-    when p_field = 'error' and v_text > '' and (v_text like v_text or true) then format(
+    when p_field = 'error' and v_text > '' and dibs.is_pattern(v_text) then format(
       '(select a.error from dibs.attempt a where a.task = dibs.task_of(id) order by a.n desc limit 1) like %L', v_text)
     when p_field = 'unique_key_prefix' and v_text > '' then format('starts_with(unique_key, %L)', v_text)
     when p_field = 'payload' and jsonb_typeof(p_value) = 'object' and p_value <> '{}'
@@ -53,6 +52,14 @@ exception when data_exception then
 end $$;
 comment on function dibs.filter_condition(text, jsonb, text[]) is
   'One field of a filter as a condition on the rows of dibs.task_query, null when it is none.';
+
+create or replace function dibs.is_pattern(p_text text) returns boolean
+  language plpgsql immutable set search_path = '' as $$
+begin
+  -- The last backslash would escape nothing.
+  return (length(p_text) - length(rtrim(p_text, '\'))) % 2 = 0;
+end $$;
+comment on function dibs.is_pattern(text) is 'Whether LIKE takes this for a pattern.';
 
 create or replace function dibs.texts_of(p_list jsonb) returns text[]
   language plpgsql immutable set search_path = '' as $$
@@ -67,7 +74,7 @@ declare
   v_conditions text := coalesce((
     select string_agg(dibs.filter_condition(key, value, p_statuses), ' and ' order by key) from jsonb_each(p_filter)),
     'true');
-  v_statuses text[] := coalesce(dibs.texts_of(nullif(p_filter -> 'statuses', 'null')), p_statuses);
+  v_statuses text[] := case when p_filter ? 'statuses' then dibs.texts_of(p_filter -> 'statuses') else p_statuses end;
   v_runs text := 'true';
   v_waiting text := 'true';
 begin
