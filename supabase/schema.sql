@@ -42,11 +42,11 @@ create table dibs.attempt (
   worker_id text,
   error text,
   constraint attempt_pkey PRIMARY KEY (task, n),
-  constraint outcome_is_known CHECK ((outcome = ANY (ARRAY['failed'::text, 'lost'::text, 'retried'::text])))
+  constraint outcome_is_known CHECK ((outcome = ANY (ARRAY['failed'::text, 'lost'::text, 'retried'::text, 'redriven'::text])))
 );
 alter table dibs.attempt enable row level security;
-comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried: from here on
-counting starts anew.';
+comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried, redriven: from
+here on counting starts anew.';
 
 create table dibs.dispatch (
   id bigint generated always as identity,
@@ -158,7 +158,7 @@ create table dibs.log (
   constraint log_pkey PRIMARY KEY (id)
 );
 alter table dibs.log enable row level security;
-comment on table dibs.log is 'Every task as it was enqueued; written once.';
+comment on table dibs.log is 'Every task as it was enqueued; written once, unless it is replaced, moved or redriven while nobody has it.';
 
 create table dibs.outcome (
   run int8multirange not null,
@@ -330,11 +330,14 @@ create table dibs.unique_key (
   type text not null,
   key text not null,
   task bigint not null,
+  held_until timestamp with time zone,
   constraint unique_key_pkey PRIMARY KEY (type, key)
 );
 alter table dibs.unique_key enable row level security;
 CREATE INDEX unique_key_by_task ON dibs.unique_key USING btree (task);
-comment on table dibs.unique_key is 'Keys of tasks that have not ended; a second task of the same type and key is not enqueued.';
+comment on table dibs.unique_key is 'Keys of tasks that have not ended, or that hold them longer; a second task of the same type and key is not
+enqueued.';
+comment on column dibs.unique_key.held_until is 'Until when the key stays with its task, also when that has ended; a cancelled one gives it up. Null: no longer.';
 
 create table public.thought_work_claims (
   thought_id uuid not null,
@@ -382,6 +385,19 @@ begin
 end $function$;
 comment on function dibs.assert_held(bigint,uuid) is 'Refuse (PT409) unless the lease holds this task or thought (null: anything) and its time has not run out.
 Locked as by lock_held. Returns the work type, empty for tasks.';
+
+CREATE OR REPLACE FUNCTION dibs.await_turn(p_extras jsonb, p_alone boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if p_extras ->> 'unique_mode' in ('replace', 'debounce') or p_extras ->> 'unique_scope' = 'pending' then
+    perform dibs.one_at_a_time(p_single => not p_alone);
+  end if;
+end $function$;
+comment on function dibs.await_turn(jsonb,boolean) is 'Before anything else of an enqueue that may change another task: wait for those who move tasks by hand. p_alone: go
+on beside nobody, for a list, which locks several.';
 
 CREATE OR REPLACE FUNCTION dibs.backoff(p_failures integer)
  RETURNS interval
@@ -500,6 +516,16 @@ begin
 end $function$;
 comment on function dibs.check_between(text,bigint,bigint,bigint) is 'Refuse (PT400) a number outside its bounds, naming them.';
 
+CREATE OR REPLACE FUNCTION dibs.check_bulk(p_filter jsonb, p_statuses text[], p_limit integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform dibs.check_filter(p_filter, p_statuses), dibs.check_between('p_limit', p_limit, 1, 10000);
+end $function$;
+comment on function dibs.check_bulk(jsonb,text[],integer) is 'Refuse (PT400) what no call about many tasks can have.';
+
 CREATE OR REPLACE FUNCTION dibs.check_claim(p_work_type text, p_worker_id text, p_seconds_argument text, p_seconds integer)
  RETURNS void
  LANGUAGE plpgsql
@@ -528,14 +554,41 @@ begin
   select key into v_field from jsonb_each(p_extras)
     where not case
       when jsonb_typeof(value) = 'null' then true
+      when key like 'unique\_%' then dibs.is_unique_option(key, value)
       else false end
     limit 1;
   if found then
     perform dibs.refuse('PT400', p_path || '.' || v_field || ' is not a field of a task or has the wrong type',
-      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
+      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp), '
+      || 'unique_mode (return_existing, reject, replace or debounce), unique_scope (unfinished or pending), '
+      || 'unique_seconds (1 to 31536000), unique_merge (true or false).');
   end if;
 end $function$;
 comment on function dibs.check_extras(text,jsonb) is 'Refuse (PT400) what few tasks have, where it is unknown or wrong, naming it.';
+
+CREATE OR REPLACE FUNCTION dibs.check_filter(p_filter jsonb, p_statuses text[], p_may_be_empty boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_field text;
+begin
+  if p_filter is null or jsonb_typeof(p_filter) <> 'object' or p_filter = '{}' and not p_may_be_empty then
+    perform dibs.refuse('PT400', 'p_filter must be an object with a field or more',
+      'An empty one would mean all there is. To mean that say so: {"statuses": ' || to_jsonb(p_statuses)::text || '}.');
+  end if;
+  select key into v_field from jsonb_each(p_filter) where dibs.filter_condition(key, value, p_statuses) is null limit 1;
+  if found then
+    perform dibs.refuse('PT400', 'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
+      'Fields: types, ids (lists of 1 to 1000 texts), statuses (a list of ' || array_to_string(p_statuses, ', ')
+      || '), created_before, created_after, run_before, run_after (timestamps), error (a pattern as of LIKE, such as '
+      || '%timeout%), unique_key_prefix (a text), payload (an object that the payload contains).');
+  end if;
+end $function$;
+comment on function dibs.check_filter(jsonb,text[],boolean) is 'Refuse (PT400) a filter that is empty or has a field that is unknown or wrong, naming it. p_statuses: which a task may
+have here.';
 
 CREATE OR REPLACE FUNCTION dibs.check_ids(p_argument text, p_ids uuid[])
  RETURNS void
@@ -677,6 +730,50 @@ begin
   end if;
 end $function$;
 comment on function dibs.check_task(text,text,bigint,bigint,text) is 'Refuse (PT400) a task with a bad option, naming it.';
+
+CREATE OR REPLACE FUNCTION dibs.check_thought_filter(p_work_type text, p_filter jsonb, p_may_be_empty boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_field text;
+begin
+  perform dibs.check_label('p_work_type', p_work_type, 100);
+  if p_filter is null or jsonb_typeof(p_filter) <> 'object' or p_filter = '{}' and not p_may_be_empty then
+    perform dibs.refuse('PT400', 'p_filter must be an object with a field or more',
+      'An empty one would mean all there is. To mean that say so: {"statuses": ["failed"]}.');
+  end if;
+  select key into v_field from jsonb_each(p_filter) where dibs.thought_condition(key, value) is null limit 1;
+  if found then
+    perform dibs.refuse('PT400', 'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
+      'Fields: ids (a list of 1 to 1000 uuids), error (a pattern as of LIKE, such as %timeout%), failed_before, '
+      || 'failed_after (timestamps), statuses (["failed"]).');
+  end if;
+end $function$;
+comment on function dibs.check_thought_filter(text,jsonb,boolean) is 'Refuse (PT400) a filter of thoughts that is empty or has a field that is unknown or wrong, naming it.';
+
+CREATE OR REPLACE FUNCTION dibs.check_unique(p_path text, p_unique_key text, p_extras jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_field text := (
+    select key from jsonb_each(p_extras)
+    where key in ('unique_mode', 'unique_scope', 'unique_seconds', 'unique_merge') and jsonb_typeof(value) <> 'null'
+    order by key limit 1);
+begin
+  if v_field is not null and p_unique_key is null then
+    perform dibs.refuse('PT400', p_path || '.' || v_field || ' goes with a unique_key only', 'Give the task a unique_key.');
+  elsif (p_extras ->> 'unique_merge')::boolean and p_extras ->> 'unique_mode' is distinct from 'debounce' then
+    perform dibs.refuse('PT400', p_path || '.unique_merge goes with unique_mode debounce only',
+      'Leave it out: replace puts the new payload in the place of the old one.');
+  end if;
+end $function$;
+comment on function dibs.check_unique(text,text,jsonb) is 'Refuse (PT400) fields about a unique key that say nothing where they are.';
 
 CREATE OR REPLACE FUNCTION dibs.clean_error(p_error text)
  RETURNS text
@@ -1060,6 +1157,23 @@ end $function$;
 comment on function dibs.failed_dispatches() is 'How many of the latest calls to dispatch failed one after the other, 20 at most. Not those that could not even be
 sent: they cost nothing, and once the secrets are there the next one is to go at once.';
 
+CREATE OR REPLACE FUNCTION dibs.failed_thought_query(p_work_type text, p_filter jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return format($query$
+    select c.thought_id as id, c.attempt_count as attempts, c.max_attempts, c.last_error as error,
+      coalesce(c.finished_at, c.claimed_at) as failed_at, c.worker_id
+    from public.thought_work_claims c
+    where c.work_type = %L and c.status = 'failed' and c.retry_at is null and %s$query$, p_work_type,
+    coalesce((
+      select string_agg(dibs.thought_condition(key, value), ' and ' order by key) from jsonb_each(p_filter)), 'true'));
+end $function$;
+comment on function dibs.failed_thought_query(text,jsonb) is 'A filter that was checked as a query, to be executed, on the claims that failed for good.';
+
 CREATE OR REPLACE FUNCTION dibs.faults_of_tasks()
  RETURNS SETOF text
  LANGUAGE plpgsql
@@ -1144,6 +1258,52 @@ end $function$;
 comment on function dibs.fill_pool(text,timestamp with time zone) is 'Go on with the pass over all thoughts until some have no claim, and put those in the pool. False when a whole
 pass found none, when it is too early for another, or after 2 seconds. One caller at a time.';
 
+CREATE OR REPLACE FUNCTION dibs.filter_condition(p_field text, p_value jsonb, p_statuses text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_list boolean := jsonb_typeof(p_value) = 'array' and not jsonb_path_exists(p_value, '$[*] ? (@.type() <> "string")')
+    and jsonb_array_length(p_value) between 1 and 1000;
+  v_text text := case jsonb_typeof(p_value) when 'string' then p_value #>> '{}' end;
+begin
+  return case
+    when p_field = 'types' and v_list then format('type = any (%L::text[])', dibs.texts_of(p_value))
+    when p_field = 'statuses' and v_list and dibs.texts_of(p_value) <@ p_statuses
+      then format('status = any (%L::text[])', dibs.texts_of(p_value))
+    when p_field = 'ids' and v_list then format('id = any (%L::uuid[])', dibs.texts_of(p_value)::uuid[])
+    when p_field = 'created_before' and dibs.is_moment(v_text) then format('created_at < %L', v_text)
+    when p_field = 'created_after' and dibs.is_moment(v_text) then format('created_at > %L', v_text)
+    when p_field = 'run_before' and dibs.is_moment(v_text) then format('run_at < %L', v_text)
+    when p_field = 'run_after' and dibs.is_moment(v_text) then format('run_at > %L', v_text)
+    when p_field = 'error' and v_text > '' and dibs.is_pattern(v_text) then format(
+      '(select a.error from dibs.attempt a where a.task = dibs.task_of(id) order by a.n desc limit 1) like %L', v_text)
+    when p_field = 'unique_key_prefix' and v_text > '' then format('starts_with(unique_key, %L)', v_text)
+    when p_field = 'payload' and jsonb_typeof(p_value) = 'object' and p_value <> '{}'
+      then format('payload @> %L', p_value)
+  end;
+exception when data_exception then
+  return null;
+end $function$;
+comment on function dibs.filter_condition(text,jsonb,text[]) is 'One field of a filter as a condition on the rows of dibs.task_query, null when it is none.';
+
+CREATE OR REPLACE FUNCTION dibs.find_tasks(p_filter jsonb, p_statuses text[], p_limit integer, p_and text DEFAULT 'true'::text)
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_found bigint[];
+begin
+  execute format('select array_agg(task order by at, task) from (%s and %s limit %L) t',
+    dibs.task_query(p_filter, p_statuses), p_and, p_limit) into v_found;
+  return coalesce(v_found, '{}');
+end $function$;
+comment on function dibs.find_tasks(jsonb,text[],integer,text) is 'Up to p_limit tasks that fit a filter, those that have been so for longest first. Locks nothing, so whoever changes
+them looks again.';
+
 CREATE OR REPLACE FUNCTION dibs.forget(p_tasks int8multirange)
  RETURNS void
  LANGUAGE plpgsql
@@ -1157,7 +1317,8 @@ begin
     delete from dibs.attempt where task >= lower(r) and task < upper(r);
     delete from dibs.result where task >= lower(r) and task < upper(r);
     delete from dibs.progress where task >= lower(r) and task < upper(r);
-    delete from dibs.unique_key where task >= lower(r) and task < upper(r);
+    delete from dibs.unique_key where ctid = any (array(
+      select ctid from dibs.unique_key where task >= lower(r) and task < upper(r) for update skip locked));
     delete from dibs.effect where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
   end loop;
 end $function$;
@@ -1192,10 +1353,13 @@ begin
       ) page,
       lateral (
         select k.ctid as at from dibs.unique_key k
-        where k.task >= page.first and k.task < page.past and k.task <@ p_tasks offset 0
+        where k.task >= page.first and k.task < page.past and k.task <@ p_tasks
+          and (k.held_until is null or k.held_until <= dibs.clock())
+        for update skip locked offset 0
       ) k));
 end $function$;
-comment on function dibs.free_keys(int8multirange) is 'Let others have the unique keys of tasks that ended.';
+comment on function dibs.free_keys(int8multirange) is 'Let others have the unique keys of tasks that ended, but for those held longer. One that somebody takes over this
+moment is passed by.';
 
 CREATE OR REPLACE FUNCTION dibs.grant_named_thoughts(p_ids uuid[], p_work_type text, p_worker_id text, p_seconds_argument text, p_seconds integer, p_max_attempts integer)
  RETURNS bigint
@@ -1353,7 +1517,8 @@ begin
     select a.task, max(a.n)::int, count(*) filter (where a.outcome = 'failed' and a.n > a.counted_from)::int,
       count(*) filter (where a.outcome = 'lost' and a.n > a.counted_from)::int
     from (
-      select a.*, coalesce(max(a.n) filter (where a.outcome = 'retried') over (partition by a.task), 0) as counted_from
+      select a.*, coalesce(
+        max(a.n) filter (where a.outcome in ('retried', 'redriven')) over (partition by a.task), 0) as counted_from
       -- A page at a time: of tasks that lie scattered on it, more than a look for each would cost is seldom read.
       from (
           select min(lower(r)) as first, max(upper(r)) as past from unnest(p_tasks) r group by lower(r) >> 7
@@ -1436,7 +1601,8 @@ AS $function$
     'quarantined_thoughts',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
-    'task_attempts',
+    'task_attempts', 'cancel_tasks_where', 'retry_tasks_where', 'reprioritize_tasks_where', 'failed_tasks',
+    'redrive_tasks', 'failed_thoughts', 'redrive_thoughts',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $function$;
@@ -1480,6 +1646,47 @@ exception when data_exception then
   return false;
 end $function$;
 comment on function dibs.is_moment(text) is 'Whether a text is a timestamp, such as 2027-01-31T09:30:00Z.';
+
+CREATE OR REPLACE FUNCTION dibs.is_pattern(p_text text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  -- The last backslash would escape nothing.
+  return (length(p_text) - length(rtrim(p_text, '\'))) % 2 = 0;
+end $function$;
+comment on function dibs.is_pattern(text) is 'Whether LIKE takes this for a pattern.';
+
+CREATE OR REPLACE FUNCTION dibs.is_unique_option(p_field text, p_value jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return case p_field
+    when 'unique_mode' then p_value #>> '{}' in ('return_existing', 'reject', 'replace', 'debounce')
+    when 'unique_scope' then p_value #>> '{}' in ('unfinished', 'pending')
+    when 'unique_seconds' then
+      p_value::text ~ '^\d{1,8}$' and (p_value #>> '{}')::int between 1 and 31536000
+    when 'unique_merge' then jsonb_typeof(p_value) = 'boolean'
+    else false end;
+end $function$;
+comment on function dibs.is_unique_option(text,jsonb) is 'Whether this is a field of a task that says what its unique key means, and a value that it can have.';
+
+CREATE OR REPLACE FUNCTION dibs.key_is_free(p_type text DEFAULT NULL::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return format('(unique_key is null or not exists (select from dibs.unique_key k
+    where k.type = %s and k.key = t.unique_key and k.task <> t.task))', coalesce(quote_literal(p_type), 't.type'));
+end $function$;
+comment on function dibs.key_is_free(text) is 'The condition on tasks that ended that nobody else has their unique key, among those of p_type if it is not null.';
 
 CREATE OR REPLACE FUNCTION dibs.lease_tasks(p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer)
  RETURNS dibs.lease
@@ -1750,6 +1957,38 @@ end $function$;
 comment on function dibs.make_ready(int8multirange,timestamp with time zone) is 'Let tasks that are in no other place wait for their next claim, from p_run_at on. Null: in the place they had,
 for whoever hands work back has not made it younger.';
 
+CREATE OR REPLACE FUNCTION dibs.make_ready_in_turn(p_order bigint[], p_tasks int8multirange, p_start timestamp with time zone, p_per_second numeric)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  -- Those of a second stay together, as runs.
+  v_together int := ceil(p_per_second);
+  v_last timestamptz;
+begin
+  with placed as (
+    insert into dibs.ready (type, priority, run_at, run)
+    select type, priority, p_start + coalesce(turn * v_together / p_per_second, 0) * interval '1 s',
+      dibs.runs_of(range_agg(int8range(task, task + 1)))
+    from (
+      select l.type, l.priority, o.task, (row_number() over (order by o.nth) - 1) / v_together as turn
+      from unnest(p_order) with ordinality o(task, nth),
+        lateral (
+          select l.type, l.priority from dibs.log l
+          where l.id >= dibs.id_of(o.task) and l.id < dibs.id_of(o.task + 1) offset 0
+        ) l
+      where o.task <@ p_tasks
+    ) t
+    group by type, priority, turn
+    returning run_at
+  )
+  select max(run_at) into v_last from placed;
+  return v_last;
+end $function$;
+comment on function dibs.make_ready_in_turn(bigint[],int8multirange,timestamp with time zone,numeric) is 'Let tasks that are in no other place wait, in this order, so many becoming due each second; null for all at once.
+Returns when the last is due.';
+
 CREATE OR REPLACE FUNCTION dibs.make_reap_hint(p_work_type text, p_reaped_until timestamp with time zone, p_began timestamp with time zone, p_look_from_start_at timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
@@ -1934,7 +2173,9 @@ begin
   end if;
   extras := nullif(
     jsonb_strip_nulls(p_options - array['type', 'priority', 'run_at', 'max_attempts', 'unique_key']), '{}');
-  if extras is not null then perform dibs.check_extras(v_path, extras); end if;
+  if extras is not null then
+    perform dibs.check_extras(v_path, extras), dibs.check_unique(v_path, p_options ->> 'unique_key', extras);
+  end if;
   perform dibs.check_task(v_path || '.', p_options ->> 'type', (p_options ->> 'priority')::bigint,
     (p_options ->> 'max_attempts')::bigint, p_options ->> 'unique_key');
   type := p_options ->> 'type';
@@ -2005,6 +2246,22 @@ begin
 end $function$;
 comment on function dibs.place_carried_tasks(timestamp with time zone) is 'Put each task of pg_temp.carried where its status says: pending into ready, processing into leases that run out,
 completed and failed into outcomes.';
+
+CREATE OR REPLACE FUNCTION dibs.place_of(p_task bigint)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  -- One snapshot for all of it, in which a task is in one place.
+  return coalesce(
+    (select 'pending' from dibs.ready r where lower(r.run) >> 7 = p_task >> 7 and r.run @> p_task),
+    (select o.status from dibs.outcome o where lower(o.run) >> 7 = p_task >> 7 and o.run @> p_task),
+    (select 'running' from dibs.log l where l.id >= dibs.id_of(p_task) and l.id < dibs.id_of(p_task + 1)),
+    'gone');
+end $function$;
+comment on function dibs.place_of(bigint) is 'Where a task is: pending, running, gone, or how it ended.';
 
 CREATE OR REPLACE FUNCTION dibs.pool_freed_thoughts()
  RETURNS trigger
@@ -2126,7 +2383,7 @@ begin
 end $function$;
 comment on function dibs.put_in_pool(text,uuid[],integer) is 'Add thoughts to the pool of a work type that has one, so many a row.';
 
-CREATE OR REPLACE FUNCTION dibs.put_mixed_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[])
+CREATE OR REPLACE FUNCTION dibs.put_mixed_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[], OUT replaced boolean[])
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2137,6 +2394,8 @@ declare
   v_soonest timestamptz;
   v_types text[];
 begin
+  perform dibs.await_turn(t, p_alone => jsonb_array_length(p_tasks) > 1) from jsonb_array_elements(p_tasks) t
+    where t ? 'unique_key' and t ?| array['unique_mode', 'unique_scope'];
   -- What many tasks have in common is read, checked and placed once for all of them.
   with kind as materialized (
     select k.places, k.payloads, o.type, o.priority, greatest(o.run_at, v_now) as run_at, o.max_attempts, o.unique_key,
@@ -2158,7 +2417,7 @@ begin
     order by type, priority on conflict do nothing returning type
   ), keyed as materialized (
     -- One by one, in the order of the keys, for the same reason.
-    select i.place, made.id, made.deduplicated
+    select i.place, made.id, made.deduplicated, made.replaced
     from (
         select k.*, place, payload from kind k, unnest(places, payloads) item(place, payload)
         where (unique_key is not null or extras is not null) and (select count(*) from lane) >= 0
@@ -2186,12 +2445,13 @@ begin
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
   )
-  select array_agg(w.id), array_agg(w.known), (select min(run_at) from kind), (select array_agg(type) from kind)
-    into ids, deduplicated, v_soonest, v_types
+  select array_agg(w.id), array_agg(w.known), array_agg(w.replaced), (select min(run_at) from kind), (select array_agg(type) from kind)
+    into ids, deduplicated, replaced, v_soonest, v_types
   from (
-    select u.id, u.known
+    select u.id, u.known, u.replaced
     from (
-      select place, k.id, k.deduplicated as known from keyed k union all select place, n.id, false from numbered n
+      select place, k.id, k.deduplicated as known, k.replaced from keyed k
+      union all select place, n.id, false, false from numbered n
     ) u
     order by place
   ) w;
@@ -2199,7 +2459,7 @@ begin
 end $function$;
 comment on function dibs.put_mixed_tasks(jsonb) is 'Any list: those tasks that are alike but for their payload go together as runs.';
 
-CREATE OR REPLACE FUNCTION dibs.put_task(p_type text, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_unique_key text, p_extras jsonb, OUT id uuid, OUT deduplicated boolean)
+CREATE OR REPLACE FUNCTION dibs.put_task(p_type text, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_unique_key text, p_extras jsonb, OUT id uuid, OUT deduplicated boolean, OUT replaced boolean)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2209,10 +2469,17 @@ declare
   v_run_at timestamptz := greatest(p_run_at, dibs.clock());
   v_task bigint := nextval('dibs.task_number');
 begin
+  if p_extras ?| array['unique_mode', 'unique_scope'] then perform dibs.await_turn(p_extras); end if;
   -- Lanes before keys, as put_tasks does: who waits for both must wait in the same order.
   insert into dibs.lane values ('', p_priority), (p_type, p_priority) on conflict do nothing;
+  replaced := false;
   if p_unique_key is not null then
-    id := dibs.take_key(p_type, p_unique_key, v_task);
+    if p_extras ?| array['unique_mode', 'unique_scope', 'unique_seconds'] then
+      select k.id, k.replaced into id, replaced from dibs.take_key_as_told(p_type, p_unique_key, v_task,
+        coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_extras) k;
+    else
+      select holder into id from dibs.take_key(p_type, p_unique_key, v_task);
+    end if;
     deduplicated := id is not null;
     if deduplicated then return; end if;
   end if;
@@ -2225,7 +2492,7 @@ begin
 end $function$;
 comment on function dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb) is 'Write one task that was checked.';
 
-CREATE OR REPLACE FUNCTION dibs.put_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[])
+CREATE OR REPLACE FUNCTION dibs.put_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[], OUT replaced boolean[])
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2242,9 +2509,10 @@ begin
     ids := dibs.put_alike_tasks(p_tasks, v_size);
   end if;
   if ids is null then
-    select * into ids, deduplicated from dibs.put_mixed_tasks(p_tasks);
+    select * into ids, deduplicated, replaced from dibs.put_mixed_tasks(p_tasks);
   else
     deduplicated := array_fill(false, array[v_size]);
+    replaced := deduplicated;
   end if;
 end $function$;
 comment on function dibs.put_tasks(jsonb) is 'Check and write many tasks. Returns the id of each, in the order given, and whether that is the id of an unfinished
@@ -2453,6 +2721,23 @@ begin
 end $function$;
 comment on function dibs.refuse_lost(uuid) is 'Refuse (PT409) a write of whoever lost the lease.';
 
+CREATE OR REPLACE FUNCTION dibs.rehearse(p_filter jsonb, p_statuses text[], p_and text DEFAULT 'true'::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_answer jsonb;
+begin
+  execute format($query$
+    select jsonb_build_object('dry_run', true, 'tasks', count(*), 'more', count(*) > 0,
+      'sample', coalesce(jsonb_agg(id order by nth) filter (where nth <= 10), '[]'))
+    from (select id, row_number() over () as nth from (%s and %s) t) t$query$,
+    dibs.task_query(p_filter, p_statuses), p_and) into v_answer;
+  return v_answer;
+end $function$;
+comment on function dibs.rehearse(jsonb,text[],text) is 'The answer of a dry run. Locks nothing.';
+
 CREATE OR REPLACE FUNCTION dibs.remember(p_verb text, p_request_id text, p_response jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -2506,36 +2791,77 @@ end $function$;
 comment on function dibs.renew_thoughts(bigint,integer) is 'Hold what is still held for so many seconds more.
 Returns those ids. A lease that ran out and that nobody took away counts as held.';
 
-CREATE OR REPLACE FUNCTION dibs.revive(p_tasks int8multirange, p_statuses text[])
+CREATE OR REPLACE FUNCTION dibs.replace_task(p_id uuid, p_type text, p_unique_key text, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_merge boolean DEFAULT false)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_task int8multirange := int8multirange(int8range(dibs.task_of(p_id), dibs.task_of(p_id) + 1));
+begin
+  -- From here on nobody can claim, cancel or replace it.
+  if isempty(dibs.withdraw(v_task, p_leased => false)) then return false; end if;
+  -- It may have given up its key while it ran; then it is not the one that is meant.
+  if not exists (
+    select from dibs.unique_key
+    where type = p_type and key = p_unique_key and task = lower(v_task) for update) then
+    perform dibs.make_ready(v_task);
+    return false;
+  end if;
+  update dibs.log set payload = case when p_merge then payload || p_payload else p_payload end,
+      priority = coalesce(p_priority, priority), run_at = p_run_at, max_attempts = coalesce(p_max_attempts, max_attempts)
+    where id = p_id;
+  perform dibs.make_ready(v_task, p_run_at);
+  return true;
+end $function$;
+comment on function dibs.replace_task(uuid,text,text,jsonb,integer,timestamp with time zone,integer,boolean) is 'Put what a new call brought in the place of what a pending task has; null leaves as it is. Its id, its history and
+when it was made stay. p_merge: the payloads are merged. Returns false when it is not pending any more.';
+
+CREATE OR REPLACE FUNCTION dibs.retake_key(p_type text, p_unique_key text, p_task bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_held_until timestamptz;
+begin
+  -- Its own row is made anew: whoever saw that its task had ended must not take it over any more.
+  delete from dibs.unique_key where type = p_type and key = p_unique_key and task = p_task
+    returning held_until into v_held_until;
+  return (dibs.take_key(p_type, p_unique_key, p_task, 'unfinished', v_held_until)).holder is null;
+end $function$;
+comment on function dibs.retake_key(text,text,bigint) is 'Give a task that is to run again its unique key back, if nobody else has it. Returns whether it got it.';
+
+CREATE OR REPLACE FUNCTION dibs.revive(p_tasks int8multirange, p_statuses text[], p_outcome text DEFAULT 'retried'::text, p_type text DEFAULT NULL::text)
  RETURNS int8multirange
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_keyless int8multirange;
+  v_keyed record;
+  v_keyless int8multirange := '{}';
 begin
   perform dibs.one_at_a_time();
   p_tasks := p_tasks * dibs.ended(p_tasks, p_statuses);
-  with keyed as materialized (
-    select l.type, l.unique_key, dibs.task_of(l.id) as task
-    from unnest(p_tasks) r,
-      lateral (select * from dibs.log l where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) offset 0) l
-    where l.unique_key is not null
-  ), got as (
-    insert into dibs.unique_key select * from keyed order by type, unique_key, task
-    on conflict do nothing returning task
-  )
-  select coalesce(range_agg(int8range(task, task + 1)), '{}') into v_keyless
-    from keyed where task not in (select task from got);
+  -- One by one in the order of the keys, as whoever enqueues; of several with one key the first.
+  for v_keyed in
+    select t.type, unique_key, dibs.task_of(id) as task, lag((t.type, unique_key)) over keys = (t.type, unique_key) as late
+    from dibs.log_of(p_tasks) l, lateral (select coalesce(p_type, l.type) as type) t where unique_key is not null
+    window keys as (order by t.type, unique_key, id) order by t.type, unique_key, id
+  loop
+    if v_keyed.late or not dibs.retake_key(v_keyed.type, v_keyed.unique_key, v_keyed.task) then
+      v_keyless := v_keyless + int8multirange(int8range(v_keyed.task, v_keyed.task + 1));
+    end if;
+  end loop;
   p_tasks := dibs.unfinish(p_tasks - v_keyless, p_statuses);
   insert into dibs.attempt (task, n, outcome, ended_at)
-    select task, h.last + 1, 'retried', dibs.clock()
+    select task, h.last + 1, p_outcome, dibs.clock()
     from unnest(p_tasks) r, generate_series(lower(r), upper(r) - 1) task, lateral dibs.history_of(task) h;
   return p_tasks;
 end $function$;
-comment on function dibs.revive(int8multirange,text[]) is 'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts
-anew, and their unique keys where these are free. Returns those it could be done for; the caller makes them
-ready.';
+comment on function dibs.revive(int8multirange,text[],text,text) is 'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts
+anew, and their unique keys where these are free, among tasks of p_type if that is not null. p_outcome: what the history
+calls it. Returns those it could be done for; the caller makes them ready.';
 
 CREATE OR REPLACE FUNCTION dibs.runs_of(p_tasks int8multirange)
  RETURNS SETOF int8multirange
@@ -2620,14 +2946,16 @@ begin
       ('dibs.outcome', 'select, insert, update, delete'),
       ('dibs.thought_run', 'select, insert, update, delete'),
       -- Written once, deleted when pruned.
-      ('dibs.log', 'select, insert, delete'),
       ('dibs.attempt', 'select, insert, delete'),
-      ('dibs.unique_key', 'select, insert, delete'),
       ('dibs.request', 'select, insert, delete'),
       ('dibs.lane', 'select, insert'),
       ('dibs.hinted_lane', 'select'),
       -- Drawn once.
       ('dibs.id_seed', 'select'),
+      -- Written once, unless it is replaced, moved or redriven.
+      ('dibs.log', 'select, insert, update, delete'),
+      -- Taken over by whoever may.
+      ('dibs.unique_key', 'select, insert, update, delete'),
       -- The newest value counts.
       ('dibs.result', 'select, insert, update, delete'),
       ('dibs.progress', 'select, insert, update, delete'),
@@ -2700,6 +3028,17 @@ begin
 end $function$;
 comment on function dibs.search_unclaimed(text,uuid,integer,timestamp with time zone) is 'Thoughts without a claim from an id (null: the first) on, in steps of at most 10000 thoughts, until enough are
 found, the last thought (reached is null then), or a moment.';
+
+CREATE OR REPLACE FUNCTION dibs.set_of(p_tasks bigint[])
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (select coalesce(range_agg(int8range(task, task + 1)), '{}') from unnest(p_tasks) task);
+end $function$;
+comment on function dibs.set_of(bigint[]) is 'Tasks as a set.';
 
 CREATE OR REPLACE FUNCTION dibs.set_tasks_aside()
  RETURNS void
@@ -3088,25 +3427,76 @@ end $function$;
 comment on function dibs.take_from_pool(text,integer,integer) is 'Take up to so many thoughts out of the pool that no other caller is taking; none when there are none.
 p_piece: in what pieces the rest of a run goes back.';
 
-CREATE OR REPLACE FUNCTION dibs.take_key(p_type text, p_unique_key text, p_task bigint)
- RETURNS uuid
+CREATE OR REPLACE FUNCTION dibs.take_key(p_type text, p_unique_key text, p_task bigint, p_scope text DEFAULT 'unfinished'::text, p_held_until timestamp with time zone DEFAULT NULL::timestamp with time zone, OUT holder uuid, OUT place text)
+ RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_id uuid;
+  v_holder record;
 begin
   loop
-    insert into dibs.unique_key values (p_type, p_unique_key, p_task) on conflict do nothing;
-    if found then return null; end if;
-    select l.id into v_id from dibs.unique_key k
-      join dibs.log l on l.id >= dibs.id_of(k.task) and l.id < dibs.id_of(k.task + 1)
+    insert into dibs.unique_key (type, key, task, held_until)
+      values (p_type, p_unique_key, p_task, p_held_until) on conflict do nothing;
+    if found then return; end if;
+    select k.task, k.held_until > dibs.clock() as held, dibs.place_of(k.task) as place, l.id into v_holder
+      from dibs.unique_key k
+      left join dibs.log l on l.id >= dibs.id_of(k.task) and l.id < dibs.id_of(k.task + 1)
       where k.type = p_type and k.key = p_unique_key;
     -- Not found: the task that had the key ended between the two statements.
-    if found then return v_id; end if;
+    continue when not found;
+    if v_holder.place = 'pending' or v_holder.place = 'running' and p_scope = 'unfinished'
+      or v_holder.held and v_holder.place not in ('cancelled', 'gone') then
+      holder := v_holder.id;
+      place := v_holder.place;
+      return;
+    end if;
+    update dibs.unique_key set task = p_task, held_until = p_held_until
+      where type = p_type and key = p_unique_key and task = v_holder.task;
+    continue when not found;
+    -- It runs on, and is retried, as a task without a key.
+    if v_holder.place = 'running' then
+      update dibs.log set unique_key = null where id = v_holder.id;
+    end if;
+    return;
   end loop;
 end $function$;
-comment on function dibs.take_key(text,text,bigint) is 'Give a unique key to a task: null when it got it, otherwise the id of the unfinished task that has it.';
+comment on function dibs.take_key(text,text,bigint,text,timestamp with time zone) is 'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and where that is.
+p_scope: unfinished, or pending where a running task is to leave the key to others. p_held_until: how long the key
+stays with the task at least.';
+
+CREATE OR REPLACE FUNCTION dibs.take_key_as_told(p_type text, p_unique_key text, p_task bigint, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_extras jsonb, OUT id uuid, OUT replaced boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_scope text := coalesce(p_extras ->> 'unique_scope', 'unfinished');
+  v_held_until timestamptz := dibs.clock() + (p_extras ->> 'unique_seconds')::int * interval '1 s';
+  v_place text;
+begin
+  loop
+    select holder, place into id, v_place from dibs.take_key(p_type, p_unique_key, p_task, v_scope, v_held_until);
+    replaced := false;
+    exit when id is null;
+    case p_extras ->> 'unique_mode'
+      when 'reject' then
+        perform dibs.refuse('PT409', 'unique_key is taken by task ' || id,
+          'Leave unique_mode out to get that id as the answer.');
+      when 'replace' then
+        replaced := v_place = 'pending'
+          and dibs.replace_task(id, p_type, p_unique_key, p_payload, p_priority, p_run_at, p_max_attempts);
+      when 'debounce' then
+        replaced := v_place = 'pending' and dibs.replace_task(id, p_type, p_unique_key, p_payload, null, p_run_at, null,
+          coalesce((p_extras ->> 'unique_merge')::boolean, false));
+      else exit;
+    end case;
+    -- It was pending when it was looked at, and moved before it was had: all of that again.
+    exit when replaced or v_place <> 'pending';
+  end loop;
+end $function$;
+comment on function dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb) is 'Give a unique key to a task, or do what the fields about it say where another one has it. Returns the id of that one,
+null when the task got the key, and whether it was replaced. PT409 where it is to be rejected.';
 
 CREATE OR REPLACE FUNCTION dibs.take_runs(p_type text, p_priority smallint, p_begin_run_at timestamp with time zone, p_begin_task bigint, p_until timestamp with time zone, p_wanted integer, p_runs integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT run_length real)
  RETURNS record
@@ -3217,6 +3607,29 @@ comment on function dibs.take_tasks(text[],integer,integer) is 'Take up to p_wan
 is first. p_types: {''''} stands for all. p_piece: in what pieces the rest of a run goes back.
 Returns them, null when there are none to be had.';
 
+CREATE OR REPLACE FUNCTION dibs.take_waiting(p_tasks bigint[])
+ RETURNS SETOF dibs.ready
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_tasks int8multirange := dibs.set_of(p_tasks);
+begin
+  return query
+    with found as materialized (
+      select r.ctid as at, r.* from dibs.ready r
+      where lower(r.run) >> 7 = any (array(select distinct task >> 7 from unnest(p_tasks) task)) and r.run && v_tasks
+      for update skip locked
+    ), deleted as (
+      delete from dibs.ready where ctid = any (array(select at from found))
+    ), put_back as (
+      insert into dibs.ready (type, priority, run_at, run, plain)
+      select f.type, f.priority, f.run_at, f.run - v_tasks, f.plain from found f where not f.run <@ v_tasks
+    )
+    select f.run_at, f.run * v_tasks, f.priority, f.plain, f.type from found f;
+end $function$;
+comment on function dibs.take_waiting(bigint[]) is 'Take those of the tasks that wait, and that nobody has locked, out of ready. Returns their parts of the runs.';
+
 CREATE OR REPLACE FUNCTION dibs.task_of(p_id uuid)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -3227,6 +3640,53 @@ begin
   return ('x' || encode(substr(uuid_send(p_id), 1, 6), 'hex'))::bit(48)::bigint;
 end $function$;
 comment on function dibs.task_of(uuid) is 'The number in a task''s id.';
+
+CREATE OR REPLACE FUNCTION dibs.task_query(p_filter jsonb, p_statuses text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_conditions text := coalesce((
+    select string_agg(dibs.filter_condition(key, value, p_statuses), ' and ' order by key) from jsonb_each(p_filter)),
+    'true');
+  v_statuses text[] := case when p_filter ? 'statuses' then dibs.texts_of(p_filter -> 'statuses') else p_statuses end;
+  v_runs text := 'true';
+  v_waiting text := 'true';
+begin
+  -- What tells runs apart is told before their tasks are looked at.
+  if p_filter ? 'types' then
+    v_waiting := dibs.filter_condition('types', p_filter -> 'types', p_statuses);
+  end if;
+  if p_filter ? 'ids' then
+    v_runs := format('lower(run) >> 7 = any (%L::bigint[])',
+      array(select distinct dibs.task_of(id::uuid) >> 7 from jsonb_array_elements_text(p_filter -> 'ids') id));
+  end if;
+  return format($query$
+    select * from (
+      select w.status, w.at, coalesce(w.run_at, l.run_at) as run_at, dibs.task_of(l.id) as task, l.id, l.type, l.payload,
+        l.priority, l.max_attempts, l.unique_key, l.created_at
+      from (
+          select 'pending' as status, run_at as at, run_at, run from dibs.ready
+            where 'pending' = any (%1$L::text[]) and %2$s and %3$s
+          union all select 'processing', started_at, null, held from dibs.lease where 'processing' = any (%1$L::text[])
+          union all select status, completed_at, null, run from dibs.outcome
+            where status = any (%1$L::text[]) and status <> 'completed' and %3$s
+        ) w,
+        unnest(w.run) part,
+        lateral (
+          select * from dibs.log l
+          where l.id >= encode(int8send(lower(part) << 16) || int8send(0), 'hex')::uuid
+            and l.id < encode(int8send(upper(part) << 16) || int8send(0), 'hex')::uuid
+          offset 0
+        ) l
+    ) t
+    where %4$s$query$, v_statuses, v_waiting, v_runs, v_conditions);
+end $function$;
+comment on function dibs.task_query(jsonb,text[]) is 'A filter that was checked as a query, to be executed, on tasks that are pending, processing, failed or cancelled. Its
+rows: status, at (since when: due, started or ended), run_at, task, id, type, payload, priority, max_attempts, unique_key,
+created_at.';
 
 CREATE OR REPLACE FUNCTION dibs.tasks_in(p_tasks int8multirange)
  RETURNS SETOF bigint
@@ -3275,6 +3735,39 @@ begin
   return true;
 end $function$;
 comment on function dibs.tasks_to_carry() is 'Whether there is a public.tasks that is not Dibs''s. Raises when there is one that cannot be taken over.';
+
+CREATE OR REPLACE FUNCTION dibs.texts_of(p_list jsonb)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return array(select jsonb_array_elements_text(p_list));
+end $function$;
+comment on function dibs.texts_of(jsonb) is 'A JSON list of texts as an array.';
+
+CREATE OR REPLACE FUNCTION dibs.thought_condition(p_field text, p_value jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_text text := case jsonb_typeof(p_value) when 'string' then p_value #>> '{}' end;
+begin
+  return case
+    when p_field = 'ids' and jsonb_typeof(p_value) = 'array' and jsonb_array_length(p_value) between 1 and 1000
+      then format('c.thought_id = any (%L::uuid[])', dibs.texts_of(p_value)::uuid[])
+    when p_field = 'statuses' and p_value = '["failed"]' then 'true'
+    when p_field = 'failed_before' and dibs.is_moment(v_text) then format('c.finished_at < %L', v_text)
+    when p_field = 'failed_after' and dibs.is_moment(v_text) then format('c.finished_at > %L', v_text)
+    when p_field = 'error' and v_text > '' and dibs.is_pattern(v_text) then format('c.last_error like %L', v_text)
+  end;
+exception when data_exception then
+  return null;
+end $function$;
+comment on function dibs.thought_condition(text,jsonb) is 'One field of a filter as a condition on claims, null when it is none.';
 
 CREATE OR REPLACE FUNCTION dibs.thoughts_wait(p_work_type text)
  RETURNS boolean
@@ -3333,6 +3826,23 @@ begin
   delete from dibs.request where made_at < v_now - v_settings.keep_requests;
 end $function$;
 comment on function dibs.tidy() is 'Delete hints nobody reads, and records nobody asks for any more.';
+
+CREATE OR REPLACE FUNCTION dibs.told(p_found bigint[], p_done int8multirange, p_limit integer)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_tasks int := dibs.count_of(p_done);
+begin
+  return jsonb_build_object('dry_run', false, 'tasks', v_tasks,
+    'more', cardinality(p_found) = p_limit or v_tasks < cardinality(p_found),
+    'sample', array(
+      select dibs.id_of(task, hashint8extended(task, seed)) from dibs.id_seed, unnest(p_found) task
+      where task <@ p_done limit 10));
+end $function$;
+comment on function dibs.told(bigint[],int8multirange,integer) is 'The answer of a call that was no dry run.';
 
 CREATE OR REPLACE FUNCTION dibs.unfinish(p_tasks int8multirange, p_statuses text[])
  RETURNS int8multirange
@@ -3541,6 +4051,29 @@ begin
 end $function$;
 comment on function dibs.withdraw(int8multirange,boolean) is 'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts
 them somewhere else. p_leased false: only those that wait.';
+
+CREATE OR REPLACE FUNCTION dibs.withdraw_at_once(p_tasks bigint[], p_leased boolean)
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_tasks int8multirange := dibs.set_of(p_tasks);
+  v_waiting int8multirange := (select coalesce(range_agg(run), '{}') from dibs.take_waiting(p_tasks));
+  v_leased int8multirange;
+begin
+  with found as materialized (
+    select fence, held from dibs.lease where p_leased and held && v_tasks order by fence for update skip locked
+  ), emptied as (
+    delete from dibs.lease where fence = any (array(select fence from found where held <@ v_tasks))
+  ), shrunk as (
+    update dibs.lease set held = held - v_tasks
+    where fence = any (array(select fence from found where not held <@ v_tasks))
+  )
+  select coalesce(range_agg(held * v_tasks), '{}') into v_leased from found;
+  return v_waiting + v_leased;
+end $function$;
+comment on function dibs.withdraw_at_once(bigint[],boolean) is 'As dibs.withdraw, but for what somebody else has locked. p_leased: those that are leased, too.';
 
 CREATE OR REPLACE FUNCTION dibs.write_claims(p_ids uuid[], p_work_type text, p_worker_id text, p_seconds integer, p_max_attempts integer)
  RETURNS bigint
@@ -3769,6 +4302,38 @@ comment on function public.cancel_tasks(uuid[]) is 'Cancel tasks that have not e
 at its next renewal, and what it settles is refused as lost. Returns the ids that were cancelled. Errors: PT400
 for more than 1000 ids.';
 
+CREATE OR REPLACE FUNCTION public.cancel_tasks_where(p_filter jsonb, p_dry_run boolean DEFAULT true, p_limit integer DEFAULT 1000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_statuses text[] := array['pending', 'processing'];
+  v_found bigint[];
+  v_done int8multirange;
+begin
+  perform dibs.check_bulk(p_filter, v_statuses, p_limit);
+  if p_dry_run is not false then return dibs.rehearse(p_filter, v_statuses); end if;
+  perform dibs.one_at_a_time();
+  v_found := dibs.find_tasks(p_filter, v_statuses, p_limit);
+  v_done := dibs.withdraw_at_once(v_found, coalesce(p_filter -> 'statuses', '["processing"]') ? 'processing');
+  perform dibs.end_tasks(v_done, 'cancelled', null, dibs.clock());
+  return dibs.told(v_found, v_done, p_limit);
+end $function$;
+comment on function public.cancel_tasks_where(jsonb,boolean,integer) is 'Cancel all tasks that fit a filter: those that wait, and those that are being worked on, as in cancel_tasks.
+p_filter: {types?, statuses? (pending, processing), ids?, created_before?, created_after?, run_before?, run_after?,
+error? (of the last attempt, a LIKE pattern), unique_key_prefix?, payload? (contained in theirs)}, one of them at
+least; a task must fit all of them.
+p_dry_run: false to do it; otherwise it is only told what would be done. p_limit: at most so many in one call, 1 to
+10000.
+Returns {dry_run, tasks: how many, sample: up to ten of their ids, more: whether some are left}.
+Errors: PT400 for bad input, for an empty filter too.';
+
 CREATE OR REPLACE FUNCTION public.claim_named_thoughts(p_work_type text, p_worker_id text, p_thought_ids uuid[], p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
  LANGUAGE plpgsql
@@ -3964,7 +4529,9 @@ declare
   v_id uuid;
 begin
   perform dibs.check_task('p_', p_type, p_priority, p_max_attempts, p_unique_key);
-  if p_options is not null then perform dibs.check_extras('p_options', p_options); end if;
+  if p_options is not null then
+    perform dibs.check_extras('p_options', p_options), dibs.check_unique('p_options', p_unique_key, p_options);
+  end if;
   v_id := (dibs.put_task(p_type, p_payload, p_priority, p_run_at, p_max_attempts, p_unique_key, p_options)).id;
   perform dibs.wake(p_run_at, array[p_type]);
   return v_id;
@@ -3975,7 +4542,7 @@ p_run_at: not before this moment.
 p_max_attempts: failures until it is failed for good. p_unique_key: while a task of this type and key has not
 ended, no second one is made. p_options: an object of what else a task may have, as in enqueue_tasks.
 Returns the id; with a unique key that is taken, the id of the task that has it.
-Errors: PT400 for bad input.';
+Errors: PT400 for bad input, PT409 as in enqueue_tasks.';
 
 CREATE OR REPLACE FUNCTION public.dibs_status()
  RETURNS jsonb
@@ -4133,7 +4700,7 @@ If a later attempt has parked it meanwhile, this settles it, and work that faile
 Returns false when it was not begun or already noted.';
 
 CREATE OR REPLACE FUNCTION public.enqueue_tasks(p_tasks jsonb, p_request_id text DEFAULT NULL::text)
- RETURNS TABLE(id uuid, deduplicated boolean)
+ RETURNS TABLE(id uuid, deduplicated boolean, replaced boolean)
  LANGUAGE plpgsql
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
@@ -4146,25 +4713,99 @@ declare
   v_answer jsonb := dibs.recall('enqueue_tasks', p_request_id);
   v_ids uuid[];
   v_deduplicated boolean[];
+  v_replaced boolean[];
 begin
   if v_answer is null then
-    select * into v_ids, v_deduplicated from dibs.put_tasks(p_tasks);
+    select * into v_ids, v_deduplicated, v_replaced from dibs.put_tasks(p_tasks);
     if p_request_id is not null then
-      perform dibs.remember('enqueue_tasks', p_request_id, jsonb_build_array(v_ids, v_deduplicated));
+      perform dibs.remember('enqueue_tasks', p_request_id, jsonb_build_array(v_ids, v_deduplicated, v_replaced));
     end if;
   else
     v_ids := array(select jsonb_array_elements_text(v_answer -> 0));
     v_deduplicated := array(select jsonb_array_elements_text(v_answer -> 1));
+    v_replaced := array(select jsonb_array_elements_text(v_answer -> 2));
   end if;
-  return query select * from unnest(v_ids, v_deduplicated);
+  return query select * from unnest(v_ids, v_deduplicated, v_replaced);
 end $function$;
 comment on function public.enqueue_tasks(jsonb,text) is 'Enqueue many tasks in one transaction.
 p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as
-in create_task.
+in create_task. Beside a unique_key: unique_mode, what to do where it is taken: return_existing (if not said),
+reject, replace (while that task is pending: payload, priority, run_at and max_attempts) or debounce (while pending:
+payload and run_at; unique_merge true: payload || payload); unique_scope: unfinished (if not said) or pending, then a
+running task does not count; unique_seconds: so long the key stays taken at least, also when the task has ended.
 p_request_id: a repeat of the same request enqueues nothing and is answered the same.
-Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was
-there already.
-Errors: PT400 with the path of the bad field; then nothing was enqueued.';
+Returns a row per task, in the order given: its id, whether that is the id of a task that had its unique key
+already, and whether that one was replaced.
+Errors: PT400 with the path of the bad field, PT409 for a unique_key that is taken with unique_mode reject; then
+nothing was enqueued.';
+
+CREATE OR REPLACE FUNCTION public.failed_tasks(p_filter jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 100, p_cursor text DEFAULT NULL::text)
+ RETURNS TABLE(id uuid, type text, payload jsonb, priority integer, unique_key text, attempts integer, error text, failed_at timestamp with time zone, history jsonb, cursor text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  perform dibs.check_filter(p_filter, array['failed'], p_may_be_empty => true),
+    dibs.check_between('p_limit', p_limit, 1, 1000);
+  if p_cursor !~ '^\d{1,18}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    perform dibs.refuse('PT400', 'p_cursor must be the cursor of a row', 'Send back that of the last row you got.');
+  end if;
+  return query execute format($query$
+    select t.id, t.type, t.payload, t.priority::int, t.unique_key, h.attempts, h.error, t.at, h.history,
+      (extract(epoch from t.at) * 1000000)::bigint || '-' || t.id
+    from (%s and at <= $1 and (at, id) < ($1, $2) order by at desc, id desc limit $3) t,
+      lateral (
+        select (count(*) filter (where a.outcome in ('failed', 'lost')))::int as attempts,
+          (array_agg(a.error order by a.attempt desc))[1] as error,
+          jsonb_agg(to_jsonb(a) order by a.attempt) as history
+        from public.task_attempts(t.id) a
+      ) h
+    order by t.at desc, t.id desc$query$, dibs.task_query(p_filter, array['failed']))
+  using coalesce('epoch'::timestamptz + split_part(p_cursor, '-', 1)::bigint * interval '1 microsecond', 'infinity'),
+    coalesce(substr(p_cursor, strpos(p_cursor, '-') + 1), 'ffffffff-ffff-ffff-ffff-ffffffffffff')::uuid, p_limit;
+end $function$;
+comment on function public.failed_tasks(jsonb,integer,text) is 'Tasks that failed for good, the latest first, each with its last error, how many attempts failed or were lost in all,
+and all of its history: [{attempt, outcome, worker_id, started_at, ended_at, error}].
+p_filter: as in cancel_tasks_where, and may be empty. p_limit: at most so many, 1 to 1000. p_cursor: go on after the row
+that has it.
+Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.failed_thoughts(p_work_type text, p_filter jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 100, p_cursor text DEFAULT NULL::text)
+ RETURNS TABLE(thought_id uuid, attempts integer, max_attempts integer, error text, failed_at timestamp with time zone, worker_id text, cursor text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  perform dibs.check_thought_filter(p_work_type, p_filter, p_may_be_empty => true),
+    dibs.check_between('p_limit', p_limit, 1, 1000);
+  if p_cursor !~ '^\d{1,18}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    perform dibs.refuse('PT400', 'p_cursor must be the cursor of a row', 'Send back that of the last row you got.');
+  end if;
+  return query execute format($query$
+    select id, attempts, max_attempts, error, failed_at, worker_id,
+      (extract(epoch from failed_at) * 1000000)::bigint || '-' || id
+    from (%s) t where (failed_at, id) < ($1, $2)
+    order by failed_at desc, id desc limit $3$query$, dibs.failed_thought_query(p_work_type, p_filter))
+  using coalesce('epoch'::timestamptz + split_part(p_cursor, '-', 1)::bigint * interval '1 microsecond', 'infinity'),
+    coalesce(substr(p_cursor, strpos(p_cursor, '-') + 1), 'ffffffff-ffff-ffff-ffff-ffffffffffff')::uuid, p_limit;
+end $function$;
+comment on function public.failed_thoughts(text,jsonb,integer,text) is 'Thoughts on which work of this type failed for good, the latest first: their attempts are used up (quarantined), or
+the failure was said to be permanent.
+p_filter: {ids?, error? (a LIKE pattern), failed_before?, failed_after?}, and may be empty. p_limit: at most so many, 1 to
+1000. p_cursor: go on after the row that has it.
+Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.parked_effects(p_limit integer DEFAULT 100)
  RETURNS TABLE(id uuid, type text, work_type text, key text, mode text, idempotency_key text, begun_at timestamp with time zone, parked_at timestamp with time zone)
@@ -4276,6 +4917,115 @@ begin
 end $function$;
 comment on function public.reap_tasks() is 'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many tasks
 came back.';
+
+CREATE OR REPLACE FUNCTION public.redrive_tasks(p_filter jsonb, p_type text DEFAULT NULL::text, p_per_second numeric DEFAULT NULL::numeric, p_start timestamp with time zone DEFAULT NULL::timestamp with time zone, p_dry_run boolean DEFAULT true, p_limit integer DEFAULT 1000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_statuses text[] := array['failed'];
+  v_free text := dibs.key_is_free(p_type);
+  v_start timestamptz := greatest(p_start, dibs.clock());
+  v_found bigint[];
+  v_done int8multirange;
+  v_last timestamptz;
+begin
+  perform dibs.check_bulk(p_filter, v_statuses, p_limit);
+  if p_type is not null then perform dibs.check_label('p_type', p_type, 100); end if;
+  if p_per_second not between 0.001 and 10000 then
+    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000', 'Leave it out to let all run at once.');
+  end if;
+  if p_dry_run is not false then return dibs.rehearse(p_filter, v_statuses, v_free); end if;
+  perform dibs.one_at_a_time();
+  v_found := dibs.find_tasks(p_filter, v_statuses, p_limit, v_free);
+  -- Lanes before keys, as everybody.
+  insert into dibs.lane
+    select coalesce(p_type, type), priority from dibs.log_of(dibs.set_of(v_found))
+    union select '', priority from dibs.log_of(dibs.set_of(v_found))
+    order by 1, 2 on conflict do nothing;
+  v_done := dibs.revive(dibs.set_of(v_found), v_statuses, 'redriven', p_type);
+  update dibs.log l set type = p_type
+    from unnest(v_done) r
+    where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) and l.type <> p_type;
+  v_last := dibs.make_ready_in_turn(v_found, v_done, v_start, p_per_second);
+  if v_last is not null then perform dibs.wake(v_start); end if;
+  return dibs.told(v_found, v_done, p_limit) || jsonb_build_object('last_run_at', v_last);
+end $function$;
+comment on function public.redrive_tasks(jsonb,text,numeric,timestamp with time zone,boolean,integer) is 'Let tasks that failed for good run again, with all their attempts anew; the history stays, and says redriven.
+p_filter: as in cancel_tasks_where; the only status is failed, and {"statuses": ["failed"]} means all. One whose
+unique key another task has by now does not fit.
+p_type: as tasks of another type; null for their own. p_per_second: so many become due each second, 0.001 to 10000,
+those that failed first coming first; null for all at once. p_start: when the first is due; null for now.
+p_dry_run, p_limit and errors: as in cancel_tasks_where.
+Returns {dry_run, tasks, sample, more} as there, and last_run_at, when the last of them is due: the p_start of the next
+call where there are more.';
+
+CREATE OR REPLACE FUNCTION public.redrive_thoughts(p_work_type text, p_filter jsonb, p_per_second numeric DEFAULT NULL::numeric, p_start timestamp with time zone DEFAULT NULL::timestamp with time zone, p_dry_run boolean DEFAULT true, p_limit integer DEFAULT 1000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_start timestamptz := greatest(p_start, dibs.clock());
+  -- Those of a second become due together.
+  v_together int := ceil(p_per_second);
+  v_found uuid[];
+  v_done uuid[];
+  v_last timestamptz;
+  v_answer jsonb;
+begin
+  perform dibs.check_thought_filter(p_work_type, p_filter), dibs.check_between('p_limit', p_limit, 1, 10000);
+  if p_per_second not between 0.001 and 10000 then
+    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000', 'Leave it out to let all run at once.');
+  end if;
+  if p_dry_run is not false then
+    execute format($query$
+      select jsonb_build_object('dry_run', true, 'thoughts', count(*), 'more', count(*) > 0,
+        'sample', coalesce(jsonb_agg(id order by nth) filter (where nth <= 10), '[]'))
+      from (select id, row_number() over () as nth from (%s) t) t$query$,
+      dibs.failed_thought_query(p_work_type, p_filter)) into v_answer;
+    return v_answer;
+  end if;
+  execute format('select array_agg(id order by failed_at, id) from (%s limit %L) t',
+    dibs.failed_thought_query(p_work_type, p_filter), p_limit) into v_found;
+  v_done := array(
+    select c.thought_id from public.thought_work_claims c
+    where c.thought_id = any (v_found) and c.work_type || '' = p_work_type
+      and c.status || '' = 'failed' and c.retry_at is null
+    order by uuid_send(c.thought_id) for update skip locked);
+  with due as (
+    select id, v_start + coalesce((row_number() over (order by nth) - 1) / v_together * v_together / p_per_second, 0)
+      * interval '1 s' as at
+    from unnest(v_found) with ordinality f(id, nth) where id = any (v_done)
+  ), changed as (
+    update public.thought_work_claims c set retry_at = due.at, attempt_count = 0
+    from due where c.thought_id = any (array[due.id]) and c.work_type || '' = p_work_type
+    returning c.retry_at
+  )
+  select max(retry_at) into v_last from changed;
+  return jsonb_build_object('dry_run', false, 'thoughts', cardinality(v_done), 'last_run_at', v_last,
+    'more', cardinality(v_found) = p_limit or cardinality(v_done) < cardinality(v_found),
+    'sample', array(select unnest(v_found) intersect all select unnest(v_done) limit 10));
+end $function$;
+comment on function public.redrive_thoughts(text,jsonb,numeric,timestamp with time zone,boolean,integer) is 'Make thoughts on which work failed for good claimable again, as if never tried.
+p_filter: as in failed_thoughts, one field of it at least; {"statuses": ["failed"]} means all. p_per_second: so many
+become due each second, 0.001 to 10000, those that failed first coming first; null for all at once. p_start: when the
+first is due; null for now. p_dry_run: false to do it; otherwise it is only told what would be done. p_limit: at most so
+many in one call, 1 to 10000.
+Returns {dry_run, thoughts: how many, sample: up to ten of their ids, more: whether some are left} and, if it was done,
+last_run_at, when the last of them is due: the p_start of the next call.
+Errors: PT400 for bad input, for an empty filter too.';
 
 CREATE OR REPLACE FUNCTION public.release_claims_for_worker(p_work_type text, p_worker_id text)
  RETURNS integer
@@ -4390,6 +5140,44 @@ Returns the ids still held. One that is missing was cancelled, or settled. No ro
 work.
 Errors: PT400 for bad input.';
 
+CREATE OR REPLACE FUNCTION public.reprioritize_tasks_where(p_filter jsonb, p_priority integer, p_dry_run boolean DEFAULT true, p_limit integer DEFAULT 1000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_statuses text[] := array['pending'];
+  v_other text := format('priority <> %L', p_priority);
+  v_found bigint[];
+  v_done int8multirange;
+begin
+  perform dibs.check_bulk(p_filter, v_statuses, p_limit), dibs.check_between('p_priority', p_priority, -32768, 32767);
+  if p_dry_run is not false then return dibs.rehearse(p_filter, v_statuses, v_other); end if;
+  perform dibs.one_at_a_time();
+  v_found := dibs.find_tasks(p_filter, v_statuses, p_limit, v_other);
+  -- Lanes before what waits in them, as everybody.
+  insert into dibs.lane
+    select type, p_priority from dibs.log_of(dibs.set_of(v_found)) union select '', p_priority
+    order by 1 on conflict do nothing;
+  with moved as (
+    insert into dibs.ready (type, priority, run_at, run, plain)
+    select type, p_priority, run_at, run, plain from dibs.take_waiting(v_found) returning run
+  )
+  select coalesce(range_agg(run), '{}') into v_done from moved;
+  update dibs.log l set priority = p_priority
+    from unnest(v_done) r where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r));
+  return dibs.told(v_found, v_done, p_limit);
+end $function$;
+comment on function public.reprioritize_tasks_where(jsonb,integer,boolean,integer) is 'Give another priority to all tasks that wait and fit a filter; when they are due stays.
+p_filter: as in cancel_tasks_where; the only status is pending. Tasks that have that priority do not fit.
+p_priority: smaller runs first, -32768 to 32767.
+p_dry_run, p_limit, result and errors: as in cancel_tasks_where.';
+
 CREATE OR REPLACE FUNCTION public.retry_failed_thoughts(p_work_type text, p_thought_ids uuid[] DEFAULT NULL::uuid[])
  RETURNS integer
  LANGUAGE plpgsql
@@ -4440,6 +5228,34 @@ end $function$;
 comment on function public.retry_tasks(uuid[]) is 'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history
 stays. One whose unique key another task has by now stays as it is. Returns the ids that wait again.
 Errors: PT400 for more than 1000 ids.';
+
+CREATE OR REPLACE FUNCTION public.retry_tasks_where(p_filter jsonb, p_dry_run boolean DEFAULT true, p_limit integer DEFAULT 1000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_statuses text[] := array['failed', 'cancelled'];
+  v_found bigint[];
+  v_done int8multirange;
+begin
+  perform dibs.check_bulk(p_filter, v_statuses, p_limit);
+  if p_dry_run is not false then return dibs.rehearse(p_filter, v_statuses, dibs.key_is_free()); end if;
+  perform dibs.one_at_a_time();
+  v_found := dibs.find_tasks(p_filter, v_statuses, p_limit, dibs.key_is_free());
+  v_done := dibs.revive(dibs.set_of(v_found), v_statuses);
+  perform dibs.make_ready(v_done, dibs.clock()), dibs.wake(null) where not isempty(v_done);
+  return dibs.told(v_found, v_done, p_limit);
+end $function$;
+comment on function public.retry_tasks_where(jsonb,boolean,integer) is 'Let all tasks that fit a filter run again, due now, as in retry_tasks. To spread them over time see redrive_tasks.
+p_filter: as in cancel_tasks_where; statuses are failed and cancelled. One whose unique key another task has by now does
+not fit.
+p_dry_run, p_limit, result and errors: as in cancel_tasks_where.';
 
 CREATE OR REPLACE FUNCTION public.settle_and_claim_tasks(p_fence text, p_outcomes jsonb, p_rest text, p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
  RETURNS json
@@ -4627,8 +5443,8 @@ AS $function$
     where lower(o.run) >> 7 = dibs.task_of(p_id) >> 7 and o.run @> dibs.task_of(p_id) and o.status <> 'failed'
   order by 1
 $function$;
-comment on function public.task_attempts(uuid) is 'The history of a task: failed and lost attempts with their errors, retried when somebody let it run again,
-completed or cancelled at the end.';
+comment on function public.task_attempts(uuid) is 'The history of a task: failed and lost attempts with their errors, retried or redriven when somebody let it run
+again, completed or cancelled at the end.';
 
 CREATE OR REPLACE FUNCTION public.task_counts()
  RETURNS TABLE(status text, tasks bigint)
@@ -4692,6 +5508,7 @@ revoke all on table
 revoke all on function
   public.assert_lease(text,uuid),
   public.cancel_tasks(uuid[]),
+  public.cancel_tasks_where(jsonb,boolean,integer),
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
   public.claim_task(),
@@ -4703,17 +5520,23 @@ revoke all on function
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
+  public.failed_tasks(jsonb,integer,text),
+  public.failed_thoughts(text,jsonb,integer,text),
   public.parked_effects(integer),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),
   public.quarantined_thoughts(text),
   public.reap_tasks(),
+  public.redrive_tasks(jsonb,text,numeric,timestamp with time zone,boolean,integer),
+  public.redrive_thoughts(text,jsonb,numeric,timestamp with time zone,boolean,integer),
   public.release_claims_for_worker(text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
   public.renew_lease(text,integer,jsonb),
+  public.reprioritize_tasks_where(jsonb,integer,boolean,integer),
   public.retry_failed_thoughts(text,uuid[]),
   public.retry_tasks(uuid[]),
+  public.retry_tasks_where(jsonb,boolean,integer),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_effect(uuid,text,boolean,jsonb,text),
@@ -4727,9 +5550,7 @@ grant usage on schema dibs to service_role;
 
 grant delete, insert, select on table
   dibs.attempt,
-  dibs.log,
-  dibs.request,
-  dibs.unique_key
+  dibs.request
   to service_role;
 
 grant delete, insert, select, update on table
@@ -4737,6 +5558,7 @@ grant delete, insert, select, update on table
   dibs.effect,
   dibs.hint,
   dibs.lease,
+  dibs.log,
   dibs.outcome,
   dibs.progress,
   dibs.ready,
@@ -4745,6 +5567,7 @@ grant delete, insert, select, update on table
   dibs.thought_attempt,
   dibs.thought_pass,
   dibs.thought_run,
+  dibs.unique_key,
   public.tasks,
   public.thought_work_claims,
   public.thoughts
@@ -4768,18 +5591,23 @@ grant usage on sequence
 
 grant execute on function
   dibs.assert_held(bigint,uuid),
+  dibs.await_turn(jsonb,boolean),
   dibs.backoff(integer),
   dibs.call_dispatch(text),
   dibs.calls_rest_until(),
   dibs.carry_tasks(),
   dibs.check_between(text,bigint,bigint,bigint),
+  dibs.check_bulk(jsonb,text[],integer),
   dibs.check_claim(text,text,text,integer),
   dibs.check_extras(text,jsonb),
+  dibs.check_filter(jsonb,text[],boolean),
   dibs.check_ids(text,uuid[]),
   dibs.check_label(text,text,integer),
   dibs.check_outcomes(jsonb),
   dibs.check_rest(text),
   dibs.check_task(text,text,bigint,bigint,text),
+  dibs.check_thought_filter(text,jsonb,boolean),
+  dibs.check_unique(text,text,jsonb),
   dibs.clean_error(text),
   dibs.clock(),
   dibs.complete_lease(text),
@@ -4794,9 +5622,12 @@ grant execute on function
   dibs.end_tasks(int8multirange,text,dibs.lease,timestamp with time zone),
   dibs.ended(int8multirange,text[]),
   dibs.failed_dispatches(),
+  dibs.failed_thought_query(text,jsonb),
   dibs.faults_of_tasks(),
   dibs.fence_out(),
   dibs.fill_pool(text,timestamp with time zone),
+  dibs.filter_condition(text,jsonb,text[]),
+  dibs.find_tasks(jsonb,text[],integer,text),
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),
   dibs.free_keys(int8multirange),
@@ -4815,6 +5646,9 @@ grant execute on function
   dibs.invocations(),
   dibs.invocations_left(),
   dibs.is_moment(text),
+  dibs.is_pattern(text),
+  dibs.is_unique_option(text,jsonb),
+  dibs.key_is_free(text),
   dibs.lease_tasks(text,text[],integer,integer),
   dibs.lock_claimable(text,uuid[]),
   dibs.lock_claiming(text,uuid[]),
@@ -4826,6 +5660,7 @@ grant execute on function
   dibs.lost_error(text,integer,integer),
   dibs.make_hint(dibs.hint,timestamp with time zone),
   dibs.make_ready(int8multirange,timestamp with time zone),
+  dibs.make_ready_in_turn(bigint[],int8multirange,timestamp with time zone,numeric),
   dibs.make_reap_hint(text,timestamp with time zone,timestamp with time zone,timestamp with time zone),
   dibs.ms_until(timestamp with time zone),
   dibs.number_carried_tasks(timestamp with time zone),
@@ -4835,6 +5670,7 @@ grant execute on function
   dibs.parse_fence(text),
   dibs.pass_rests(dibs.thought_pass),
   dibs.place_carried_tasks(timestamp with time zone),
+  dibs.place_of(bigint),
   dibs.pool_freed_thoughts(),
   dibs.prune(),
   dibs.put_alike_tasks(jsonb,integer),
@@ -4851,15 +5687,19 @@ grant execute on function
   dibs.recall(text,text),
   dibs.refuse(text,text,text),
   dibs.refuse_lost(uuid),
+  dibs.rehearse(jsonb,text[],text),
   dibs.remember(text,text,jsonb),
   dibs.renew_tasks(bigint,integer,jsonb),
   dibs.renew_thoughts(bigint,integer),
-  dibs.revive(int8multirange,text[]),
+  dibs.replace_task(uuid,text,text,jsonb,integer,timestamp with time zone,integer,boolean),
+  dibs.retake_key(text,text,bigint),
+  dibs.revive(int8multirange,text[],text,text),
   dibs.runs_of(int8multirange),
   dibs.schedule(),
   dibs.seal(),
   dibs.search_debt(dibs.thought_pass),
   dibs.search_unclaimed(text,uuid,integer,timestamp with time zone),
+  dibs.set_of(bigint[]),
   dibs.set_tasks_aside(),
   dibs.settle(text,jsonb,text),
   dibs.settle_dispatches(),
@@ -4869,16 +5709,22 @@ grant execute on function
   dibs.take_away(text,uuid[]),
   dibs.take_first_run(text,integer),
   dibs.take_from_pool(text,integer,integer),
-  dibs.take_key(text,text,bigint),
+  dibs.take_key(text,text,bigint,text,timestamp with time zone),
+  dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb),
   dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer),
   dibs.take_tasks(text[],integer,integer),
+  dibs.take_waiting(bigint[]),
   dibs.task_of(uuid),
+  dibs.task_query(jsonb,text[]),
   dibs.tasks_in(int8multirange),
   dibs.tasks_of(uuid[]),
   dibs.tasks_to_carry(),
+  dibs.texts_of(jsonb),
+  dibs.thought_condition(text,jsonb),
   dibs.thoughts_wait(text),
   dibs.tick(),
   dibs.tidy(),
+  dibs.told(bigint[],int8multirange,integer),
   dibs.unfinish(int8multirange,text[]),
   dibs.unschedule(),
   dibs.update_task(),
@@ -4886,9 +5732,11 @@ grant execute on function
   dibs.wake(timestamp with time zone,text[]),
   dibs.was_settled(bigint,bigint,text),
   dibs.withdraw(int8multirange,boolean),
+  dibs.withdraw_at_once(bigint[],boolean),
   dibs.write_claims(uuid[],text,text,integer,integer),
   public.assert_lease(text,uuid),
   public.cancel_tasks(uuid[]),
+  public.cancel_tasks_where(jsonb,boolean,integer),
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
   public.claim_task(),
@@ -4900,17 +5748,23 @@ grant execute on function
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
+  public.failed_tasks(jsonb,integer,text),
+  public.failed_thoughts(text,jsonb,integer,text),
   public.parked_effects(integer),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),
   public.quarantined_thoughts(text),
   public.reap_tasks(),
+  public.redrive_tasks(jsonb,text,numeric,timestamp with time zone,boolean,integer),
+  public.redrive_thoughts(text,jsonb,numeric,timestamp with time zone,boolean,integer),
   public.release_claims_for_worker(text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
   public.renew_lease(text,integer,jsonb),
+  public.reprioritize_tasks_where(jsonb,integer,boolean,integer),
   public.retry_failed_thoughts(text,uuid[]),
   public.retry_tasks(uuid[]),
+  public.retry_tasks_where(jsonb,boolean,integer),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_effect(uuid,text,boolean,jsonb,text),

@@ -156,6 +156,10 @@ export type Database = {
         Returns: undefined
       }
       cancel_tasks: { Args: { p_ids: string[] }; Returns: string[] }
+      cancel_tasks_where: {
+        Args: { p_dry_run?: boolean; p_filter: Json; p_limit?: number }
+        Returns: Json
+      }
       claim_named_thoughts: {
         Args: {
           p_lease_seconds?: number
@@ -287,6 +291,39 @@ export type Database = {
         Returns: {
           deduplicated: boolean
           id: string
+          replaced: boolean
+        }[]
+      }
+      failed_tasks: {
+        Args: { p_cursor?: string; p_filter?: Json; p_limit?: number }
+        Returns: {
+          attempts: number
+          cursor: string
+          error: string
+          failed_at: string
+          history: Json
+          id: string
+          payload: Json
+          priority: number
+          type: string
+          unique_key: string
+        }[]
+      }
+      failed_thoughts: {
+        Args: {
+          p_cursor?: string
+          p_filter?: Json
+          p_limit?: number
+          p_work_type: string
+        }
+        Returns: {
+          attempts: number
+          cursor: string
+          error: string
+          failed_at: string
+          max_attempts: number
+          thought_id: string
+          worker_id: string
         }[]
       }
       parked_effects: {
@@ -317,6 +354,28 @@ export type Database = {
         }[]
       }
       reap_tasks: { Args: Record<PropertyKey, never>; Returns: number }
+      redrive_tasks: {
+        Args: {
+          p_dry_run?: boolean
+          p_filter: Json
+          p_limit?: number
+          p_per_second?: number
+          p_start?: string
+          p_type?: string
+        }
+        Returns: Json
+      }
+      redrive_thoughts: {
+        Args: {
+          p_dry_run?: boolean
+          p_filter: Json
+          p_limit?: number
+          p_per_second?: number
+          p_start?: string
+          p_work_type: string
+        }
+        Returns: Json
+      }
       release_claims_for_worker: {
         Args: { p_work_type: string; p_worker_id: string }
         Returns: number
@@ -339,11 +398,24 @@ export type Database = {
         Args: { p_fence: string; p_lease_seconds?: number; p_progress?: Json }
         Returns: string[]
       }
+      reprioritize_tasks_where: {
+        Args: {
+          p_dry_run?: boolean
+          p_filter: Json
+          p_limit?: number
+          p_priority: number
+        }
+        Returns: Json
+      }
       retry_failed_thoughts: {
         Args: { p_thought_ids?: string[]; p_work_type: string }
         Returns: number
       }
       retry_tasks: { Args: { p_ids: string[] }; Returns: string[] }
+      retry_tasks_where: {
+        Args: { p_dry_run?: boolean; p_filter: Json; p_limit?: number }
+        Returns: Json
+      }
       settle_and_claim_tasks: {
         Args: {
           p_fence: string
