@@ -15,15 +15,16 @@ begin
   end if;
   select key into v_field from jsonb_each(p_filter) where dibs.filter_condition(key, value, p_statuses) is null limit 1;
   if found then
-    perform dibs.refuse('PT400', 'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
+    perform dibs.refuse('PT400',
+      'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
       'Fields: types, ids (lists of 1 to 1000 texts), statuses (a list of ' || array_to_string(p_statuses, ', ')
       || '), created_before, created_after, run_before, run_after (timestamps), error (a pattern as of LIKE, such as '
       || '%timeout%), unique_key_prefix (a text), payload (an object that the payload contains).');
   end if;
 end $$;
 comment on function dibs.check_filter(jsonb, text[], boolean) is
-  'Refuse (PT400) a filter that is empty or has a field that is unknown or wrong, naming it. p_statuses: which a task may
-have here.';
+  'Refuse (PT400) a filter that is empty or has a field that is unknown or wrong, naming it.
+p_statuses: which a task may have here.';
 
 create or replace function dibs.filter_condition(p_field text, p_value jsonb, p_statuses text[]) returns text
   language plpgsql stable set search_path = '' as $$
@@ -88,8 +89,8 @@ begin
   end if;
   return format($query$
     select * from (
-      select w.status, w.at, coalesce(w.run_at, l.run_at) as run_at, dibs.task_of(l.id) as task, l.id, l.type, l.payload,
-        l.priority, l.max_attempts, l.unique_key, l.created_at
+      select w.status, w.at, coalesce(w.run_at, l.run_at) as run_at, dibs.task_of(l.id) as task, l.id, l.type,
+        l.payload, l.priority, l.max_attempts, l.unique_key, l.created_at
       from (
           select 'pending' as status, run_at as at, run_at, run from dibs.ready
             where 'pending' = any (%1$L::text[]) and %2$s and %3$s
@@ -109,7 +110,7 @@ begin
 end $$;
 comment on function dibs.task_query(jsonb, text[]) is
   'A filter that was checked as a query, to be executed, on tasks that are pending, processing, failed or cancelled. Its
-rows: status, at (since when: due, started or ended), run_at, task, id, type, payload, priority, max_attempts, unique_key,
-created_at.';
+rows: status, at (since when: due, started or ended), run_at, task, id, type, payload, priority, max_attempts,
+unique_key, created_at.';
 
 select dibs.seal();
