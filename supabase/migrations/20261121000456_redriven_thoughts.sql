@@ -28,8 +28,8 @@ end $$;
 comment on function public.failed_thoughts(text, jsonb, int, text) is
   'Thoughts on which work of this type failed for good, the latest first: their attempts are used up (quarantined), or
 the failure was said to be permanent.
-p_filter: {ids?, error? (a LIKE pattern), failed_before?, failed_after?}, and may be empty. p_limit: at most so many, 1 to
-1000. p_cursor: go on after the row that has it.
+p_filter: {ids?, error? (a LIKE pattern), failed_before?, failed_after?}, and may be empty. p_limit: at most so many,
+1 to 1000. p_cursor: go on after the row that has it.
 Errors: PT400 for bad input.';
 
 create or replace function public.redrive_thoughts(
@@ -48,7 +48,8 @@ declare
 begin
   perform dibs.check_thought_filter(p_work_type, p_filter), dibs.check_between('p_limit', p_limit, 1, 10000);
   if p_per_second not between 0.001 and 10000 then
-    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000', 'Leave it out to let all run at once.');
+    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000',
+      'Leave it out to let all run at once.');
   end if;
   if p_dry_run is not false then
     execute format($query$
@@ -102,7 +103,8 @@ begin
   end if;
   select key into v_field from jsonb_each(p_filter) where dibs.thought_condition(key, value) is null limit 1;
   if found then
-    perform dibs.refuse('PT400', 'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
+    perform dibs.refuse('PT400',
+      'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
       'Fields: ids (a list of 1 to 1000 uuids), error (a pattern as of LIKE, such as %timeout%), failed_before, '
       || 'failed_after (timestamps), statuses (["failed"]).');
   end if;
@@ -121,8 +123,7 @@ begin
     when p_field = 'statuses' and p_value = '["failed"]' then 'true'
     when p_field = 'failed_before' and dibs.is_moment(v_text) then format('c.finished_at < %L', v_text)
     when p_field = 'failed_after' and dibs.is_moment(v_text) then format('c.finished_at > %L', v_text)
-    -- A pattern that is none fails here.
-    when p_field = 'error' and v_text > '' and (v_text like v_text or true) then format('c.last_error like %L', v_text)
+    when p_field = 'error' and v_text > '' and dibs.is_pattern(v_text) then format('c.last_error like %L', v_text)
   end;
 exception when data_exception then
   return null;

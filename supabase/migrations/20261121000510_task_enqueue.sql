@@ -1,5 +1,4 @@
 -- Enqueueing: into the log, and as runs into ready.
--- longer than 300 lines because a list is checked, numbered and placed in one go.
 
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
@@ -130,7 +129,8 @@ end $$;
 comment on function dibs.put_task(text, jsonb, int, timestamptz, int, text, jsonb) is
   'Write one task that was checked.';
 
-create or replace function dibs.put_tasks(p_tasks jsonb, out ids uuid[], out deduplicated boolean[], out replaced boolean[])
+create or replace function dibs.put_tasks(
+    p_tasks jsonb, out ids uuid[], out deduplicated boolean[], out replaced boolean[])
   language plpgsql set search_path = '' as $$
 declare
   v_size int;
@@ -202,7 +202,8 @@ comment on function dibs.put_alike_tasks(jsonb, int) is
   'The usual list: tasks that are alike but for their payload, as runs, a hundred tasks to a page. Returns their ids,
 or null, having written nothing, when they are not alike.';
 
-create or replace function dibs.put_mixed_tasks(p_tasks jsonb, out ids uuid[], out deduplicated boolean[], out replaced boolean[])
+create or replace function dibs.put_mixed_tasks(
+    p_tasks jsonb, out ids uuid[], out deduplicated boolean[], out replaced boolean[])
   language plpgsql set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
@@ -261,7 +262,8 @@ begin
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
   )
-  select array_agg(w.id), array_agg(w.known), array_agg(w.replaced), (select min(run_at) from kind), (select array_agg(type) from kind)
+  select array_agg(w.id), array_agg(w.known), array_agg(w.replaced),
+      (select min(run_at) from kind), (select array_agg(type) from kind)
     into ids, deduplicated, replaced, v_soonest, v_types
   from (
     select u.id, u.known, u.replaced

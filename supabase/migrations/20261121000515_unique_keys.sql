@@ -59,7 +59,8 @@ begin
   end loop;
 end $$;
 comment on function dibs.take_key(text, text, bigint, text, timestamptz) is
-  'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and where that is.
+  'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and
+where that is.
 p_scope: unfinished, or pending where a running task is to leave the key to others. p_held_until: how long the key
 stays with the task at least.';
 
@@ -114,7 +115,8 @@ declare
     order by key limit 1);
 begin
   if v_field is not null and p_unique_key is null then
-    perform dibs.refuse('PT400', p_path || '.' || v_field || ' goes with a unique_key only', 'Give the task a unique_key.');
+    perform dibs.refuse('PT400', p_path || '.' || v_field || ' goes with a unique_key only',
+      'Give the task a unique_key.');
   elsif (p_extras ->> 'unique_merge')::boolean and p_extras ->> 'unique_mode' is distinct from 'debounce' then
     perform dibs.refuse('PT400', p_path || '.unique_merge goes with unique_mode debounce only',
       'Leave it out: replace puts the new payload in the place of the old one.');
@@ -184,7 +186,8 @@ begin
     return false;
   end if;
   update dibs.log set payload = case when p_merge then payload || p_payload else p_payload end,
-      priority = coalesce(p_priority, priority), run_at = p_run_at, max_attempts = coalesce(p_max_attempts, max_attempts)
+      priority = coalesce(p_priority, priority), run_at = p_run_at,
+      max_attempts = coalesce(p_max_attempts, max_attempts)
     where id = p_id;
   perform dibs.make_ready(v_task, p_run_at);
   return true;

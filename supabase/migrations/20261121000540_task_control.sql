@@ -159,7 +159,8 @@ begin
   p_tasks := p_tasks * dibs.ended(p_tasks, p_statuses);
   -- One by one in the order of the keys, as whoever enqueues; of several with one key the first.
   for v_keyed in
-    select t.type, unique_key, dibs.task_of(id) as task, lag((t.type, unique_key)) over keys = (t.type, unique_key) as late
+    select t.type, unique_key, dibs.task_of(id) as task,
+      lag((t.type, unique_key)) over keys = (t.type, unique_key) as late
     from dibs.log_of(p_tasks) l, lateral (select coalesce(p_type, l.type) as type) t where unique_key is not null
     window keys as (order by t.type, unique_key, id) order by t.type, unique_key, id
   loop

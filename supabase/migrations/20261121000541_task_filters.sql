@@ -11,19 +11,20 @@ declare
 begin
   if p_filter is null or jsonb_typeof(p_filter) <> 'object' or p_filter = '{}' and not p_may_be_empty then
     perform dibs.refuse('PT400', 'p_filter must be an object with a field or more',
-      'An empty one would mean all there is. To mean that say so: {"statuses": ' || to_jsonb(p_statuses) || '}.');
+      'An empty one would mean all there is. To mean that say so: {"statuses": ' || to_jsonb(p_statuses)::text || '}.');
   end if;
   select key into v_field from jsonb_each(p_filter) where dibs.filter_condition(key, value, p_statuses) is null limit 1;
   if found then
-    perform dibs.refuse('PT400', 'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
+    perform dibs.refuse('PT400',
+      'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
       'Fields: types, ids (lists of 1 to 1000 texts), statuses (a list of ' || array_to_string(p_statuses, ', ')
       || '), created_before, created_after, run_before, run_after (timestamps), error (a pattern as of LIKE, such as '
       || '%timeout%), unique_key_prefix (a text), payload (an object that the payload contains).');
   end if;
 end $$;
 comment on function dibs.check_filter(jsonb, text[], boolean) is
-  'Refuse (PT400) a filter that is empty or has a field that is unknown or wrong, naming it. p_statuses: which a task may
-have here.';
+  'Refuse (PT400) a filter that is empty or has a field that is unknown or wrong, naming it.
+p_statuses: which a task may have here.';
 
 create or replace function dibs.filter_condition(p_field text, p_value jsonb, p_statuses text[]) returns text
   language plpgsql stable set search_path = '' as $$
@@ -41,8 +42,7 @@ begin
     when p_field = 'created_after' and dibs.is_moment(v_text) then format('created_at > %L', v_text)
     when p_field = 'run_before' and dibs.is_moment(v_text) then format('run_at < %L', v_text)
     when p_field = 'run_after' and dibs.is_moment(v_text) then format('run_at > %L', v_text)
-    -- A pattern that is none fails here.
-    when p_field = 'error' and v_text > '' and (v_text like v_text or true) then format(
+    when p_field = 'error' and v_text > '' and dibs.is_pattern(v_text) then format(
       '(select a.error from dibs.attempt a where a.task = dibs.task_of(id) order by a.n desc limit 1) like %L', v_text)
     when p_field = 'unique_key_prefix' and v_text > '' then format('starts_with(unique_key, %L)', v_text)
     when p_field = 'payload' and jsonb_typeof(p_value) = 'object' and p_value <> '{}'
@@ -53,6 +53,14 @@ exception when data_exception then
 end $$;
 comment on function dibs.filter_condition(text, jsonb, text[]) is
   'One field of a filter as a condition on the rows of dibs.task_query, null when it is none.';
+
+create or replace function dibs.is_pattern(p_text text) returns boolean
+  language plpgsql immutable set search_path = '' as $$
+begin
+  -- The last backslash would escape nothing.
+  return (length(p_text) - length(rtrim(p_text, '\'))) % 2 = 0;
+end $$;
+comment on function dibs.is_pattern(text) is 'Whether LIKE takes this for a pattern.';
 
 create or replace function dibs.texts_of(p_list jsonb) returns text[]
   language plpgsql immutable set search_path = '' as $$
@@ -67,7 +75,7 @@ declare
   v_conditions text := coalesce((
     select string_agg(dibs.filter_condition(key, value, p_statuses), ' and ' order by key) from jsonb_each(p_filter)),
     'true');
-  v_statuses text[] := coalesce(dibs.texts_of(nullif(p_filter -> 'statuses', 'null')), p_statuses);
+  v_statuses text[] := case when p_filter ? 'statuses' then dibs.texts_of(p_filter -> 'statuses') else p_statuses end;
   v_runs text := 'true';
   v_waiting text := 'true';
 begin
@@ -81,8 +89,8 @@ begin
   end if;
   return format($query$
     select * from (
-      select w.status, w.at, coalesce(w.run_at, l.run_at) as run_at, dibs.task_of(l.id) as task, l.id, l.type, l.payload,
-        l.priority, l.max_attempts, l.unique_key, l.created_at
+      select w.status, w.at, coalesce(w.run_at, l.run_at) as run_at, dibs.task_of(l.id) as task, l.id, l.type,
+        l.payload, l.priority, l.max_attempts, l.unique_key, l.created_at
       from (
           select 'pending' as status, run_at as at, run_at, run from dibs.ready
             where 'pending' = any (%1$L::text[]) and %2$s and %3$s
@@ -102,7 +110,7 @@ begin
 end $$;
 comment on function dibs.task_query(jsonb, text[]) is
   'A filter that was checked as a query, to be executed, on tasks that are pending, processing, failed or cancelled. Its
-rows: status, at (since when: due, started or ended), run_at, task, id, type, payload, priority, max_attempts, unique_key,
-created_at.';
+rows: status, at (since when: due, started or ended), run_at, task, id, type, payload, priority, max_attempts,
+unique_key, created_at.';
 
 select dibs.seal();

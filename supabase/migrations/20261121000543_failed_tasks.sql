@@ -53,7 +53,8 @@ begin
   perform dibs.check_bulk(p_filter, v_statuses, p_limit);
   if p_type is not null then perform dibs.check_label('p_type', p_type, 100); end if;
   if p_per_second not between 0.001 and 10000 then
-    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000', 'Leave it out to let all run at once.');
+    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000',
+      'Leave it out to let all run at once.');
   end if;
   if p_dry_run is not false then return dibs.rehearse(p_filter, v_statuses, v_free); end if;
   perform dibs.one_at_a_time();

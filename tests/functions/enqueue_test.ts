@@ -37,6 +37,31 @@ Deno.test("a unique key that is taken makes no second task", async () => {
   ]);
 });
 
+Deno.test("a unique key says what becomes of a task that has it already", async () => {
+  const stack = sharedStack();
+  const type = newType();
+  const task = (fields: object) => ({ tasks: [{ type, unique_key: "order-1", ...fields }] });
+  const made = await post(stack, "enqueue", task({ payload: { a: 1 }, unique_seconds: 60 }));
+  const [{ id }] = made.json.tasks;
+  const debounce = { unique_mode: "debounce", unique_merge: true, payload: { b: 2 } };
+  const merged = await post(stack, "enqueue", task(debounce));
+  assert.deepEqual(merged.json.tasks, [{ id, deduplicated: true, replaced: true }]);
+  const rejected = await post(stack, "enqueue", task({ unique_mode: "reject" }));
+  assert.deepEqual([rejected.status, rejected.json.code], [409, "conflict"]);
+  assert.match(rejected.json.message, new RegExp(id));
+  const claim = await post(stack, "claim", { worker_id: "w", types: [type] });
+  assert.deepEqual(claim.json.tasks[0].payload, { a: 1, b: 2 });
+  const second = await post(stack, "enqueue", task({ unique_scope: "pending" }));
+  assert.equal(second.json.tasks[0].deduplicated, true, "its minute has not passed");
+});
+
+Deno.test("fields about a unique key that go with none are refused by name", async () => {
+  const task = { type: newType(), unique_mode: "reject" };
+  const { status, json } = await post(sharedStack(), "enqueue", { tasks: [task] });
+  assert.equal(status, 400);
+  assert.equal(json.details[0].path, "tasks[0].unique_mode");
+});
+
 Deno.test("a request repeated with its id enqueues nothing more", async () => {
   const stack = sharedStack();
   const type = newType();

@@ -41,6 +41,22 @@ export const NewTask = z.strictObject({
     description:
       "When one of them fails for good or is cancelled: cancel this one (when left out), count it as completed, or wait until it is tried again.",
   }),
+  unique_mode: z.enum(["return_existing", "reject", "replace", "debounce"]).optional().meta({
+    description:
+      "Where the unique key is taken: return that task (when left out), reject the call, replace the task while it is " +
+      "pending, or debounce: move its run_at and give it this payload.",
+  }),
+  unique_scope: z.enum(["unfinished", "pending"]).optional().meta({
+    description:
+      "Which task has the key: one that has not ended (when left out), or one that is pending.",
+  }),
+  unique_seconds: z.int().min(1).max(31_536_000).optional().meta({
+    description: "So long the key stays taken at least, also when the task has ended.",
+  }),
+  unique_merge: z.boolean().optional().meta({
+    description:
+      "With debounce: the fields of this payload are merged into those of the one there.",
+  }),
 }).meta({ id: "NewTask", description: "A task to enqueue." });
 
 export const EnqueueRequest = z.strictObject({
@@ -55,7 +71,10 @@ export const EnqueueResponse = z.object({
   tasks: z.array(z.object({
     id: Id,
     deduplicated: z.boolean().meta({
-      description: "True when an unfinished task with this unique key was there already.",
+      description: "True when a task had this unique key already; the id is that task's.",
+    }),
+    replaced: z.boolean().meta({
+      description: "True when that task was pending and was changed as unique_mode says.",
     }),
   })).meta({ description: "In the order of the request." }),
 }).meta({ id: "EnqueueResponse" });
