@@ -3,7 +3,7 @@
 -- Every task has a number. Tasks enqueued together have neighbouring numbers, on pages of 128. Tasks of
 -- a page that share their fate are a run, mostly neighbours: what waits and what came of it are runs, so
 -- that moving a hundred tasks writes a row or two. A task is in exactly one place: in `ready`, held by
--- a `lease`, or in `outcome`.
+-- a `lease`, or in `outcome`; or in `waiting`, while it depends on others (505_dependencies.sql).
 --
 --   log ── written once ───────────────── what each task is
 --   ready ── claim ──▶ lease ── settle ──▶ outcome ── where each task is

@@ -83,3 +83,27 @@ Deno.test("a request id of one verb is not accepted for another", async () => {
   });
   assert.deepEqual([status, json.code], [409, "conflict"]);
 });
+
+Deno.test("a task that depends on others is claimed after them, with what came of them", async () => {
+  const stack = sharedStack();
+  const type = newType();
+  const { json } = await post(stack, "enqueue", {
+    tasks: [{ type }, { type: `${type}_after`, depends_on: [0], depends_mode: "any" }],
+  });
+  const [{ id }, after] = EnqueueResponse.parse(json).tasks;
+  const claim = { worker_id: "w", types: [type, `${type}_after`], limit: 10 };
+  const first = (await post(stack, "claim", claim)).json;
+  assert.deepEqual(first.tasks.map((task: { id: string }) => task.id), [id]);
+  assert.equal(first.tasks[0].dependencies, null);
+  const outcomes = [{ id, status: "succeeded", result: { n: 1 } }];
+  const { json: next } = await post(stack, "release", { fence: first.fence, outcomes, claim });
+  assert.equal(next.claim.tasks[0].id, after.id);
+  assert.deepEqual(next.claim.tasks[0].dependencies, [
+    { id, status: "completed", result: { n: 1 } },
+  ]);
+  const { status, json: refusal } = await post(stack, "enqueue", {
+    tasks: [{ type }, { type, depends_on: [1] }],
+  });
+  assert.equal(status, 400);
+  assert.match(refusal.message, /tasks\[1\]\.depends_on\[0\] is not the place of an earlier task/);
+});

@@ -43,6 +43,30 @@ Deno.test("a payload that does not fit fails for good, naming the fields and not
   });
 });
 
+Deno.test("a handler is told what came of the tasks that its own waited for", async () => {
+  const told = defineTask({
+    type: "told",
+    payload: z.unknown(),
+    run: (_, { dependencies }) => Promise.resolve(dependencies),
+  });
+  const parts = { rpc: {} as Rpc, log, workerId: "w", leaseSeconds: 60 };
+  const work = chooseWork({ types: ["told"] }, registryOf({ told }), parts);
+  const context: RunContext = {
+    fence: "1",
+    signal: new AbortController().signal,
+    progress() {},
+    commit: (call) => call(),
+  };
+  const task = { id: crypto.randomUUID(), attempt: 1, type: "told", payload: null };
+  const dependencies = [{ id: crypto.randomUUID(), status: "completed", result: 7 }];
+  assert.deepEqual(await work.run({ ...task, dependencies } as never, context), {
+    result: dependencies,
+  });
+  assert.deepEqual(await work.run({ ...task, dependencies: null } as never, context), {
+    result: [],
+  });
+});
+
 Deno.test("a result that cannot be stored fails its own item, for good", async () => {
   const parts = { rpc: {} as Rpc, log, workerId: "w", leaseSeconds: 60 };
   const work = chooseWork({ types: ["odd"] }, registryOf({ odd }), parts);

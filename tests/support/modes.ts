@@ -8,7 +8,7 @@ export const MODES = ["PgBouncer", "repeatable read", "serializable"] as const;
 /** The tests of whatever grants, settles and takes back work, in one session or in several. */
 export const CORE = new RegExp(
   "^tests/supabase/(claims|commit|dispatch|effects|leases|load|modes|reap_thoughts|" +
-    "task_(claim|control|enqueue|lost|races|settle)|thought_(leases|pool))_test.ts$",
+    "task_(claim|control|enqueue|lost|races|settle)|thought_(leases|pool)|depend(encies|ents)|recurring)_test.ts$",
 );
 
 /** Brings a cluster into a mode; returns how tests reach it then. */
