@@ -5,6 +5,7 @@ import * as dispatch from "./checks/dispatch.ts";
 import * as functions from "./checks/functions.ts";
 import * as grants from "./checks/grants.ts";
 import { inputs } from "./checks/inputs.ts";
+import { retention } from "./checks/retention.ts";
 import * as schedule from "./checks/schedule.ts";
 import { settings } from "./checks/settings.ts";
 import * as vacuum from "./checks/vacuum.ts";
@@ -63,6 +64,7 @@ export const GROUPS: Group[] = [
       work.backlog,
       work.noHandler,
       work.parkedEffects,
+      retention,
     ],
   },
   {
