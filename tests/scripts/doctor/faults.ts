@@ -166,6 +166,24 @@ export const FAULTS: Fault[] = [
     byHand: /select .*;$/,
   },
   {
+    what: "ended tasks that nobody deletes, though their time is over",
+    plant: ({ sql }) =>
+      sql.unsafe(`
+        select create_task('kept_too_long');
+        update tasks set status = 'completed', completed_at = now() - interval '10 days' where type = 'kept_too_long';
+        select dibs.configure('keep_ended_tasks', '9 days')`),
+    finds: [["retention"]],
+    tidy: ({ sql }) => sql`select dibs.configure('keep_ended_tasks', null)`,
+  },
+  {
+    what: "very many ended tasks, which are kept for ever",
+    plant: ({ admin }) =>
+      admin`update pg_class set reltuples = 2e7 where oid = 'dibs.log'::regclass`,
+    finds: [["retention"]],
+    tidy: ({ sql }) =>
+      sql.unsafe("analyze dibs.log; select dibs.configure('keep_ended_tasks', null)"),
+  },
+  {
     what: "a drain that claims more than it is started for",
     plant: ({ sql }) => sql`select dibs.configure('drain_batch', '500')`,
     finds: [["settings"]],
