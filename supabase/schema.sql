@@ -738,6 +738,20 @@ end $function$;
 comment on function dibs.carry_tasks() is 'Make tasks of the rows of a table public.tasks, which is renamed; the id that a row had is its task''s unique key.
 Returns how many, 0 where there is no such table.';
 
+CREATE OR REPLACE FUNCTION dibs.change_type(p_tasks int8multirange, p_type text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform dibs.leave_order(p_tasks);
+  update dibs.task_key set type = p_type where task = any (array(
+    select k.task from unnest(p_tasks) r,
+      lateral (select k.task from dibs.task_key k where k.task >= lower(r) and k.task < upper(r) offset 0) k));
+  perform dibs.join_order(p_tasks);
+end $function$;
+comment on function dibs.change_type(int8multirange,text) is 'Let keys and order keys of tasks be those of another type from now on.';
+
 CREATE OR REPLACE FUNCTION dibs.check_between(p_argument text, p_value bigint, p_least bigint, p_most bigint)
  RETURNS void
  LANGUAGE plpgsql
@@ -838,18 +852,19 @@ declare
 begin
   if p_filter is null or jsonb_typeof(p_filter) <> 'object' or p_filter = '{}' and not p_may_be_empty then
     perform dibs.refuse('PT400', 'p_filter must be an object with a field or more',
-      'An empty one would mean all there is. To mean that say so: {"statuses": ' || to_jsonb(p_statuses) || '}.');
+      'An empty one would mean all there is. To mean that say so: {"statuses": ' || to_jsonb(p_statuses)::text || '}.');
   end if;
   select key into v_field from jsonb_each(p_filter) where dibs.filter_condition(key, value, p_statuses) is null limit 1;
   if found then
-    perform dibs.refuse('PT400', 'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
+    perform dibs.refuse('PT400',
+      'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
       'Fields: types, ids (lists of 1 to 1000 texts), statuses (a list of ' || array_to_string(p_statuses, ', ')
       || '), created_before, created_after, run_before, run_after (timestamps), error (a pattern as of LIKE, such as '
-      || '%timeout%), unique_key_prefix (a text), payload (an object that the payload contains).');
+      || '%timeout%), unique_key_prefix, key, order_key (texts), payload (an object that the payload contains).');
   end if;
 end $function$;
-comment on function dibs.check_filter(jsonb,text[],boolean) is 'Refuse (PT400) a filter that is empty or has a field that is unknown or wrong, naming it. p_statuses: which a task may
-have here.';
+comment on function dibs.check_filter(jsonb,text[],boolean) is 'Refuse (PT400) a filter that is empty or has a field that is unknown or wrong, naming it.
+p_statuses: which a task may have here.';
 
 CREATE OR REPLACE FUNCTION dibs.check_ids(p_argument text, p_ids uuid[])
  RETURNS void
@@ -1101,7 +1116,8 @@ begin
   end if;
   select key into v_field from jsonb_each(p_filter) where dibs.thought_condition(key, value) is null limit 1;
   if found then
-    perform dibs.refuse('PT400', 'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
+    perform dibs.refuse('PT400',
+      'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
       'Fields: ids (a list of 1 to 1000 uuids), error (a pattern as of LIKE, such as %timeout%), failed_before, '
       || 'failed_after (timestamps), statuses (["failed"]).');
   end if;
@@ -1121,7 +1137,8 @@ declare
     order by key limit 1);
 begin
   if v_field is not null and p_unique_key is null then
-    perform dibs.refuse('PT400', p_path || '.' || v_field || ' goes with a unique_key only', 'Give the task a unique_key.');
+    perform dibs.refuse('PT400', p_path || '.' || v_field || ' goes with a unique_key only',
+      'Give the task a unique_key.');
   elsif (p_extras ->> 'unique_merge')::boolean and p_extras ->> 'unique_mode' is distinct from 'debounce' then
     perform dibs.refuse('PT400', p_path || '.unique_merge goes with unique_mode debounce only',
       'Leave it out: replace puts the new payload in the place of the old one.');
@@ -2038,10 +2055,11 @@ begin
     when p_field = 'created_after' and dibs.is_moment(v_text) then format('created_at > %L', v_text)
     when p_field = 'run_before' and dibs.is_moment(v_text) then format('run_at < %L', v_text)
     when p_field = 'run_after' and dibs.is_moment(v_text) then format('run_at > %L', v_text)
-    -- A pattern that is none fails here.
-    when p_field = 'error' and v_text > '' and (v_text like v_text or true) then format(
+    when p_field = 'error' and v_text > '' and dibs.is_pattern(v_text) then format(
       '(select a.error from dibs.attempt a where a.task = dibs.task_of(id) order by a.n desc limit 1) like %L', v_text)
     when p_field = 'unique_key_prefix' and v_text > '' then format('starts_with(unique_key, %L)', v_text)
+    when p_field in ('key', 'order_key') and v_text > '' then
+      format('exists (select from dibs.task_key k where k.task = t.task and k.%I = %L)', p_field, v_text)
     when p_field = 'payload' and jsonb_typeof(p_value) = 'object' and p_value <> '{}'
       then format('payload @> %L', p_value)
   end;
@@ -2828,6 +2846,18 @@ exception when data_exception then
 end $function$;
 comment on function dibs.is_moment(text) is 'Whether a text is a timestamp, such as 2027-01-31T09:30:00Z.';
 
+CREATE OR REPLACE FUNCTION dibs.is_pattern(p_text text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  -- The last backslash would escape nothing.
+  return (length(p_text) - length(rtrim(p_text, '\'))) % 2 = 0;
+end $function$;
+comment on function dibs.is_pattern(text) is 'Whether LIKE takes this for a pattern.';
+
 CREATE OR REPLACE FUNCTION dibs.is_time_zone(p_name text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3206,6 +3236,17 @@ begin
 end $function$;
 comment on function dibs.lock_next_claimable(text,integer) is 'Up to so many thoughts that probably have no claim, locked as lock_claimable does. Fewer only when the search
 has come to the end of all thoughts, or while another caller searches.';
+
+CREATE OR REPLACE FUNCTION dibs.lock_waiting(p_tasks bigint[])
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  return dibs.set_of(array(
+    select w.task from dibs.waiting w where w.task = any (p_tasks) order by w.task for update skip locked));
+end $function$;
+comment on function dibs.lock_waiting(bigint[]) is 'Those of the tasks that wait for others, locked so that nobody decides about them; what is locked is left out.';
 
 CREATE OR REPLACE FUNCTION dibs.log_of(p_tasks int8multirange)
  RETURNS SETOF dibs.log
@@ -4131,6 +4172,8 @@ begin
   -- One snapshot for all of it, in which a task is in one place.
   return coalesce(
     (select 'pending' from dibs.ready r where lower(r.run) >> 7 = p_task >> 7 and r.run @> p_task),
+    (select 'pending' from dibs.gated g where lower(g.run) >> 7 = p_task >> 7 and g.run @> p_task),
+    (select 'pending' from dibs.waiting w where w.task = p_task),
     (select o.status from dibs.outcome o where lower(o.run) >> 7 = p_task >> 7 and o.run @> p_task),
     (select 'running' from dibs.log l where l.id >= dibs.id_of(p_task) and l.id < dibs.id_of(p_task + 1)),
     'gone');
@@ -4417,7 +4460,8 @@ begin
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
   )
-  select array_agg(w.id), array_agg(w.known), array_agg(w.replaced), (select min(run_at) from kind), (select array_agg(type) from kind)
+  select array_agg(w.id), array_agg(w.known), array_agg(w.replaced),
+      (select min(run_at) from kind), (select array_agg(type) from kind)
     into ids, deduplicated, replaced, v_soonest, v_types
   from (
     select u.id, u.known, u.replaced
@@ -4891,20 +4935,24 @@ CREATE OR REPLACE FUNCTION dibs.replace_task(p_id uuid, p_type text, p_unique_ke
 AS $function$
 declare
   v_task int8multirange := int8multirange(int8range(dibs.task_of(p_id), dibs.task_of(p_id) + 1));
+  v_waits boolean;
 begin
-  -- From here on nobody can claim, cancel or replace it.
-  if isempty(dibs.withdraw(v_task, p_leased => false)) then return false; end if;
+  -- From here on nobody can claim, cancel or replace it. One that waits for others goes on doing so.
+  update dibs.waiting set run_at = p_run_at where task = lower(v_task);
+  v_waits := found;
+  if not v_waits and isempty(dibs.withdraw(v_task, p_leased => false)) then return false; end if;
   -- It may have given up its key while it ran; then it is not the one that is meant.
   if not exists (
     select from dibs.unique_key
     where type = p_type and key = p_unique_key and task = lower(v_task) for update) then
-    perform dibs.make_ready(v_task);
+    if not v_waits then perform dibs.make_ready(v_task); end if;
     return false;
   end if;
   update dibs.log set payload = case when p_merge then payload || p_payload else p_payload end,
-      priority = coalesce(p_priority, priority), run_at = p_run_at, max_attempts = coalesce(p_max_attempts, max_attempts)
+      priority = coalesce(p_priority, priority), run_at = p_run_at,
+      max_attempts = coalesce(p_max_attempts, max_attempts)
     where id = p_id;
-  perform dibs.make_ready(v_task, p_run_at);
+  if not v_waits then perform dibs.make_ready(v_task, p_run_at); end if;
   return true;
 end $function$;
 comment on function dibs.replace_task(uuid,text,text,jsonb,integer,timestamp with time zone,integer,boolean) is 'Put what a new call brought in the place of what a pending task has; null leaves as it is. Its id, its history and
@@ -4938,7 +4986,8 @@ begin
   p_tasks := p_tasks * dibs.ended(p_tasks, p_statuses);
   -- One by one in the order of the keys, as whoever enqueues; of several with one key the first.
   for v_keyed in
-    select t.type, unique_key, dibs.task_of(id) as task, lag((t.type, unique_key)) over keys = (t.type, unique_key) as late
+    select t.type, unique_key, dibs.task_of(id) as task,
+      lag((t.type, unique_key)) over keys = (t.type, unique_key) as late
     from dibs.log_of(p_tasks) l, lateral (select coalesce(p_type, l.type) as type) t where unique_key is not null
     window keys as (order by t.type, unique_key, id) order by t.type, unique_key, id
   loop
@@ -5223,7 +5272,7 @@ begin
       ('dibs.retention', 'select, insert, update, delete'),
       ('dibs.pruning', 'select, insert, update, delete'),
       ('dibs.gate', 'select, insert, update, delete'),
-      ('dibs.task_key', 'select, insert, delete'),
+      ('dibs.task_key', 'select, insert, update, delete'),
       ('dibs.in_order', 'select, insert, delete'),
       ('dibs.gated', 'select, insert, update, delete'),
       ('dibs.turn', 'select, insert, update, delete'),
@@ -6045,7 +6094,8 @@ begin
     return;
   end loop;
 end $function$;
-comment on function dibs.take_key(text,text,bigint,text,timestamp with time zone) is 'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and where that is.
+comment on function dibs.take_key(text,text,bigint,text,timestamp with time zone) is 'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and
+where that is.
 p_scope: unfinished, or pending where a running task is to leave the key to others. p_held_until: how long the key
 stays with the task at least.';
 
@@ -6081,6 +6131,43 @@ begin
 end $function$;
 comment on function dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb) is 'Give a unique key to a task, or do what the fields about it say where another one has it. Returns the id of that one,
 null when the task got the key, and whether it was replaced. PT409 where it is to be rejected.';
+
+CREATE OR REPLACE FUNCTION dibs.take_pending(p_tasks bigint[])
+ RETURNS SETOF dibs.ready
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_tasks int8multirange := dibs.set_of(p_tasks);
+begin
+  return query
+    with found as materialized (
+      select r.ctid as at, r.* from dibs.ready r
+      where lower(r.run) >> 7 = any (array(select distinct task >> 7 from unnest(p_tasks) task)) and r.run && v_tasks
+      for update skip locked
+    ), deleted as (
+      delete from dibs.ready where ctid = any (array(select at from found))
+    ), put_back as (
+      insert into dibs.ready (type, priority, run_at, run, plain)
+      select f.type, f.priority, f.run_at, f.run - v_tasks, f.plain from found f where not f.run <@ v_tasks
+    )
+    select f.run_at, f.run * v_tasks, f.priority, f.plain, f.type from found f;
+  return query
+    with found as materialized (
+      select g.ctid as at, g.* from dibs.gated g
+      where lower(g.run) >> 7 = any (array(select distinct task >> 7 from unnest(p_tasks) task)) and g.run && v_tasks
+      for update skip locked
+    ), deleted as (
+      delete from dibs.gated where ctid = any (array(select at from found))
+    ), put_back as (
+      insert into dibs.gated (type, priority, key, order_key, run_at, run, plain)
+      select f.type, f.priority, f.key, f.order_key, f.run_at, f.run - v_tasks, f.plain
+      from found f where not f.run <@ v_tasks
+    )
+    select f.run_at, f.run * v_tasks, f.priority, f.plain, f.type from found f;
+end $function$;
+comment on function dibs.take_pending(bigint[]) is 'Take those of the tasks that are ready or wait at a gate, and that nobody has locked, out of there. Returns their
+parts of the runs.';
 
 CREATE OR REPLACE FUNCTION dibs.take_runs(p_type text, p_priority smallint, p_begin_run_at timestamp with time zone, p_begin_task bigint, p_until timestamp with time zone, p_wanted integer, p_runs integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT run_length real, OUT of_type text)
  RETURNS record
@@ -6259,29 +6346,6 @@ begin
 end $function$;
 comment on function dibs.take_unordered(text,smallint,text,integer) is 'Take up to so many tasks of a key that have no order key, the oldest first.';
 
-CREATE OR REPLACE FUNCTION dibs.take_waiting(p_tasks bigint[])
- RETURNS SETOF dibs.ready
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  v_tasks int8multirange := dibs.set_of(p_tasks);
-begin
-  return query
-    with found as materialized (
-      select r.ctid as at, r.* from dibs.ready r
-      where lower(r.run) >> 7 = any (array(select distinct task >> 7 from unnest(p_tasks) task)) and r.run && v_tasks
-      for update skip locked
-    ), deleted as (
-      delete from dibs.ready where ctid = any (array(select at from found))
-    ), put_back as (
-      insert into dibs.ready (type, priority, run_at, run, plain)
-      select f.type, f.priority, f.run_at, f.run - v_tasks, f.plain from found f where not f.run <@ v_tasks
-    )
-    select f.run_at, f.run * v_tasks, f.priority, f.plain, f.type from found f;
-end $function$;
-comment on function dibs.take_waiting(bigint[]) is 'Take those of the tasks that wait, and that nobody has locked, out of ready. Returns their parts of the runs.';
-
 CREATE OR REPLACE FUNCTION dibs.task_of(p_id uuid)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -6303,7 +6367,7 @@ declare
   v_conditions text := coalesce((
     select string_agg(dibs.filter_condition(key, value, p_statuses), ' and ' order by key) from jsonb_each(p_filter)),
     'true');
-  v_statuses text[] := coalesce(dibs.texts_of(nullif(p_filter -> 'statuses', 'null')), p_statuses);
+  v_statuses text[] := case when p_filter ? 'statuses' then dibs.texts_of(p_filter -> 'statuses') else p_statuses end;
   v_runs text := 'true';
   v_waiting text := 'true';
 begin
@@ -6317,11 +6381,16 @@ begin
   end if;
   return format($query$
     select * from (
-      select w.status, w.at, coalesce(w.run_at, l.run_at) as run_at, dibs.task_of(l.id) as task, l.id, l.type, l.payload,
-        l.priority, l.max_attempts, l.unique_key, l.created_at
+      select w.status, w.at, coalesce(w.run_at, l.run_at) as run_at, dibs.task_of(l.id) as task, l.id, l.type,
+        l.payload, l.priority, l.max_attempts, l.unique_key, l.created_at
       from (
           select 'pending' as status, run_at as at, run_at, run from dibs.ready
             where 'pending' = any (%1$L::text[]) and %2$s and %3$s
+          union all select 'pending', run_at, run_at, run from dibs.gated
+            where 'pending' = any (%1$L::text[]) and %2$s and %3$s
+          union all select 'pending', run_at, run_at, run
+            from (select run_at, int8multirange(int8range(task, task + 1)) as run from dibs.waiting) waiting
+            where 'pending' = any (%1$L::text[]) and %3$s
           union all select 'processing', started_at, null, held from dibs.lease where 'processing' = any (%1$L::text[])
           union all select status, completed_at, null, run from dibs.outcome
             where status = any (%1$L::text[]) and status <> 'completed' and %3$s
@@ -6337,8 +6406,8 @@ begin
     where %4$s$query$, v_statuses, v_waiting, v_runs, v_conditions);
 end $function$;
 comment on function dibs.task_query(jsonb,text[]) is 'A filter that was checked as a query, to be executed, on tasks that are pending, processing, failed or cancelled. Its
-rows: status, at (since when: due, started or ended), run_at, task, id, type, payload, priority, max_attempts, unique_key,
-created_at.';
+rows: status, at (since when: due, started or ended), run_at, task, id, type, payload, priority, max_attempts,
+unique_key, created_at.';
 
 CREATE OR REPLACE FUNCTION dibs.tasks_in(p_tasks int8multirange)
  RETURNS SETOF bigint
@@ -6472,8 +6541,7 @@ begin
     when p_field = 'statuses' and p_value = '["failed"]' then 'true'
     when p_field = 'failed_before' and dibs.is_moment(v_text) then format('c.finished_at < %L', v_text)
     when p_field = 'failed_after' and dibs.is_moment(v_text) then format('c.finished_at > %L', v_text)
-    -- A pattern that is none fails here.
-    when p_field = 'error' and v_text > '' and (v_text like v_text or true) then format('c.last_error like %L', v_text)
+    when p_field = 'error' and v_text > '' and dibs.is_pattern(v_text) then format('c.last_error like %L', v_text)
   end;
 exception when data_exception then
   return null;
@@ -7061,7 +7129,7 @@ CREATE OR REPLACE FUNCTION dibs.withdraw_at_once(p_tasks bigint[], p_leased bool
 AS $function$
 declare
   v_tasks int8multirange := dibs.set_of(p_tasks);
-  v_waiting int8multirange := (select coalesce(range_agg(run), '{}') from dibs.take_waiting(p_tasks));
+  v_pending int8multirange := (select coalesce(range_agg(run), '{}') from dibs.take_pending(p_tasks));
   v_leased int8multirange;
 begin
   with found as materialized (
@@ -7073,7 +7141,7 @@ begin
     where fence = any (array(select fence from found where not held <@ v_tasks))
   )
   select coalesce(range_agg(held * v_tasks), '{}') into v_leased from found;
-  return v_waiting + v_leased;
+  return v_pending + v_leased + dibs.stop_waiting(dibs.lock_waiting(p_tasks));
 end $function$;
 comment on function dibs.withdraw_at_once(bigint[],boolean) is 'As dibs.withdraw, but for what somebody else has locked. p_leased: those that are leased, too.';
 
@@ -7399,8 +7467,8 @@ begin
 end $function$;
 comment on function public.cancel_tasks_where(jsonb,boolean,integer) is 'Cancel all tasks that fit a filter: those that wait, and those that are being worked on, as in cancel_tasks.
 p_filter: {types?, statuses? (pending, processing), ids?, created_before?, created_after?, run_before?, run_after?,
-error? (of the last attempt, a LIKE pattern), unique_key_prefix?, payload? (contained in theirs)}, one of them at
-least; a task must fit all of them.
+error? (of the last attempt, a LIKE pattern), unique_key_prefix?, key?, order_key?, payload? (contained in theirs)}, one
+of them at least; a task must fit all of them.
 p_dry_run: false to do it; otherwise it is only told what would be done. p_limit: at most so many in one call, 1 to
 10000.
 Returns {dry_run, tasks: how many, sample: up to ten of their ids, more: whether some are left}.
@@ -8041,8 +8109,8 @@ begin
 end $function$;
 comment on function public.failed_thoughts(text,jsonb,integer,text) is 'Thoughts on which work of this type failed for good, the latest first: their attempts are used up (quarantined), or
 the failure was said to be permanent.
-p_filter: {ids?, error? (a LIKE pattern), failed_before?, failed_after?}, and may be empty. p_limit: at most so many, 1 to
-1000. p_cursor: go on after the row that has it.
+p_filter: {ids?, error? (a LIKE pattern), failed_before?, failed_after?}, and may be empty. p_limit: at most so many,
+1 to 1000. p_cursor: go on after the row that has it.
 Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.parked_effects(p_limit integer DEFAULT 100)
@@ -8260,7 +8328,8 @@ begin
   perform dibs.check_bulk(p_filter, v_statuses, p_limit);
   if p_type is not null then perform dibs.check_label('p_type', p_type, 100); end if;
   if p_per_second not between 0.001 and 10000 then
-    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000', 'Leave it out to let all run at once.');
+    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000',
+      'Leave it out to let all run at once.');
   end if;
   if p_dry_run is not false then return dibs.rehearse(p_filter, v_statuses, v_free); end if;
   perform dibs.one_at_a_time();
@@ -8274,6 +8343,7 @@ begin
   update dibs.log l set type = p_type
     from unnest(v_done) r
     where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) and l.type <> p_type;
+  if p_type is not null then perform dibs.change_type(v_done, p_type); end if;
   v_last := dibs.make_ready_in_turn(v_found, v_done, v_start, p_per_second);
   if v_last is not null then perform dibs.wake(v_start); end if;
   return dibs.told(v_found, v_done, p_limit) || jsonb_build_object('last_run_at', v_last);
@@ -8308,7 +8378,8 @@ declare
 begin
   perform dibs.check_thought_filter(p_work_type, p_filter), dibs.check_between('p_limit', p_limit, 1, 10000);
   if p_per_second not between 0.001 and 10000 then
-    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000', 'Leave it out to let all run at once.');
+    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000',
+      'Leave it out to let all run at once.');
   end if;
   if p_dry_run is not false then
     execute format($query$
@@ -8582,9 +8653,9 @@ begin
     order by 1 on conflict do nothing;
   with moved as (
     insert into dibs.ready (type, priority, run_at, run, plain)
-    select type, p_priority, run_at, run, plain from dibs.take_waiting(v_found) returning run
+    select type, p_priority, run_at, run, plain from dibs.take_pending(v_found) returning run
   )
-  select coalesce(range_agg(run), '{}') into v_done from moved;
+  select coalesce(range_agg(run), '{}') + dibs.lock_waiting(v_found) into v_done from moved;
   update dibs.log l set priority = p_priority
     from unnest(v_done) r where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r));
   return dibs.told(v_found, v_done, p_limit);
@@ -9282,8 +9353,7 @@ grant usage on schema dibs to service_role;
 grant delete, insert, select on table
   dibs.attempt,
   dibs.in_order,
-  dibs.request,
-  dibs.task_key
+  dibs.request
   to service_role;
 
 grant delete, insert, select, update on table
@@ -9305,6 +9375,7 @@ grant delete, insert, select, update on table
   dibs.result,
   dibs.retention,
   dibs.slot,
+  dibs.task_key,
   dibs.thought_attempt,
   dibs.thought_pass,
   dibs.thought_run,
@@ -9345,6 +9416,7 @@ grant execute on function
   dibs.call_dispatch(text),
   dibs.calls_rest_until(),
   dibs.carry_tasks(),
+  dibs.change_type(int8multirange,text),
   dibs.check_between(text,bigint,bigint,bigint),
   dibs.check_bulk(jsonb,text[],integer),
   dibs.check_claim(text,text,text,integer),
@@ -9431,6 +9503,7 @@ grant execute on function
   dibs.is_key(text,text),
   dibs.is_label(jsonb,integer),
   dibs.is_moment(text),
+  dibs.is_pattern(text),
   dibs.is_time_zone(text),
   dibs.is_unique_option(text,jsonb),
   dibs.join_order(int8multirange),
@@ -9447,6 +9520,7 @@ grant execute on function
   dibs.lock_held(bigint,uuid),
   dibs.lock_held_thoughts(bigint),
   dibs.lock_next_claimable(text,integer),
+  dibs.lock_waiting(bigint[]),
   dibs.log_of(int8multirange),
   dibs.look_around(text,integer),
   dibs.lost_error(text,integer,integer),
@@ -9549,10 +9623,10 @@ grant execute on function
   dibs.take_key(text,smallint,text,integer,tid[]),
   dibs.take_key(text,text,bigint,text,timestamp with time zone),
   dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb),
+  dibs.take_pending(bigint[]),
   dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer),
   dibs.take_tasks(text[],integer,integer),
   dibs.take_unordered(text,smallint,text,integer),
-  dibs.take_waiting(bigint[]),
   dibs.task_of(uuid),
   dibs.task_query(jsonb,text[]),
   dibs.tasks_in(int8multirange),

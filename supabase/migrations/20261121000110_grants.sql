@@ -83,7 +83,7 @@ begin
       ('dibs.retention', 'select, insert, update, delete'),
       ('dibs.pruning', 'select, insert, update, delete'),
       ('dibs.gate', 'select, insert, update, delete'),
-      ('dibs.task_key', 'select, insert, delete'),
+      ('dibs.task_key', 'select, insert, update, delete'),
       ('dibs.in_order', 'select, insert, delete'),
       ('dibs.gated', 'select, insert, update, delete'),
       ('dibs.turn', 'select, insert, update, delete'),

@@ -70,6 +70,8 @@ begin
   -- One snapshot for all of it, in which a task is in one place.
   return coalesce(
     (select 'pending' from dibs.ready r where lower(r.run) >> 7 = p_task >> 7 and r.run @> p_task),
+    (select 'pending' from dibs.gated g where lower(g.run) >> 7 = p_task >> 7 and g.run @> p_task),
+    (select 'pending' from dibs.waiting w where w.task = p_task),
     (select o.status from dibs.outcome o where lower(o.run) >> 7 = p_task >> 7 and o.run @> p_task),
     (select 'running' from dibs.log l where l.id >= dibs.id_of(p_task) and l.id < dibs.id_of(p_task + 1)),
     'gone');
@@ -175,21 +177,24 @@ create or replace function dibs.replace_task(
   language plpgsql set search_path = '' as $$
 declare
   v_task int8multirange := int8multirange(int8range(dibs.task_of(p_id), dibs.task_of(p_id) + 1));
+  v_waits boolean;
 begin
-  -- From here on nobody can claim, cancel or replace it.
-  if isempty(dibs.withdraw(v_task, p_leased => false)) then return false; end if;
+  -- From here on nobody can claim, cancel or replace it. One that waits for others goes on doing so.
+  update dibs.waiting set run_at = p_run_at where task = lower(v_task);
+  v_waits := found;
+  if not v_waits and isempty(dibs.withdraw(v_task, p_leased => false)) then return false; end if;
   -- It may have given up its key while it ran; then it is not the one that is meant.
   if not exists (
     select from dibs.unique_key
     where type = p_type and key = p_unique_key and task = lower(v_task) for update) then
-    perform dibs.make_ready(v_task);
+    if not v_waits then perform dibs.make_ready(v_task); end if;
     return false;
   end if;
   update dibs.log set payload = case when p_merge then payload || p_payload else p_payload end,
       priority = coalesce(p_priority, priority), run_at = p_run_at,
       max_attempts = coalesce(p_max_attempts, max_attempts)
     where id = p_id;
-  perform dibs.make_ready(v_task, p_run_at);
+  if not v_waits then perform dibs.make_ready(v_task, p_run_at); end if;
   return true;
 end $$;
 comment on function dibs.replace_task(uuid, text, text, jsonb, int, timestamptz, int, boolean) is

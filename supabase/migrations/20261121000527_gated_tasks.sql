@@ -168,6 +168,18 @@ begin
 end $$;
 comment on function dibs.leave_order(int8multirange) is 'Let the next of their order keys run: these tasks have ended.';
 
+create or replace function dibs.change_type(p_tasks int8multirange, p_type text) returns void
+  language plpgsql set search_path = '' as $$
+begin
+  perform dibs.leave_order(p_tasks);
+  update dibs.task_key set type = p_type where task = any (array(
+    select k.task from unnest(p_tasks) r,
+      lateral (select k.task from dibs.task_key k where k.task >= lower(r) and k.task < upper(r) offset 0) k));
+  perform dibs.join_order(p_tasks);
+end $$;
+comment on function dibs.change_type(int8multirange, text) is
+  'Let keys and order keys of tasks be those of another type from now on.';
+
 create or replace function dibs.join_order(p_tasks int8multirange) returns void
   language plpgsql set search_path = '' as $$
 begin

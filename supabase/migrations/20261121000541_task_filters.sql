@@ -19,7 +19,7 @@ begin
       'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
       'Fields: types, ids (lists of 1 to 1000 texts), statuses (a list of ' || array_to_string(p_statuses, ', ')
       || '), created_before, created_after, run_before, run_after (timestamps), error (a pattern as of LIKE, such as '
-      || '%timeout%), unique_key_prefix (a text), payload (an object that the payload contains).');
+      || '%timeout%), unique_key_prefix, key, order_key (texts), payload (an object that the payload contains).');
   end if;
 end $$;
 comment on function dibs.check_filter(jsonb, text[], boolean) is
@@ -45,6 +45,8 @@ begin
     when p_field = 'error' and v_text > '' and dibs.is_pattern(v_text) then format(
       '(select a.error from dibs.attempt a where a.task = dibs.task_of(id) order by a.n desc limit 1) like %L', v_text)
     when p_field = 'unique_key_prefix' and v_text > '' then format('starts_with(unique_key, %L)', v_text)
+    when p_field in ('key', 'order_key') and v_text > '' then
+      format('exists (select from dibs.task_key k where k.task = t.task and k.%I = %L)', p_field, v_text)
     when p_field = 'payload' and jsonb_typeof(p_value) = 'object' and p_value <> '{}'
       then format('payload @> %L', p_value)
   end;
@@ -94,6 +96,11 @@ begin
       from (
           select 'pending' as status, run_at as at, run_at, run from dibs.ready
             where 'pending' = any (%1$L::text[]) and %2$s and %3$s
+          union all select 'pending', run_at, run_at, run from dibs.gated
+            where 'pending' = any (%1$L::text[]) and %2$s and %3$s
+          union all select 'pending', run_at, run_at, run
+            from (select run_at, int8multirange(int8range(task, task + 1)) as run from dibs.waiting) waiting
+            where 'pending' = any (%1$L::text[]) and %3$s
           union all select 'processing', started_at, null, held from dibs.lease where 'processing' = any (%1$L::text[])
           union all select status, completed_at, null, run from dibs.outcome
             where status = any (%1$L::text[]) and status <> 'completed' and %3$s

@@ -27,8 +27,8 @@ end $$;
 comment on function public.cancel_tasks_where(jsonb, boolean, int) is
   'Cancel all tasks that fit a filter: those that wait, and those that are being worked on, as in cancel_tasks.
 p_filter: {types?, statuses? (pending, processing), ids?, created_before?, created_after?, run_before?, run_after?,
-error? (of the last attempt, a LIKE pattern), unique_key_prefix?, payload? (contained in theirs)}, one of them at
-least; a task must fit all of them.
+error? (of the last attempt, a LIKE pattern), unique_key_prefix?, key?, order_key?, payload? (contained in theirs)}, one
+of them at least; a task must fit all of them.
 p_dry_run: false to do it; otherwise it is only told what would be done. p_limit: at most so many in one call, 1 to
 10000.
 Returns {dry_run, tasks: how many, sample: up to ten of their ids, more: whether some are left}.
@@ -77,9 +77,9 @@ begin
     order by 1 on conflict do nothing;
   with moved as (
     insert into dibs.ready (type, priority, run_at, run, plain)
-    select type, p_priority, run_at, run, plain from dibs.take_waiting(v_found) returning run
+    select type, p_priority, run_at, run, plain from dibs.take_pending(v_found) returning run
   )
-  select coalesce(range_agg(run), '{}') into v_done from moved;
+  select coalesce(range_agg(run), '{}') + dibs.lock_waiting(v_found) into v_done from moved;
   update dibs.log l set priority = p_priority
     from unnest(v_done) r where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r));
   return dibs.told(v_found, v_done, p_limit);
@@ -148,7 +148,7 @@ create or replace function dibs.withdraw_at_once(p_tasks bigint[], p_leased bool
   language plpgsql set search_path = '' as $$
 declare
   v_tasks int8multirange := dibs.set_of(p_tasks);
-  v_waiting int8multirange := (select coalesce(range_agg(run), '{}') from dibs.take_waiting(p_tasks));
+  v_pending int8multirange := (select coalesce(range_agg(run), '{}') from dibs.take_pending(p_tasks));
   v_leased int8multirange;
 begin
   with found as materialized (
@@ -160,12 +160,21 @@ begin
     where fence = any (array(select fence from found where not held <@ v_tasks))
   )
   select coalesce(range_agg(held * v_tasks), '{}') into v_leased from found;
-  return v_waiting + v_leased;
+  return v_pending + v_leased + dibs.stop_waiting(dibs.lock_waiting(p_tasks));
 end $$;
 comment on function dibs.withdraw_at_once(bigint[], boolean) is
   'As dibs.withdraw, but for what somebody else has locked. p_leased: those that are leased, too.';
 
-create or replace function dibs.take_waiting(p_tasks bigint[]) returns setof dibs.ready
+create or replace function dibs.lock_waiting(p_tasks bigint[]) returns int8multirange
+  language plpgsql set search_path = '' as $$
+begin
+  return dibs.set_of(array(
+    select w.task from dibs.waiting w where w.task = any (p_tasks) order by w.task for update skip locked));
+end $$;
+comment on function dibs.lock_waiting(bigint[]) is
+  'Those of the tasks that wait for others, locked so that nobody decides about them; what is locked is left out.';
+
+create or replace function dibs.take_pending(p_tasks bigint[]) returns setof dibs.ready
   language plpgsql set search_path = '' as $$
 declare
   v_tasks int8multirange := dibs.set_of(p_tasks);
@@ -182,9 +191,23 @@ begin
       select f.type, f.priority, f.run_at, f.run - v_tasks, f.plain from found f where not f.run <@ v_tasks
     )
     select f.run_at, f.run * v_tasks, f.priority, f.plain, f.type from found f;
+  return query
+    with found as materialized (
+      select g.ctid as at, g.* from dibs.gated g
+      where lower(g.run) >> 7 = any (array(select distinct task >> 7 from unnest(p_tasks) task)) and g.run && v_tasks
+      for update skip locked
+    ), deleted as (
+      delete from dibs.gated where ctid = any (array(select at from found))
+    ), put_back as (
+      insert into dibs.gated (type, priority, key, order_key, run_at, run, plain)
+      select f.type, f.priority, f.key, f.order_key, f.run_at, f.run - v_tasks, f.plain
+      from found f where not f.run <@ v_tasks
+    )
+    select f.run_at, f.run * v_tasks, f.priority, f.plain, f.type from found f;
 end $$;
-comment on function dibs.take_waiting(bigint[]) is
-  'Take those of the tasks that wait, and that nobody has locked, out of ready. Returns their parts of the runs.';
+comment on function dibs.take_pending(bigint[]) is
+  'Take those of the tasks that are ready or wait at a gate, and that nobody has locked, out of there. Returns their
+parts of the runs.';
 
 create or replace function dibs.told(p_found bigint[], p_done int8multirange, p_limit int) returns jsonb
   language plpgsql stable set search_path = '' as $$

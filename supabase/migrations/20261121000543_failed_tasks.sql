@@ -68,6 +68,7 @@ begin
   update dibs.log l set type = p_type
     from unnest(v_done) r
     where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) and l.type <> p_type;
+  if p_type is not null then perform dibs.change_type(v_done, p_type); end if;
   v_last := dibs.make_ready_in_turn(v_found, v_done, v_start, p_per_second);
   if v_last is not null then perform dibs.wake(v_start); end if;
   return dibs.told(v_found, v_done, p_limit) || jsonb_build_object('last_run_at', v_last);
