@@ -21,6 +21,12 @@ const placesOf = async (sql: Sql, task: string) =>
       union all select 'waiting', int8multirange(int8range(task, task + 1)) from dibs.waiting) p
     where run @> dibs.task_of(${task})`).map(({ name }) => name);
 
+/** A claim that moves some of what it took to a gate comes back with less: whoever wants all asks until none is left. */
+async function claimAll(sql: Sql): Promise<Awaited<ReturnType<typeof claim>>> {
+  const claimed = await claim(sql, { limit: 9 });
+  return claimed.length === 0 ? [] : [...claimed, ...await claimAll(sql)];
+}
+
 testTasks("cancelling many finds tasks wherever they wait", async ({ sql }) => {
   const tasks = await onePerPlace(sql);
   const [{ dry, done }] = await sql`
@@ -52,7 +58,7 @@ testTasks(
     assert.deepEqual(rows.map(({ priority }) => priority), [7, 7, 7, 7]);
     const [first] = await claim(sql, { limit: 1 });
     assert.equal(first.type, "b");
-    assert.deepEqual(ids(await claim(sql, { limit: 9 })).toSorted(), tasks.slice(0, 3).toSorted());
+    assert.deepEqual(ids(await claimAll(sql)).toSorted(), tasks.slice(0, 3).toSorted());
   },
 );
 
