@@ -12,6 +12,8 @@ comment on schema dibs is 'Internals of Dibs. Not an interface: call the functio
 
 create sequence dibs.fence as bigint increment 1 start 1 minvalue 1 maxvalue 9223372036854775807 cache 1;
 comment on sequence dibs.fence is 'A number per claim call. They only ever grow, so of two grants of the same thing the later has the larger.';
+create sequence dibs.gates_changed as bigint increment 1 start 1 minvalue 1 maxvalue 9223372036854775807 cache 1;
+comment on sequence dibs.gates_changed is 'The transaction that changed gates last.';
 create sequence dibs.task_number as bigint increment 1 start 1 minvalue 1 maxvalue 9223372036854775807 cache 1;
 create sequence dibs.task_page as bigint increment 128 start 70368744177664 minvalue 1 maxvalue 9223372036854775807 cache 1;
 
@@ -47,6 +49,16 @@ create table dibs.attempt (
 alter table dibs.attempt enable row level security;
 comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried: from here on
 counting starts anew.';
+
+create table dibs.bucket (
+  type text not null,
+  key text not null,
+  spent_until timestamp with time zone not null,
+  constraint bucket_pkey PRIMARY KEY (type, key)
+);
+alter table dibs.bucket enable row level security;
+comment on table dibs.bucket is 'What was claimed under a rate: until when it takes to come by as much as was spent. Updated in place, by one claim
+at a time.';
 
 create table dibs.dispatch (
   id bigint generated always as identity,
@@ -98,6 +110,38 @@ CREATE INDEX effect_open ON dibs.effect USING btree (begun_at) WHERE (state = AN
 comment on table dibs.effect is 'Effects outside the database, by task or thought. fence: the grant that began it. parked: an attempt found it begun
 by an earlier one, and nobody knows whether it happened; not_done: a person knows that it did not.';
 
+create table dibs.gate (
+  type text not null,
+  scope text not null,
+  key text default ''::text not null,
+  most integer,
+  rate integer,
+  period interval,
+  burst integer,
+  paused_at timestamp with time zone,
+  constraint gate_pkey PRIMARY KEY (type, scope, key),
+  constraint scope_is_known CHECK ((scope = ANY (ARRAY['everything'::text, 'type'::text, 'each key'::text, 'key'::text])))
+);
+alter table dibs.gate enable row level security;
+comment on table dibs.gate is 'What is set: a row for everything (of type ''''), a type as a whole, each of its keys, or one of them. most: so many
+run at once. rate, period, burst: so many are claimed in a period, and so many at once after a rest. paused_at: none
+is claimed. What a row of a key leaves null, the one for each key says.';
+
+create table dibs.gated (
+  type text not null,
+  priority smallint not null,
+  key text default ''::text not null,
+  order_key text default ''::text not null,
+  run_at timestamp with time zone not null,
+  run int8multirange not null,
+  plain boolean default false not null
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000);
+alter table dibs.gated enable row level security;
+CREATE INDEX gated_by_age ON dibs.gated USING btree (type, priority, run_at);
+CREATE INDEX gated_by_page ON dibs.gated USING btree (((lower(run) >> 7)));
+CREATE INDEX gated_in_turn ON dibs.gated USING btree (type, priority, key, order_key, run_at, lower(run));
+comment on table dibs.gated is 'Due runs that wait at gates: of one task where it has a key. Inserted and deleted only. plain: as in dibs.ready.';
+
 create table dibs.hint (
   type text not null,
   priority smallint not null,
@@ -125,6 +169,15 @@ create table dibs.id_seed (
 alter table dibs.id_seed enable row level security;
 comment on table dibs.id_seed is 'The salt of a task''s id is hashint8extended(number, seed): no two projects have the same ids, nobody can guess
 one, and from a number its id can be told. Drawn once; a change would hide every task there is.';
+
+create table dibs.in_order (
+  type text not null,
+  order_key text not null,
+  task bigint not null,
+  constraint in_order_pkey PRIMARY KEY (type, order_key, task)
+);
+alter table dibs.in_order enable row level security;
+comment on table dibs.in_order is 'Tasks with an order key that have not ended, wherever they are: the first of an order key is the one that may run.';
 
 create table dibs.lane (
   type text not null,
@@ -248,6 +301,7 @@ create table dibs.settings (
   failures_before_rest integer default 3 not null,
   shortest_rest interval default '00:00:10'::interval not null,
   longest_rest interval default '00:05:00'::interval not null,
+  priority_aging interval,
   constraint settings_pkey PRIMARY KEY (only_row),
   constraint settings_dispatch_secret_check CHECK ((dispatch_secret <> ''::text)),
   constraint settings_dispatch_work_types_check CHECK ((array_position(dispatch_work_types, NULL::text) IS NULL)),
@@ -263,6 +317,7 @@ create table dibs.settings (
   constraint settings_max_invocations_per_month_check CHECK ((max_invocations_per_month >= 0)),
   constraint settings_max_losses_check CHECK (((max_losses >= 1) AND (max_losses <= 1000))),
   constraint settings_only_row_check CHECK (only_row),
+  constraint settings_priority_aging_check CHECK ((priority_aging >= '00:00:01'::interval)),
   constraint settings_shortest_rest_check CHECK (((shortest_rest >= '00:00:01'::interval) AND (shortest_rest <= '1 day'::interval))),
   constraint settings_tasks_per_drain_check CHECK (((tasks_per_drain >= 1) AND (tasks_per_drain <= 1000000))),
   constraint settings_tick_seconds_check CHECK (((tick_seconds >= 1) AND (tick_seconds <= 59))),
@@ -281,6 +336,7 @@ comment on column dibs.settings.keep_requests is 'How long a repeated request id
 comment on column dibs.settings.shortest_rest is 'How long at first, twice as long after each further failure: an interval of a second to a day.';
 comment on column dibs.settings.wake_debounce is 'Enqueues within this time wake dispatch once: an interval of up to an hour, such as 1 second.';
 comment on column dibs.settings.keep_cron_runs is 'How long what pg_cron notes of its runs of Dibs stays: an interval.';
+comment on column dibs.settings.priority_aging is 'Waiting for so long counts as one priority more, an interval of a second or more. Null: priorities never change.';
 comment on column dibs.settings.dispatch_secret is 'The entry of the Vault with what opens the dispatch function.';
 comment on column dibs.settings.keep_dispatches is 'How long the records of calls to dispatch stay: an interval of an hour or more.';
 comment on column dibs.settings.tasks_per_drain is 'One drain for so many due tasks, 1 to 1000000.';
@@ -289,6 +345,29 @@ comment on column dibs.settings.dispatch_work_types is 'Kinds of work on thought
 comment on column dibs.settings.drain_lease_seconds is 'How long what a drain claimed stays with it after it has ended without a word, 1 to 86400 seconds.';
 comment on column dibs.settings.failures_before_rest is 'After so many failed calls of dispatch in a row it is left alone for a while, 1 to 20.';
 comment on column dibs.settings.max_invocations_per_month is 'Never more calls of dispatch and drain in a month of UTC, from 0. Null: as many as the work takes.';
+
+create table dibs.slot (
+  type text not null,
+  key text not null,
+  order_key text not null,
+  n integer not null,
+  task bigint not null,
+  fence bigint not null,
+  constraint slot_pkey PRIMARY KEY (type, key, order_key, n)
+);
+alter table dibs.slot enable row level security;
+comment on table dibs.slot is 'The places of a limit: of a type, of one of its keys, or of an order key, whose limit is one. A place is taken while
+the lease of that fence holds that task, so that nobody has to give it back.';
+
+create table dibs.task_key (
+  task bigint not null,
+  type text not null,
+  key text not null,
+  order_key text not null,
+  constraint task_key_pkey PRIMARY KEY (task)
+);
+alter table dibs.task_key enable row level security;
+comment on table dibs.task_key is 'Keys and order keys of the tasks that have one; empty where it has not. Written once.';
 
 create table dibs.thought_attempt (
   thought_id uuid not null,
@@ -301,6 +380,17 @@ create table dibs.thought_attempt (
 alter table dibs.thought_attempt enable row level security;
 comment on table dibs.thought_attempt is 'Attempts whose claims were taken away again. Kept apart because an expired claim has to leave its table, or
 clients that look for unclaimed thoughts themselves would never see it again.';
+
+create table dibs.thought_gate (
+  work_type text not null,
+  most integer,
+  paused_at timestamp with time zone,
+  passed bigint default 0 not null,
+  constraint thought_gate_pkey PRIMARY KEY (work_type)
+);
+alter table dibs.thought_gate enable row level security;
+comment on table dibs.thought_gate is 'What is set for a kind of work, '''' for all. most: so many thoughts are claimed at once. paused_at: none is. passed:
+how many calls there were; who claims updates that, so that stricter transactions cannot miss each other.';
 
 create table dibs.thought_pass (
   work_type text not null,
@@ -325,6 +415,19 @@ create table dibs.thought_run (
 alter table dibs.thought_run enable row level security;
 comment on table dibs.thought_run is 'The pool: up to 100 thoughts a row that had no claim when they were put in. Rows are inserted and deleted,
 never updated.';
+
+create table dibs.turn (
+  type text not null,
+  priority smallint not null,
+  key text not null,
+  order_key text not null,
+  made_at timestamp with time zone not null
+);
+alter table dibs.turn enable row level security;
+CREATE INDEX turn_newest ON dibs.turn USING btree (type, priority, made_at DESC);
+CREATE INDEX turn_newest_of_key ON dibs.turn USING btree (type, priority, key, made_at DESC);
+comment on table dibs.turn is 'Whose tasks were claimed last, for claims to go on with the next: the newest row of a lane says which key, the newest
+of a key which order key. Inserted, never updated; never trusted.';
 
 create table dibs.unique_key (
   type text not null,
@@ -366,6 +469,17 @@ comment on column public.thought_work_claims.max_attempts is 'After how many att
 comment on column public.thought_work_claims.attempt_count is 'Which attempt this is, counting those whose rows are gone.';
 
 -- Internal functions ------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION dibs.all_paused()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (select from dibs.gate where type = '' and scope = 'everything' and key = '');
+end $function$;
+comment on function dibs.all_paused() is 'Whether everything is paused.';
 
 CREATE OR REPLACE FUNCTION dibs.assert_held(p_fence bigint, p_id uuid)
  RETURNS text
@@ -528,11 +642,13 @@ begin
   select key into v_field from jsonb_each(p_extras)
     where not case
       when jsonb_typeof(value) = 'null' then true
+      when key in ('key', 'order_key') then dibs.is_label(value, 200)
       else false end
     limit 1;
   if found then
     perform dibs.refuse('PT400', p_path || '.' || v_field || ' is not a field of a task or has the wrong type',
-      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp).');
+      'Fields: type, unique_key (text), payload (any), priority, max_attempts (whole numbers), run_at (a timestamp), '
+      'key, order_key (text of 1 to 200 printable characters).');
   end if;
 end $function$;
 comment on function dibs.check_extras(text,jsonb) is 'Refuse (PT400) what few tasks have, where it is unknown or wrong, naming it.';
@@ -766,6 +882,31 @@ begin
 end $function$;
 comment on function dibs.count_of(int8multirange) is 'How many tasks are in a set.';
 
+CREATE OR REPLACE FUNCTION dibs.count_running(p_type text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  delete from dibs.slot s where s.type = p_type and not dibs.holds(s.fence, s.task);
+  insert into dibs.slot (type, key, order_key, n, task, fence)
+  select p_type, r.key, '', coalesce((
+      select max(n) from dibs.slot s where s.type = p_type and s.key = r.key and s.order_key = ''), 0)
+    + row_number() over (partition by r.key order by r.fence, r.task), r.task, r.fence
+  from (
+    select place.key, t.task, t.fence
+    from dibs.running_tasks(p_type) t, lateral (values (''), (nullif(t.key, ''))) place(key)
+    where place.key is not null and (select g.most from dibs.gate_of(p_type, place.key) g) is not null
+      and not exists (
+        select from dibs.slot s where s.type = p_type and s.key = place.key and s.order_key = '' and s.task = t.task)
+  ) r;
+  -- All at once, so that claims do not make them one at a time.
+  insert into dibs.slot (type, key, order_key, n, task, fence)
+    select g.type, g.key, '', n, 0, 0 from dibs.gate g, generate_series(1, g.most) n
+    where g.type = p_type and g.scope <> 'each key' on conflict do nothing;
+end $function$;
+comment on function dibs.count_running(text) is 'Make the places of the limits of a type, and give some to the tasks that are running already.';
+
 CREATE OR REPLACE FUNCTION dibs.define_view(p_name text, p_query text)
  RETURNS void
  LANGUAGE plpgsql
@@ -821,6 +962,7 @@ declare
   v_draining int;
   v_missing int;
 begin
+  if exists (select from dibs.gate) then perform dibs.gate_all_due(); end if;
   -- Counted only as far as it matters: past the cap more backlog means no more drains.
   select coalesce(sum(length), 0), min(run_at) into v_due, v_due_since from (
     select dibs.count_of(r.run) as length, r.run_at
@@ -830,8 +972,13 @@ begin
         union all
         select run, run_at from dibs.ready where type = l.type and priority = l.priority and run_at <= v_now
       ) r
+    where l.run_length > 0 and not dibs.all_paused()
     limit v_settings.max_drains * v_settings.tasks_per_drain
   ) r;
+  if exists (select from dibs.gated) then
+    select v_due + p.tasks, least(v_due_since, p.since) into v_due, v_due_since
+      from dibs.passable(coalesce(p_types, array['']), v_settings.max_drains * v_settings.tasks_per_drain) p;
+  end if;
   -- A worker at other types is no help; the first task it holds says what it is at. Drains name themselves so.
   select count(distinct l.worker_id), count(distinct l.worker_id) filter (where l.worker_id like 'drain-%')
     into v_busy, v_draining
@@ -863,6 +1010,19 @@ end $function$;
 comment on function dibs.drains_wanted(text[]) is 'The drains that are missing now, as plan_dispatch returns them, for tasks of these types (null: all). A task that
 has been due for three ticks gets one also where all workers are busy.';
 
+CREATE OR REPLACE FUNCTION dibs.drop_open_gates(p_type text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  delete from dibs.gate g where g.type = p_type and g.most is null and g.rate is null and g.paused_at is null;
+  -- What counts for no limit any more.
+  delete from dibs.slot s where s.type = p_type and s.order_key = ''
+    and (select g.most from dibs.gate_of(s.type, s.key) g) is null;
+end $function$;
+comment on function dibs.drop_open_gates(text) is 'Forget gates of a type that keep nothing back any more.';
+
 CREATE OR REPLACE FUNCTION dibs.due_lanes(p_types text[], p_presume boolean DEFAULT false)
  RETURNS dibs.hint[]
  LANGUAGE plpgsql
@@ -870,11 +1030,17 @@ CREATE OR REPLACE FUNCTION dibs.due_lanes(p_types text[], p_presume boolean DEFA
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
+  v_aging interval := (select priority_aging from dibs.settings);
+  v_gated dibs.hint[] := '{}';
   v_lanes dibs.hint[];
 begin
+  if exists (select from dibs.gated) then v_gated := dibs.gated_lanes(p_types); end if;
   v_lanes := array(
-    select row(l.*)::dibs.hint from dibs.hinted_lane l,
+    select row(l.*)::dibs.hint
+    from (select * from dibs.hinted_lane where type = any (p_types) union all select * from unnest(v_gated)) l,
       lateral (
+        select l.seen_run_at as run_at where l.run_length = 0
+        union all
         select l.seen_run_at as run_at where p_presume and l.made_at > v_now - interval '200 ms'
         union all
         select r.run_at from
@@ -895,17 +1061,20 @@ begin
           ) r
         limit 1
       ) head
-    where l.type = any (p_types)
-    order by l.priority, head.run_at, l.type);
+    order by
+      l.priority - case when v_aging is null then 0
+        else floor(extract(epoch from v_now - head.run_at) / extract(epoch from v_aging)) end,
+      head.run_at, l.type);
   -- An idle poll writes nothing, unless to say that it took long.
   if dibs.clock() > v_now + interval '10 ms' then
     perform dibs.make_hint(row(l.*)::dibs.hint, v_now) from dibs.hinted_lane l
       where l.type = any (p_types) and l.sweep_if_empty_at <= v_now
-        and (l.type, l.priority) not in (select type, priority from unnest(v_lanes));
+        and (l.type, l.priority) not in (select type, priority from unnest(v_lanes) where run_length > 0);
   end if;
   return v_lanes;
 end $function$;
-comment on function dibs.due_lanes(text[],boolean) is 'The lanes that have due work, in the order to take from them: by priority, then by the age of what is first.
+comment on function dibs.due_lanes(text[],boolean) is 'The lanes that have due work, those of gated among them, in the order to take from them: by priority, which grows by
+one for each settings.priority_aging that what is first has waited, then by the age of that.
 p_types: {''''} stands for the lanes of all types together, as many as there are priorities. p_presume: of a lane whose
 hint is new it need not be seen that there is still work.';
 
@@ -1158,6 +1327,8 @@ begin
     delete from dibs.result where task >= lower(r) and task < upper(r);
     delete from dibs.progress where task >= lower(r) and task < upper(r);
     delete from dibs.unique_key where task >= lower(r) and task < upper(r);
+    perform dibs.leave_order(int8multirange(r));
+    delete from dibs.task_key where task >= lower(r) and task < upper(r);
     delete from dibs.effect where id >= dibs.id_of(lower(r)) and id < dibs.id_of(upper(r));
   end loop;
 end $function$;
@@ -1194,8 +1365,196 @@ begin
         select k.ctid as at from dibs.unique_key k
         where k.task >= page.first and k.task < page.past and k.task <@ p_tasks offset 0
       ) k));
+  if exists (select from dibs.in_order) then perform dibs.leave_order(p_tasks); end if;
 end $function$;
-comment on function dibs.free_keys(int8multirange) is 'Let others have the unique keys of tasks that ended.';
+comment on function dibs.free_keys(int8multirange) is 'Let others have the unique keys of tasks that ended, and the next of their order keys run.';
+
+CREATE OR REPLACE FUNCTION dibs.free_slots(p_type text, p_key text, p_order_key text, p_most integer, p_wanted integer, p_taken tid[])
+ RETURNS tid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_places int;
+  v_over int;
+  v_held int;
+begin
+  select count(*) filter (where n <= p_most), count(*) filter (where n > p_most and dibs.holds(fence, task))
+    into v_places, v_over
+    from dibs.slot s where s.type = p_type and s.key = p_key and s.order_key = p_order_key;
+  if v_places < p_most or v_over > 0 then
+    -- One at a time.
+    if not pg_try_advisory_xact_lock(hashtextextended(
+      format('dibs.slot:%L:%L:%L', p_type, p_key, p_order_key), 0)) then return '{}'; end if;
+    insert into dibs.slot (type, key, order_key, n, task, fence)
+      select p_type, p_key, p_order_key, n, 0, 0 from generate_series(1, p_most) n
+      on conflict do nothing;
+  end if;
+  if v_over > 0 then
+    -- The limit was lowered, and not all that ran before have ended. Touched, so that of two transactions that do not
+    -- see each other one fails to serialize.
+    update dibs.slot s set task = s.task
+      where s.type = p_type and s.key = p_key and s.order_key = p_order_key and s.n > p_most;
+    select count(*) filter (where s.ctid = any (p_taken) or dibs.holds(fence, task)) into v_held
+      from dibs.slot s where s.type = p_type and s.key = p_key and s.order_key = p_order_key;
+    p_wanted := least(p_wanted, p_most - v_held);
+  end if;
+  return array(
+    select s.ctid from dibs.slot s
+    where s.type = p_type and s.key = p_key and s.order_key = p_order_key and s.n <= p_most
+      and s.ctid <> all (p_taken) and not dibs.holds(s.fence, s.task)
+    order by s.n limit greatest(p_wanted, 0) for update skip locked);
+end $function$;
+comment on function dibs.free_slots(text,text,text,integer,integer,tid[]) is 'Up to so many places of a limit that are free, locked for whoever occupies them. p_taken: not these.';
+
+CREATE OR REPLACE FUNCTION dibs.gate_all_due(p_type text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_lane record;
+begin
+  for v_lane in
+    select l.type, l.priority from dibs.lane l
+    where l.type = any (array(select g.type from dibs.gate g where p_type is null or g.type = p_type))
+    order by l.type, l.priority
+  loop
+    while dibs.gate_due(v_lane.type, v_lane.priority) > 0 loop end loop;
+  end loop;
+end $function$;
+comment on function dibs.gate_all_due(text) is 'Move what is due in ready and of a type (null: of any) that has a gate to where it waits for it.';
+
+CREATE OR REPLACE FUNCTION dibs.gate_due(p_type text, p_priority smallint)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+  v_gated boolean := exists (select from dibs.gate g where g.type = p_type and g.scope = 'type');
+  v_moved int;
+  v_tried int8multirange;
+begin
+  with due as materialized (
+    select r.ctid as at
+    from (
+      select r.ctid, r.run, r.plain from dibs.ready r
+      where r.type = p_type and r.priority = p_priority and r.run_at <= v_now
+      order by r.run_at, lower(r.run) limit 1000
+    ) r
+    where v_gated or not r.plain and exists (
+      select from dibs.task_key k where k.task >= lower(r.run) and k.task < upper(r.run) and k.task <@ r.run)
+  ), locked as materialized (
+    select r.ctid as at from dibs.ready r where r.ctid = any (array(select at from due)) for update skip locked
+  ), gone as (
+    delete from dibs.ready where ctid = any (array(select at from locked)) returning *
+  ), moved as (
+    -- As they are. Of the others each task may have another key.
+    insert into dibs.gated (type, priority, run_at, run, plain)
+    select type, priority, run_at, run, plain from gone where plain
+  )
+  select count(*), range_agg(run) filter (where not plain) into v_moved, v_tried from gone;
+  if v_tried is not null then
+    v_tried := v_tried - dibs.move_to_gates(v_tried);
+    perform dibs.make_ready(v_tried);
+  end if;
+  return v_moved;
+end $function$;
+comment on function dibs.gate_due(text,smallint) is 'Move up to 1000 due runs of a lane that have to pass a gate from ready to gated. Leaves what others are at.
+Returns how many.';
+
+CREATE OR REPLACE FUNCTION dibs.gate_of(p_type text, p_key text, OUT most integer, OUT rate integer, OUT period interval, OUT burst integer, OUT paused boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_each dibs.gate;
+  v_own dibs.gate;
+begin
+  select * into v_own from dibs.gate g
+    where g.type = p_type and g.scope = case p_key when '' then 'type' else 'key' end and g.key = p_key;
+  if p_key <> '' then
+    select * into v_each from dibs.gate g where g.type = p_type and g.scope = 'each key' and g.key = '';
+  end if;
+  most := coalesce(v_own.most, v_each.most);
+  if v_own.rate is null then
+    rate := v_each.rate;
+    period := v_each.period;
+    burst := v_each.burst;
+  else
+    rate := v_own.rate;
+    period := v_own.period;
+    burst := v_own.burst;
+  end if;
+  paused := v_own.paused_at is not null;
+end $function$;
+comment on function dibs.gate_of(text,text) is 'The gate of a type (key empty) or of a key of it (null: of no key); nulls where it has none.';
+
+CREATE OR REPLACE FUNCTION dibs.gate_to_set(p_type text, p_key text, p_each_key boolean, p_all boolean DEFAULT false)
+ RETURNS dibs.gate
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate dibs.gate;
+begin
+  if p_all then
+    v_gate.scope := 'everything';
+  else
+    perform dibs.check_label('p_type', p_type, 100);
+    if p_key is not null then perform dibs.check_label('p_key', p_key, 200); end if;
+    if p_each_key is null or p_each_key and p_key is not null then
+      perform dibs.refuse('PT400', 'p_each_key must be false where p_key names one', 'Set one after the other.');
+    end if;
+    v_gate.scope := case when p_each_key then 'each key' when p_key is null then 'type' else 'key' end;
+  end if;
+  v_gate.type := coalesce(p_type, '');
+  v_gate.key := coalesce(p_key, '');
+  perform dibs.stop_claims('dibs.lease');
+  return v_gate;
+end $function$;
+comment on function dibs.gate_to_set(text,text,boolean,boolean) is 'Which gate is meant, checked (PT400), and that nobody claims until the end of the transaction.';
+
+CREATE OR REPLACE FUNCTION dibs.gated_lanes(p_types text[])
+ RETURNS dibs.hint[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  return array(
+    with recursive type as (
+      select t as type from unnest(p_types) t where p_types <> array['']
+      union all
+      (select g.type from dibs.gated g where p_types = array[''] order by g.type limit 1)
+      union all
+      select next.type from type, lateral (
+        select g.type from dibs.gated g where p_types = array[''] and g.type > type.type order by g.type limit 1) next
+    ), lane as (
+      select t.type, first.priority from type t,
+        lateral (select g.priority from dibs.gated g where g.type = t.type order by g.priority limit 1) first
+      union all
+      select lane.type, next.priority from lane,
+        lateral (
+          select g.priority from dibs.gated g
+          where g.type = lane.type and g.priority > lane.priority order by g.priority limit 1
+        ) next
+    )
+    -- A lane without a length of runs is one of gated; what is first in it is what was seen.
+    select row(
+      lane.type, lane.priority, 'infinity', '-infinity', 0, head.run_at, 0, 0, 'infinity', 'infinity')::dibs.hint
+    from lane,
+      lateral (
+        select g.run_at from dibs.gated g where g.type = lane.type and g.priority = lane.priority
+        order by g.run_at limit 1
+      ) head
+    where not exists (
+      select from dibs.gate g
+      where g.type = lane.type and g.scope = 'type' and g.key = '' and g.paused_at is not null));
+end $function$;
+comment on function dibs.gated_lanes(text[]) is 'The lanes in which tasks wait at gates, but for types that are paused. p_types: {''''} stands for all.';
 
 CREATE OR REPLACE FUNCTION dibs.grant_named_thoughts(p_ids uuid[], p_work_type text, p_worker_id text, p_seconds_argument text, p_seconds integer, p_max_attempts integer)
  RETURNS bigint
@@ -1247,6 +1606,11 @@ begin
       dibs.check_between('p_max_attempts', p_max_attempts, 1, 1000);
   end if;
   v_reaped := dibs.reap_work_type(p_work_type);
+  if exists (select from dibs.thought_gate) then
+    -- What would not be let through need not be taken.
+    p_limit := least(p_limit, dibs.thought_room(p_work_type));
+    if p_limit = 0 then return null; end if;
+  end if;
   v_ids := dibs.lock_next_claimable(p_work_type, p_limit);
   return dibs.write_claims(v_ids, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts);
 end $function$;
@@ -1380,6 +1744,49 @@ begin
 end $function$;
 comment on function dibs.history_of(bigint) is 'The history of one task; zeros when it has none.';
 
+CREATE OR REPLACE FUNCTION dibs.hold_back(p_lease dibs.lease, p_passed int8multirange)
+ RETURNS dibs.lease
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_back int8multirange;
+  v_lane record;
+begin
+  perform dibs.see_gates();
+  if dibs.all_paused() then
+    v_back := p_lease.held - p_passed;
+    perform dibs.make_ready(v_back);
+  else
+    v_back := dibs.move_to_gates(p_lease.held - p_passed);
+    -- There is more of it where that came from.
+    for v_lane in select distinct type, priority from dibs.log_of(v_back) order by type, priority loop
+      perform dibs.gate_due(v_lane.type, v_lane.priority);
+    end loop;
+  end if;
+  if isempty(v_back) then return p_lease; end if;
+  p_lease.held := p_lease.held - v_back;
+  if isempty(p_lease.held) then
+    delete from dibs.lease where fence = p_lease.fence;
+  else
+    update dibs.lease set held = p_lease.held where fence = p_lease.fence;
+  end if;
+  return p_lease;
+end $function$;
+comment on function dibs.hold_back(dibs.lease,int8multirange) is 'Take out of a new lease what came into it from ready, rather than through its gate (p_passed), and let it wait there.
+Returns the lease; it is gone where it would hold nothing.';
+
+CREATE OR REPLACE FUNCTION dibs.holds(p_fence bigint, p_task bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (select from dibs.lease l where l.fence = p_fence and l.held @> p_task);
+end $function$;
+comment on function dibs.holds(bigint,bigint) is 'Whether a lease holds this task.';
+
 CREATE OR REPLACE FUNCTION dibs.id_of(p_task bigint, p_salt bigint DEFAULT 0)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -1411,14 +1818,16 @@ CREATE OR REPLACE FUNCTION dibs.insert_task()
 AS $function$
 begin
   if jsonb_strip_nulls(
-    to_jsonb(new) - '{type,payload,priority,run_at,max_attempts,unique_key,status}'::text[]) <> '{}' then
-    perform dibs.refuse('PT400', 'a new task has type, payload, priority, run_at, max_attempts and unique_key only',
+    to_jsonb(new) - '{type,payload,priority,run_at,max_attempts,unique_key,key,order_key,status}'::text[]) <> '{}' then
+    perform dibs.refuse('PT400',
+      'a new task has type, payload, priority, run_at, max_attempts, unique_key, key and order_key only',
       'Leave the rest out; Dibs gives the id, and unique_key makes a task unique.');
   elsif new.status <> 'pending' then
     perform dibs.refuse('PT400', 'status of a new task is pending', 'Leave status out.');
   end if;
   new.id := public.create_task(new.type, coalesce(new.payload, '{}'), coalesce(new.priority, 0::smallint), new.run_at,
-    coalesce(new.max_attempts, 5::smallint), new.unique_key);
+    coalesce(new.max_attempts, 5::smallint), new.unique_key,
+    nullif(jsonb_strip_nulls(jsonb_build_object('key', new.key, 'order_key', new.order_key)), '{}'));
   select * into new from public.tasks where id = new.id;
   return new;
 end $function$;
@@ -1438,6 +1847,8 @@ AS $function$
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
     'task_attempts',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
+    'set_task_limit', 'remove_task_limit', 'set_task_rate', 'remove_task_rate', 'pause_tasks', 'resume_tasks',
+    'task_gates', 'set_thought_limit', 'remove_thought_limit', 'pause_thoughts', 'resume_thoughts', 'thought_gates',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
@@ -1468,6 +1879,18 @@ begin
 end $function$;
 comment on function dibs.invocations_left() is 'How many calls of functions dispatch may still make in this month. Null: as many as the work takes.';
 
+CREATE OR REPLACE FUNCTION dibs.is_label(p_value jsonb, p_longest integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return jsonb_typeof(p_value) = 'string' and p_value #>> '{}' ~ '\S' and length(p_value #>> '{}') <= p_longest
+    and p_value #>> '{}' !~ '[[:cntrl:]]';
+end $function$;
+comment on function dibs.is_label(jsonb,integer) is 'Whether this is a text that dibs.check_label lets pass.';
+
 CREATE OR REPLACE FUNCTION dibs.is_moment(p_text text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1481,6 +1904,19 @@ exception when data_exception then
 end $function$;
 comment on function dibs.is_moment(text) is 'Whether a text is a timestamp, such as 2027-01-31T09:30:00Z.';
 
+CREATE OR REPLACE FUNCTION dibs.join_order(p_tasks int8multirange)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  insert into dibs.in_order (type, order_key, task)
+    select k.type, k.order_key, k.task from unnest(p_tasks) r,
+      lateral (select * from dibs.task_key k where k.task >= lower(r) and k.task < upper(r) offset 0) k
+    where k.order_key <> '' on conflict do nothing;
+end $function$;
+comment on function dibs.join_order(int8multirange) is 'Have tasks that run again in their place among those of their order keys.';
+
 CREATE OR REPLACE FUNCTION dibs.lease_tasks(p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer)
  RETURNS dibs.lease
  LANGUAGE plpgsql
@@ -1490,6 +1926,9 @@ declare
   v_types text[] := coalesce(array_remove(p_types, ''), array['']);
   v_taken record;
   v_more record;
+  v_passed int8multirange;
+  v_paused boolean;
+  v_in_turn boolean;
   v_now timestamptz;
   v_lease dibs.lease;
 begin
@@ -1499,26 +1938,62 @@ begin
       dibs.check_between('p_limit', p_limit, 1, 1000),
       dibs.check_between('p_lease_seconds', p_lease_seconds, 1, 86400);
   end if;
-  v_taken := dibs.take_first_run(case when cardinality(v_types) = 1 then v_types[1] end, p_limit);
-  if v_taken.count is distinct from p_limit then
-    v_more := dibs.take_tasks(v_types, p_limit - coalesce(v_taken.count, 0), p_limit);
-    if v_taken.tasks is null then
-      v_taken := v_more;
-    elsif v_more.tasks is not null then
-      v_taken.tasks := v_taken.tasks + v_more.tasks;
-      v_taken.plain := v_taken.plain and v_more.plain;
+  loop
+    select exists (select from dibs.gate where type = ''),
+        exists (select from dibs.gated) or s.priority_aging is not null
+      into v_paused, v_in_turn from dibs.settings s;
+    if v_paused then return null; end if;
+    -- Where more than priority and age decide, the long way does.
+    v_taken := dibs.take_first_run(case when cardinality(v_types) = 1 and not v_in_turn then v_types[1] end, p_limit);
+    v_passed := '{}';
+    if v_taken.count is distinct from p_limit then
+      v_more := dibs.take_tasks(v_types, p_limit - coalesce(v_taken.count, 0), p_limit);
+      v_passed := v_more.passed;
+      if v_taken.tasks is null then
+        v_taken := v_more;
+      elsif v_more.tasks is not null then
+        v_taken.tasks := v_taken.tasks + v_more.tasks;
+        v_taken.plain := v_taken.plain and v_more.plain;
+      end if;
     end if;
-  end if;
-  if v_taken.tasks is null then return null; end if;
-  if not v_taken.plain then v_taken.tasks := dibs.single_out_suspects(v_taken.tasks); end if;
-  -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
-  v_now := dibs.clock();
-  insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
-    values (v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id)
-    returning * into v_lease;
+    if v_taken.tasks is null then return null; end if;
+    if not v_taken.plain then v_taken.tasks := dibs.single_out_suspects(v_taken.tasks); end if;
+    -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
+    v_now := dibs.clock();
+    insert into dibs.lease (started_at, expires_at, held, plain, worker_id)
+      values (v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id)
+      returning * into v_lease;
+    if v_passed <> '{}' then perform dibs.occupy(v_more.slots, v_more.slot_tasks, v_lease.fence); end if;
+    -- Only now that the lease is there, for which whoever sets a gate waits, is it seen what gates there are.
+    if exists (select from dibs.gate) or not v_taken.plain and exists (select from dibs.task_key)
+      or current_setting('transaction_isolation') <> 'read committed' then
+      v_lease := dibs.hold_back(v_lease, v_passed);
+    end if;
+    exit when not isempty(v_lease.held);
+  end loop;
   return v_lease;
 end $function$;
 comment on function dibs.lease_tasks(text,text[],integer,integer) is 'Lease up to p_limit due tasks. Returns the lease, or null when nothing was to be had.';
+
+CREATE OR REPLACE FUNCTION dibs.leave_order(p_tasks int8multirange)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  delete from dibs.in_order o
+  using (
+    select k.type, k.order_key, k.task from (
+        select min(lower(r)) as first, max(upper(r)) as past from unnest(p_tasks) r group by lower(r) >> 7
+      ) page,
+      lateral (
+        select * from dibs.task_key k where k.task >= page.first and k.task < page.past and k.task <@ p_tasks offset 0
+      ) k
+    where k.order_key <> ''
+  ) k
+  where o.type = any (array[k.type]) and o.order_key = any (array[k.order_key]) and o.task = any (array[k.task]);
+end $function$;
+comment on function dibs.leave_order(int8multirange) is 'Let the next of their order keys run: these tasks have ended.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_claimable(p_work_type text, p_ids uuid[])
  RETURNS uuid[]
@@ -1772,6 +2247,35 @@ begin
 end $function$;
 comment on function dibs.make_reap_hint(text,timestamp with time zone,timestamp with time zone,timestamp with time zone) is 'Note that a look that began at p_began found nothing due until p_reaped_until.';
 
+CREATE OR REPLACE FUNCTION dibs.move_to_gates(p_tasks int8multirange)
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_moved int8multirange;
+begin
+  with judged as materialized (
+    select l.type, l.priority, l.run_at, k.key, k.order_key, int8range(n.task, n.task + 1) as task
+    from dibs.log_of(p_tasks) l
+    cross join lateral (
+      select ('x' || encode(substr(uuid_send(l.id), 1, 6), 'hex'))::bit(48)::bigint as task offset 0) n
+    left join lateral (select * from dibs.task_key k where k.task = n.task offset 0) k on true
+    where k.task is not null or exists (select from dibs.gate g where g.type = l.type and g.scope = 'type')
+  ), keyed as (
+    insert into dibs.gated (type, priority, key, order_key, run_at, run)
+    select type, priority, key, order_key, run_at, int8multirange(task) from judged where key is not null
+  ), others as (
+    insert into dibs.gated (type, priority, run_at, run)
+    select type, priority, min(run_at), dibs.runs_of(range_agg(task)) from judged where key is null
+    group by type, priority
+  )
+  select coalesce(range_agg(task), '{}') into v_moved from judged;
+  return v_moved;
+end $function$;
+comment on function dibs.move_to_gates(int8multirange) is 'Let those of these tasks wait in gated that have a key or whose type has a gate. The caller has taken them from where
+they were. Returns them.';
+
 CREATE OR REPLACE FUNCTION dibs.ms_until(p_moment timestamp with time zone)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1783,6 +2287,56 @@ begin
 end $function$;
 comment on function dibs.ms_until(timestamp with time zone) is 'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no
 harm.';
+
+CREATE OR REPLACE FUNCTION dibs.next_keys(p_type text, p_priority smallint, p_wanted integer)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_last text := (
+    select t.key from dibs.turn t
+    where t.type = p_type and t.priority = p_priority order by t.made_at desc limit 1);
+  v_gates boolean := exists (select from dibs.gate g where g.type = p_type and g.scope in ('each key', 'key'));
+  -- No key has such a character: what comes after a key.
+  v_from text := coalesce(v_last || chr(1), '');
+  v_keys text[] := '{}';
+  v_around boolean := false;
+  v_key text;
+begin
+  while cardinality(v_keys) < p_wanted loop
+    select g.key into v_key from dibs.gated g
+      where g.type = p_type and g.priority = p_priority and g.key >= v_from order by g.key limit 1;
+    if not found or v_around and v_key > v_last collate "C" then
+      exit when v_around or v_last is null;
+      v_around := true;
+      v_from := '';
+    else
+      if not v_gates or dibs.room(p_type, v_key) > 0 then v_keys := v_keys || v_key; end if;
+      v_from := v_key || chr(1);
+    end if;
+  end loop;
+  return v_keys;
+end $function$;
+comment on function dibs.next_keys(text,smallint,integer) is 'Up to so many keys of a lane that have tasks waiting and an open gate, in turn. Empty: that of tasks without.';
+
+CREATE OR REPLACE FUNCTION dibs.note_turn(p_type text, p_priority smallint, p_key text, p_order_key text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  insert into dibs.turn values (p_type, p_priority, p_key, p_order_key, v_now);
+  if random() < 0.02 then
+    delete from dibs.turn where ctid = any (array(
+      select t.ctid from dibs.turn t
+      where t.type = p_type and t.priority = p_priority and t.made_at < v_now - interval '1 min'
+      for update skip locked));
+  end if;
+end $function$;
+comment on function dibs.note_turn(text,smallint,text,text) is 'Note whose tasks were just claimed.';
 
 CREATE OR REPLACE FUNCTION dibs.number_carried_tasks(p_now timestamp with time zone)
  RETURNS bigint
@@ -1891,6 +2445,18 @@ begin
 end $function$;
 comment on function dibs.obstacles_of(regclass) is 'What a table public.tasks is or has that Dibs cannot take over: a sentence each, with the mend.';
 
+CREATE OR REPLACE FUNCTION dibs.occupy(p_slots tid[], p_tasks bigint[], p_fence bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update dibs.slot s set task = u.task, fence = p_fence
+    from unnest(p_slots, p_tasks) u (slot, task)
+    where s.ctid = u.slot and dibs.holds(p_fence, u.task);
+end $function$;
+comment on function dibs.occupy(tid[],bigint[],bigint) is 'Have tasks that are leased now occupy the places that were free for them.';
+
 CREATE OR REPLACE FUNCTION dibs.one_at_a_time(p_single boolean DEFAULT false)
  RETURNS void
  LANGUAGE plpgsql
@@ -1905,6 +2471,22 @@ begin
 end $function$;
 comment on function dibs.one_at_a_time(boolean) is 'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could
 wait for each other. p_single: for one task only; those go on side by side. Workers never come here.';
+
+CREATE OR REPLACE FUNCTION dibs.opens_at(p_type text, p_key text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.gate_of(p_type, p_key);
+  v_opens_at timestamptz := (
+    select b.spent_until - (v_gate.burst - 1) * v_gate.period / v_gate.rate
+    from dibs.bucket b where b.type = p_type and b.key = p_key);
+begin
+  return case when v_opens_at > dibs.clock() then v_opens_at end;
+end $function$;
+comment on function dibs.opens_at(text,text) is 'When the rate of a type (key empty) or of a key lets the next task through; null for now, or where there is none.';
 
 CREATE OR REPLACE FUNCTION dibs.options_of(p_place bigint, p_options jsonb, OUT type text, OUT priority smallint, OUT run_at timestamp with time zone, OUT max_attempts smallint, OUT unique_key text, OUT extras jsonb)
  RETURNS record
@@ -1971,6 +2553,113 @@ begin
   return p_pass.position is null and dibs.search_debt(p_pass) > interval '1 s';
 end $function$;
 comment on function dibs.pass_rests(dibs.thought_pass) is 'Whether it is too early to begin another pass over all thoughts.';
+
+CREATE OR REPLACE FUNCTION dibs.pass_thought_gate(p_work_type text, p_fence bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate dibs.thought_gate;
+  v_granted int := (select count(*) from public.thought_work_claims c where c.fence = p_fence);
+  v_kept int := v_granted;
+begin
+  if exists (select from dibs.thought_gate where work_type = '') then
+    v_kept := 0;
+  elsif exists (select from dibs.thought_gate where work_type = p_work_type) then
+    select * into v_gate from dibs.thought_gate where work_type = p_work_type for update skip locked;
+    -- While another claim is at it, there is nothing to be had.
+    if not found or v_gate.paused_at is not null then
+      v_kept := 0;
+    elsif v_gate.most is not null then
+      update dibs.thought_gate set passed = passed + 1 where work_type = p_work_type;
+      v_kept := greatest(0, least(v_granted, v_gate.most - dibs.thoughts_claimed(p_work_type) + v_granted));
+    end if;
+  end if;
+  if v_kept < v_granted then
+    delete from public.thought_work_claims c
+    where c.fence = p_fence and c.thought_id = any (array(
+      select c.thought_id from public.thought_work_claims c where c.fence = p_fence
+      order by uuid_send(c.thought_id) offset v_kept));
+  end if;
+  return v_kept > 0;
+end $function$;
+comment on function dibs.pass_thought_gate(text,bigint) is 'Take back of the claims of a new grant what is more than the gate of its kind of work lets through. Whether some are
+left. Asked when they are written, since whoever sets a gate waits for whoever writes claims.';
+
+CREATE OR REPLACE FUNCTION dibs.passable(p_types text[], p_most integer, OUT tasks bigint, OUT since timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_lane dibs.hint;
+  v_key text;
+  v_room int;
+  v_found bigint;
+begin
+  tasks := 0;
+  if dibs.all_paused() then return; end if;
+  foreach v_lane in array dibs.gated_lanes(p_types) loop
+    v_room := least(dibs.room(v_lane.type, ''), p_most - tasks);
+    continue when v_room <= 0;
+    v_found := 0;
+    foreach v_key in array dibs.next_keys(v_lane.type, v_lane.priority, v_room) loop
+      v_found := v_found + dibs.passable_of_key(v_lane.type, v_lane.priority, v_key, v_room);
+    end loop;
+    if v_found > 0 then
+      tasks := tasks + least(v_found, v_room);
+      since := least(since, v_lane.seen_run_at);
+    end if;
+  end loop;
+end $function$;
+comment on function dibs.passable(text[],integer) is 'How many tasks of these types ({''''}: of all) wait at gates that would let them through now, counted up to p_most,
+and since when the first of their lanes has waited.';
+
+CREATE OR REPLACE FUNCTION dibs.passable_of_key(p_type text, p_priority smallint, p_key text, p_most integer)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_most int := p_most;
+begin
+  if p_key <> '' then v_most := least(v_most, dibs.room(p_type, p_key)); end if;
+  return least(v_most, (
+      select coalesce(sum(dibs.count_of(g.run)), 0) from (
+        select g.run from dibs.gated g
+        where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key = ''
+        order by g.run_at, lower(g.run) limit v_most
+      ) g
+    ) + (
+      with recursive line as (
+        (select g.order_key from dibs.gated g
+          where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key > ''
+          order by g.order_key limit 1)
+        union all
+        select next.order_key from line, lateral (
+          select g.order_key from dibs.gated g
+          where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key > line.order_key
+          order by g.order_key limit 1) next
+      )
+      select count(*) from (
+        select from line,
+          lateral (
+            select o.task from dibs.in_order o
+            where o.type = p_type and o.order_key = line.order_key order by o.task limit 1
+          ) first
+        where exists (
+            select from dibs.gated g
+            where lower(g.run) >> 7 = first.task >> 7 and g.run @> first.task and g.priority = p_priority
+              and g.key = p_key)
+          and not exists (
+            select from dibs.slot s
+            where s.type = p_type and s.key = '' and s.order_key = line.order_key and dibs.holds(s.fence, s.task))
+        limit v_most
+      ) ready
+    ));
+end $function$;
+comment on function dibs.passable_of_key(text,smallint,text,integer) is 'How many tasks of a key (empty: of those without) of a lane its own gate would let through now, up to p_most.';
 
 CREATE OR REPLACE FUNCTION dibs.place_carried_tasks(p_now timestamp with time zone)
  RETURNS void
@@ -2126,6 +2815,28 @@ begin
 end $function$;
 comment on function dibs.put_in_pool(text,uuid[],integer) is 'Add thoughts to the pool of a work type that has one, so many a row.';
 
+CREATE OR REPLACE FUNCTION dibs.put_keyed(p_task bigint, p_type text, p_priority integer, p_run_at timestamp with time zone, p_extras jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_key text := coalesce(p_extras ->> 'key', '');
+  v_order_key text := coalesce(p_extras ->> 'order_key', '');
+begin
+  insert into dibs.task_key values (p_task, p_type, v_key, v_order_key);
+  if v_order_key <> '' then insert into dibs.in_order values (p_type, v_order_key, p_task); end if;
+  -- In gated all is due; what is to wait for its time waits in ready.
+  if p_run_at <= dibs.clock() then
+    insert into dibs.gated (type, priority, key, order_key, run_at, run)
+      values (p_type, p_priority, v_key, v_order_key, p_run_at, int8multirange(int8range(p_task, p_task + 1)));
+  else
+    insert into dibs.ready (type, priority, run_at, run)
+      values (p_type, p_priority, p_run_at, int8multirange(int8range(p_task, p_task + 1)));
+  end if;
+end $function$;
+comment on function dibs.put_keyed(bigint,text,integer,timestamp with time zone,jsonb) is 'Let a new task that has a key or an order key wait.';
+
 CREATE OR REPLACE FUNCTION dibs.put_mixed_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[])
  RETURNS record
  LANGUAGE plpgsql
@@ -2220,8 +2931,12 @@ begin
   deduplicated := false;
   insert into dibs.log (id, type, payload, priority, run_at, max_attempts, unique_key)
     values (put_task.id, p_type, coalesce(p_payload, '{}'), p_priority, v_run_at, p_max_attempts, p_unique_key);
-  insert into dibs.ready (type, priority, run_at, run, plain)
-    values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
+  if p_extras ?| array['key', 'order_key'] then
+    perform dibs.put_keyed(v_task, p_type, p_priority, v_run_at, p_extras);
+  else
+    insert into dibs.ready (type, priority, run_at, run, plain)
+      values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
+  end if;
 end $function$;
 comment on function dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb) is 'Write one task that was checked.';
 
@@ -2528,6 +3243,7 @@ begin
   select coalesce(range_agg(int8range(task, task + 1)), '{}') into v_keyless
     from keyed where task not in (select task from got);
   p_tasks := dibs.unfinish(p_tasks - v_keyless, p_statuses);
+  perform dibs.join_order(p_tasks);
   insert into dibs.attempt (task, n, outcome, ended_at)
     select task, h.last + 1, 'retried', dibs.clock()
     from unnest(p_tasks) r, generate_series(lower(r), upper(r) - 1) task, lateral dibs.history_of(task) h;
@@ -2536,6 +3252,52 @@ end $function$;
 comment on function dibs.revive(int8multirange,text[]) is 'Take back the outcome of tasks that ended in one of these ways, so that they run again with all their attempts
 anew, and their unique keys where these are free. Returns those it could be done for; the caller makes them
 ready.';
+
+CREATE OR REPLACE FUNCTION dibs.room(p_type text, p_key text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.gate_of(p_type, p_key);
+begin
+  return case when v_gate.paused then 0 else greatest(0, least(
+    v_gate.most - (
+      select count(*) from dibs.slot s
+      where s.type = p_type and s.key = p_key and s.order_key = '' and dibs.holds(s.fence, s.task)),
+    dibs.tokens_left(v_gate, (select b.spent_until from dibs.bucket b where b.type = p_type and b.key = p_key)),
+    1000000)) end;
+end $function$;
+comment on function dibs.room(text,text) is 'How many tasks the gate of a type (key empty) or of a key would let through, as far as can be seen without taking
+any; a million where it has no bound.';
+
+CREATE OR REPLACE FUNCTION dibs.running(p_type text, p_key text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_type is null then return (select coalesce(sum(dibs.count_of(held)), 0) from dibs.lease); end if;
+  return (select count(*) from dibs.running_tasks(p_type) t where p_key is null or t.key = p_key);
+end $function$;
+comment on function dibs.running(text,text) is 'How many tasks of a type (null: of all), of a key of it or of all, leases hold.';
+
+CREATE OR REPLACE FUNCTION dibs.running_tasks(p_type text)
+ RETURNS TABLE(task bigint, fence bigint, key text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select n.task, h.fence, coalesce(k.key, '')
+    from dibs.lease h, lateral (select * from dibs.log_of(h.held) l where l.type = p_type) l
+    cross join lateral (select dibs.task_of(l.id) as task offset 0) n
+    left join lateral (select k.key from dibs.task_key k where k.task = n.task offset 0) k on true;
+end $function$;
+comment on function dibs.running_tasks(text) is 'The tasks of a type that leases hold, each with its key, empty for none.';
 
 CREATE OR REPLACE FUNCTION dibs.runs_of(p_tasks int8multirange)
  RETURNS SETOF int8multirange
@@ -2638,6 +3400,15 @@ begin
       ('dibs.reap_hint', 'select, insert, update, delete'),
       ('dibs.thought_pass', 'select, insert, update, delete'),
       ('dibs.settings', 'select, update'),
+      ('dibs.gate', 'select, insert, update, delete'),
+      ('dibs.task_key', 'select, insert, delete'),
+      ('dibs.in_order', 'select, insert, delete'),
+      ('dibs.thought_gate', 'select, insert, update, delete'),
+      ('dibs.gated', 'select, insert, update, delete'),
+      ('dibs.turn', 'select, insert, update, delete'),
+      ('dibs.slot', 'select, insert, update, delete'),
+      ('dibs.bucket', 'select, insert, update, delete'),
+      ('dibs.gates_changed', 'select, update'),
       ('dibs.fence', 'usage'),
       ('dibs.task_number', 'usage'),
       ('dibs.task_page', 'usage')
@@ -2700,6 +3471,27 @@ begin
 end $function$;
 comment on function dibs.search_unclaimed(text,uuid,integer,timestamp with time zone) is 'Thoughts without a claim from an id (null: the first) on, in steps of at most 10000 thoughts, until enough are
 found, the last thought (reached is null then), or a moment.';
+
+CREATE OR REPLACE FUNCTION dibs.see_gates()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_changed_by xid8;
+begin
+  -- Whoever changes gates holds a lock against this one until it has committed.
+  lock table dibs.lease in row exclusive mode;
+  if current_setting('transaction_isolation') = 'read committed' then return; end if;
+  v_changed_by := (select last_value::text::xid8 from dibs.gates_changed);
+  if not pg_visible_in_snapshot(v_changed_by, pg_current_snapshot())
+    and pg_xact_status(v_changed_by) = 'committed' then
+    raise exception using errcode = '40001', message = 'gates were changed since this transaction began',
+      hint = 'Begin the transaction again.';
+  end if;
+end $function$;
+comment on function dibs.see_gates() is 'From here to the end of the transaction gates stay as the next statement sees them. Fails to serialize (40001) where
+the snapshot of the transaction is older than they are.';
 
 CREATE OR REPLACE FUNCTION dibs.set_tasks_aside()
  RETURNS void
@@ -2952,6 +3744,32 @@ comment on function dibs.single_out_suspects(int8multirange) is 'A task that los
 after another loss 4, then alone: so it takes ever fewer along, and when a server has stopped and taken many
 workers with it, all is soon in other hands. What was taken with them goes back. Returns what is to be leased.';
 
+CREATE OR REPLACE FUNCTION dibs.spend(p_type text, p_key text, p_gate record, p_count integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update dibs.bucket b
+    set spent_until = greatest(b.spent_until, dibs.clock()) + p_count * p_gate.period / p_gate.rate
+    where b.type = p_type and b.key = p_key;
+end $function$;
+comment on function dibs.spend(text,text,record,integer) is 'Note that so many tasks were claimed under a rate.';
+
+CREATE OR REPLACE FUNCTION dibs.stop_claims(p_table regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  execute format('lock table %s in share row exclusive mode', p_table);
+  perform setval('dibs.gates_changed', pg_current_xact_id()::text::bigint);
+exception when lock_not_available then
+  perform dibs.refuse('PT503', 'a claim or a settlement stays in an open transaction', 'Try again when it has ended.');
+end $function$;
+comment on function dibs.stop_claims(regclass) is 'Let nobody claim until the end of the transaction: claims that are under way end first, and others see what it sets.
+p_table: what they write into. PT503 where one does not end within the lock timeout.';
+
 CREATE OR REPLACE FUNCTION dibs.take_away(p_work_type text, p_ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -2973,6 +3791,27 @@ begin
   set attempts = greatest(m.attempts + 1, excluded.attempts), last_error = excluded.last_error;
 end $function$;
 comment on function dibs.take_away(text,uuid[]) is 'Delete claims that expired or wait for a retry, remembering their attempts.';
+
+CREATE OR REPLACE FUNCTION dibs.take_first_in_order(p_type text, p_priority smallint, p_key text, p_order_key text, OUT task bigint, OUT slot tid)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_first bigint := (
+    select o.task from dibs.in_order o where o.type = p_type and o.order_key = p_order_key order by o.task limit 1);
+  v_at tid := (
+    select g.ctid from dibs.gated g
+    where lower(g.run) >> 7 = v_first >> 7 and g.run @> v_first and g.priority = p_priority and g.key = p_key
+    for update skip locked);
+begin
+  if v_at is null then return; end if;
+  slot := (dibs.free_slots(p_type, '', p_order_key, 1, 1, '{}'))[1];
+  if slot is null then return; end if;
+  delete from dibs.gated where ctid = v_at;
+  task := v_first;
+end $function$;
+comment on function dibs.take_first_in_order(text,smallint,text,text) is 'Take the first task of an order key that has not ended, if it is the one that waits and none of them is running.';
 
 CREATE OR REPLACE FUNCTION dibs.take_first_run(p_type text, p_limit integer, OUT tasks int8multirange, OUT plain boolean, OUT count integer)
  RETURNS record
@@ -3088,6 +3927,135 @@ end $function$;
 comment on function dibs.take_from_pool(text,integer,integer) is 'Take up to so many thoughts out of the pool that no other caller is taking; none when there are none.
 p_piece: in what pieces the rest of a run goes back.';
 
+CREATE OR REPLACE FUNCTION dibs.take_gated(p_type text, p_priority smallint, p_wanted integer, p_taken tid[], OUT tasks int8multirange, OUT plain boolean, OUT count integer, OUT slots tid[], OUT slot_tasks bigint[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record;
+  v_places tid[];
+  v_keys text[];
+  v_key text;
+  v_last text;
+  v_noted boolean;
+  v_taken record;
+  v_left int := p_wanted;
+  v_before int;
+  v_to_go int;
+begin
+  count := 0;
+  slots := '{}';
+  slot_tasks := '{}';
+  perform dibs.see_gates();
+  v_gate := dibs.gate_of(p_type, '');
+  if v_gate.paused or dibs.all_paused() then return; end if;
+  if v_gate.rate is not null then v_left := least(v_left, dibs.tokens(p_type, '', v_gate)); end if;
+  if v_gate.most is not null then
+    v_places := dibs.free_slots(p_type, '', '', v_gate.most, v_left, p_taken);
+    v_left := least(v_left, cardinality(v_places));
+  end if;
+  if v_left > 0 then v_keys := dibs.next_keys(p_type, p_priority, v_left); end if;
+
+  -- An equal share for each, and what is left of it for those who have more.
+  loop
+    exit when v_left = 0 or v_keys = '{}';
+    v_before := v_left;
+    v_to_go := cardinality(v_keys);
+    foreach v_key in array v_keys loop
+      exit when v_left = 0;
+      v_taken := dibs.take_key(p_type, p_priority, v_key, ceil(v_left / v_to_go::real)::int, p_taken || slots);
+      v_to_go := v_to_go - 1;
+      if cardinality(v_taken.tasks) > 0 then
+        slots := slots || v_taken.slots || v_places[count + 1 : count + cardinality(v_taken.tasks)];
+        slot_tasks := slot_tasks || v_taken.slot_tasks
+          || case when v_places is null then '{}' else v_taken.tasks end;
+        tasks := coalesce(tasks, '{}') + (select range_agg(int8range(t, t + 1)) from unnest(v_taken.tasks) t);
+        plain := v_taken.plain and plain is not false;
+        count := count + cardinality(v_taken.tasks);
+        v_left := v_left - cardinality(v_taken.tasks);
+        v_last := v_key;
+        v_noted := v_taken.served is not null;
+        if v_noted then perform dibs.note_turn(p_type, p_priority, v_key, v_taken.served); end if;
+      end if;
+    end loop;
+    exit when v_left = v_before;
+  end loop;
+
+  if count = 0 then return; end if;
+  if v_gate.rate is not null then perform dibs.spend(p_type, '', v_gate, count); end if;
+  if v_last <> '' and not v_noted then perform dibs.note_turn(p_type, p_priority, v_last, ''); end if;
+end $function$;
+comment on function dibs.take_gated(text,smallint,integer,tid[]) is 'Take up to p_wanted tasks of a lane that all their gates let through, from one key after the other, beginning after
+the one that was served last. p_taken: places that this claim has taken before.
+Returns them, null when none, and the places that they are to occupy (dibs.occupy) once they are leased.';
+
+CREATE OR REPLACE FUNCTION dibs.take_key(p_type text, p_priority smallint, p_key text, p_wanted integer, p_taken tid[], OUT tasks bigint[], OUT plain boolean, OUT slots tid[], OUT slot_tasks bigint[], OUT served text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.gate_of(p_type, nullif(p_key, ''));
+  v_places tid[];
+  v_last text := (
+    select t.order_key from dibs.turn t
+    where t.type = p_type and t.priority = p_priority and t.key = p_key order by t.made_at desc limit 1);
+  v_from text := coalesce(v_last || chr(1), '');
+  v_around boolean := false;
+  v_order_key text;
+  v_found record;
+begin
+  tasks := '{}';
+  plain := true;
+  slots := '{}';
+  slot_tasks := '{}';
+  if v_gate.paused then return; end if;
+  if v_gate.rate is not null then p_wanted := least(p_wanted, dibs.tokens(p_type, p_key, v_gate)); end if;
+  if v_gate.most is not null then
+    v_places := dibs.free_slots(p_type, p_key, '', v_gate.most, p_wanted, p_taken);
+    p_wanted := least(p_wanted, cardinality(v_places));
+  end if;
+
+  while cardinality(tasks) < p_wanted loop
+    select g.order_key into v_order_key from dibs.gated g
+      where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key >= v_from
+      order by g.order_key limit 1;
+    if not found or v_around and v_order_key > v_last collate "C" then
+      exit when v_around or v_last is null;
+      v_around := true;
+      v_from := '';
+      continue;
+    end if;
+    if v_order_key = '' then
+      v_found := dibs.take_unordered(p_type, p_priority, p_key, p_wanted - cardinality(tasks));
+      tasks := tasks || v_found.tasks;
+      plain := plain and v_found.plain;
+    else
+      v_found := dibs.take_first_in_order(p_type, p_priority, p_key, v_order_key);
+      if v_found.task is not null then
+        tasks := tasks || v_found.task;
+        slots := slots || v_found.slot;
+        slot_tasks := slot_tasks || v_found.task;
+        plain := false;
+        served := v_order_key;
+      end if;
+    end if;
+    v_from := v_order_key || chr(1);
+  end loop;
+
+  if tasks = '{}' then return; end if;
+  if v_places is not null then
+    slots := slots || v_places[1 : cardinality(tasks)];
+    slot_tasks := slot_tasks || tasks;
+  end if;
+  if v_gate.rate is not null then
+    perform dibs.spend(p_type, p_key, v_gate, cardinality(tasks));
+  end if;
+end $function$;
+comment on function dibs.take_key(text,smallint,text,integer,tid[]) is 'Take up to so many tasks of a key (empty: of tasks without one) of a lane: of its order keys one each, in turn.
+Returns their numbers, the places that they are to occupy, and the order key that was served last, if any.';
+
 CREATE OR REPLACE FUNCTION dibs.take_key(p_type text, p_unique_key text, p_task bigint)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -3160,7 +4128,7 @@ comment on function dibs.take_runs(text,smallint,timestamp with time zone,bigint
 what pieces the rest of a run goes back.
 Returns what was taken, null when nothing was, and how long the runs were.';
 
-CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_wanted integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean)
+CREATE OR REPLACE FUNCTION dibs.take_tasks(p_types text[], p_wanted integer, p_piece integer, OUT tasks int8multirange, OUT plain boolean, OUT passed int8multirange, OUT slots tid[], OUT slot_tasks bigint[])
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3170,10 +4138,14 @@ declare
   v_wanted int := p_wanted;
   v_lanes dibs.hint[];
   v_lane dibs.hint;
+  v_ready boolean;
   v_sweep boolean;
   v_found boolean;
   v_round record;
 begin
+  passed := '{}';
+  slots := '{}';
+  slot_tasks := '{}';
   for v_look in 1..5 loop
     -- While an old snapshot is held, this reads every lease there has been since: then now and then will do.
     if (pg_stat_get_dead_tuples('dibs.lease'::regclass) < 10000 or random() < 0.05)
@@ -3182,7 +4154,22 @@ begin
       v_now := dibs.clock();  -- what came back is due now
     end if;
     v_lanes := dibs.due_lanes(p_types, v_look = 1 and cardinality(p_types) = 1);
+    v_ready := false;
     foreach v_lane in array v_lanes loop
+      if v_lane.run_length = 0 then
+        -- One of gated.
+        v_round := dibs.take_gated(v_lane.type, v_lane.priority, v_wanted, slots);
+        continue when v_round.tasks is null;
+        tasks := coalesce(tasks + v_round.tasks, v_round.tasks);
+        plain := v_round.plain and plain is not false;
+        passed := passed + v_round.tasks;
+        slots := slots || v_round.slots;
+        slot_tasks := slot_tasks || v_round.slot_tasks;
+        v_wanted := v_wanted - v_round.count;
+        exit when v_wanted = 0;
+        continue;
+      end if;
+      v_ready := true;
       -- First by the hints, but for the one claim that sweeps; then from the start.
       v_sweep := case v_look when 1 then v_lane.sweep_at <= v_now
           and pg_try_advisory_xact_lock(hashtext('dibs.sweep:' || v_lane.type), v_lane.priority)
@@ -3207,7 +4194,7 @@ begin
       end if;
       exit when v_wanted = 0;
     end loop;
-    exit when tasks is not null or v_lanes = '{}';
+    exit when tasks is not null or not v_ready;
     -- What is due but not to be had is for a moment in the hands of other claims, which may leave a rest of it.
     if v_look > 1 then perform pg_sleep(0.001); end if;
     v_now := dibs.clock();
@@ -3215,7 +4202,51 @@ begin
 end $function$;
 comment on function dibs.take_tasks(text[],integer,integer) is 'Take up to p_wanted due tasks out of ready, lane by lane: by priority, and for several types by the age of what
 is first. p_types: {''''} stands for all. p_piece: in what pieces the rest of a run goes back.
-Returns them, null when there are none to be had.';
+Returns them, null when there are none to be had; which of them passed a gate; and the places that those occupy.';
+
+CREATE OR REPLACE FUNCTION dibs.take_unordered(p_type text, p_priority smallint, p_key text, p_wanted integer, OUT tasks bigint[], OUT plain boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_at tid[];
+  v_held int8multirange;
+  v_last dibs.gated;
+  v_rest int8multirange;
+begin
+  -- Runs are long where there is no key; then fewer would do, but how many is not known.
+  select array_agg(g.ctid), bool_and(g.plain), range_agg(g.run) into v_at, plain, v_held
+  from (
+    select g.ctid, g.plain, g.run,
+      sum(dibs.count_of(g.run)) over (order by g.run_at, lower(g.run)) - dibs.count_of(g.run) as before
+    from (
+      select g.ctid, g.plain, g.run, g.run_at from dibs.gated g
+      where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key = ''
+      order by g.run_at, lower(g.run) limit p_wanted for update skip locked
+    ) g
+  ) g
+  where before < p_wanted;
+  tasks := '{}';
+  plain := coalesce(plain, true);
+  if v_at is null then return; end if;
+  tasks := array(select t from unnest(v_held) r, generate_series(lower(r), upper(r) - 1) t);
+  if cardinality(tasks) > p_wanted then
+    -- The last run gets cut.
+    select * into v_last from dibs.gated where ctid = v_at[cardinality(v_at)];
+    v_rest := (
+      select range_agg(int8range(t, t + 1))
+      from (
+        select t from unnest(v_last.run) r, generate_series(lower(r), upper(r) - 1) t
+        order by t desc limit cardinality(tasks) - p_wanted
+      ) u);
+    insert into dibs.gated (type, priority, key, order_key, run_at, run, plain)
+      values (p_type, p_priority, p_key, '', v_last.run_at, v_rest, v_last.plain);
+    tasks := array(select t from unnest(v_held - v_rest) r, generate_series(lower(r), upper(r) - 1) t);
+  end if;
+  delete from dibs.gated where ctid = any (v_at);
+end $function$;
+comment on function dibs.take_unordered(text,smallint,text,integer) is 'Take up to so many tasks of a key that have no order key, the oldest first.';
 
 CREATE OR REPLACE FUNCTION dibs.task_of(p_id uuid)
  RETURNS bigint
@@ -3276,6 +4307,41 @@ begin
 end $function$;
 comment on function dibs.tasks_to_carry() is 'Whether there is a public.tasks that is not Dibs''s. Raises when there is one that cannot be taken over.';
 
+CREATE OR REPLACE FUNCTION dibs.thought_room(p_work_type text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate dibs.thought_gate;
+begin
+  if exists (select from dibs.thought_gate where work_type = '') then return 0; end if;
+  select * into v_gate from dibs.thought_gate where work_type = p_work_type;
+  return case
+    when v_gate.paused_at is not null then 0
+    when v_gate.most is not null then greatest(0, v_gate.most - dibs.thoughts_claimed(p_work_type))
+    else 1000000 end;
+end $function$;
+comment on function dibs.thought_room(text) is 'How many thoughts may be claimed for a kind of work, as far as can be seen; a million where there is no limit.';
+
+CREATE OR REPLACE FUNCTION dibs.thoughts_claimed(p_work_type text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_claimed constant text := 'claimed';
+begin
+  if p_work_type is null then
+    return (select count(*) from public.thought_work_claims c where c.status = v_claimed);
+  end if;
+  return (
+    select count(*) from public.thought_work_claims c where c.work_type = p_work_type and c.status = v_claimed);
+end $function$;
+comment on function dibs.thoughts_claimed(text) is 'How many thoughts are claimed for a kind of work, null for any.';
+
 CREATE OR REPLACE FUNCTION dibs.thoughts_wait(p_work_type text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3284,6 +4350,7 @@ AS $function$
 declare
   v_began timestamptz := clock_timestamp();
 begin
+  if dibs.thought_room(p_work_type) = 0 then return false; end if;
   return exists (
       select from dibs.thought_run r
       where r.work_type = p_work_type
@@ -3306,7 +4373,7 @@ CREATE OR REPLACE FUNCTION dibs.tick()
 AS $function$
 begin
   perform dibs.reap_leases(), dibs.reap_thoughts(null);
-  perform dibs.tidy(), dibs.settle_dispatches();
+  perform dibs.tidy(), dibs.tidy_gates(), dibs.settle_dispatches();
   -- An idle project makes no call at all, nor does one whose drains are enough.
   if dibs.calls_rest_until() > dibs.clock() or dibs.drains_wanted(dibs.handled_types()) = '[]' then return null; end if;
   return dibs.call_dispatch('tick');
@@ -3333,6 +4400,64 @@ begin
   delete from dibs.request where made_at < v_now - v_settings.keep_requests;
 end $function$;
 comment on function dibs.tidy() is 'Delete hints nobody reads, and records nobody asks for any more.';
+
+CREATE OR REPLACE FUNCTION dibs.tidy_gates()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+begin
+  delete from dibs.turn where made_at < clock_timestamp() - interval '10 minutes';
+  -- Of a limit by key or an order key that nobody is at; whoever comes makes them anew.
+  delete from dibs.slot where ctid = any (array(
+    select s.ctid from dibs.slot s
+    where (s.key <> '' or s.order_key <> '') and not exists (
+      select from dibs.slot held
+      where held.type = s.type and held.key = s.key and held.order_key = s.order_key
+        and dibs.holds(held.fence, held.task))
+    for update skip locked));
+  delete from dibs.bucket where ctid = any (array(
+    select b.ctid from dibs.bucket b where b.spent_until < v_now - interval '1 minute' for update skip locked));
+end $function$;
+comment on function dibs.tidy_gates() is 'Delete turns nobody reads, places nobody is at, and rates that nothing was spent of.';
+
+CREATE OR REPLACE FUNCTION dibs.tokens(p_type text, p_key text, p_gate record)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_spent_until timestamptz;
+begin
+  select b.spent_until into v_spent_until from dibs.bucket b
+    where b.type = p_type and b.key = p_key for update skip locked;
+  if not found then
+    if exists (select from dibs.bucket b where b.type = p_type and b.key = p_key)
+      or not pg_try_advisory_xact_lock(hashtextextended(format('dibs.bucket:%L:%L', p_type, p_key), 0)) then
+      return 0;
+    end if;
+    insert into dibs.bucket values (p_type, p_key, 'epoch') on conflict do nothing;
+    -- Another claim made it meanwhile.
+    if not found then return 0; end if;
+  end if;
+  return dibs.tokens_left(p_gate, v_spent_until);
+end $function$;
+comment on function dibs.tokens(text,text,record) is 'How many tasks a rate lets through now, locked for whoever spends them; none while another claim is at it.';
+
+CREATE OR REPLACE FUNCTION dibs.tokens_left(p_gate record, p_spent_until timestamp with time zone)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- Null where there is no rate. A little more, lest a task wait for what rounding took.
+  return p_gate.burst - ceil(
+    greatest(date_part('epoch', coalesce(p_spent_until, 'epoch') - dibs.clock()), 0)
+      / (date_part('epoch', p_gate.period) / p_gate.rate) - 1e-6);
+end $function$;
+comment on function dibs.tokens_left(record,timestamp with time zone) is 'How many tasks a rate lets through now, when so much was spent; null where there is none.';
 
 CREATE OR REPLACE FUNCTION dibs.unfinish(p_tasks int8multirange, p_statuses text[])
  RETURNS int8multirange
@@ -3474,6 +4599,11 @@ begin
   -- A drain that has work asks for more when it is done; whether one is enough is for the next tick to see.
   if exists (select from dibs.lease where expires_at > v_now and worker_id like 'drain-%')
     or not p_types && dibs.handled_types() then return; end if;
+  -- What has to pass a gate may not be let through.
+  if (exists (select from dibs.gate) or exists (select from dibs.gated))
+    and dibs.drains_wanted(coalesce(p_types, dibs.handled_types())) = '[]' then
+    return;
+  end if;
   -- Whoever comes while another is at it need not call either.
   if pg_try_advisory_xact_lock(hashtextextended('dibs.wake', 0)) and (dibs.calls_rest_until() > v_now) is not true then
     perform dibs.call_dispatch('wake');
@@ -3522,6 +4652,7 @@ begin
       select f.type, f.priority, f.run_at, f.run - p_tasks, f.plain from found f where not f.run <@ p_tasks
     )
     select coalesce(range_agg(run), '{}') * p_tasks into v_found from found;
+    v_found := v_found + dibs.withdraw_gated(p_tasks);
 
     with found as materialized (
       select fence, held from dibs.lease where p_leased and held && p_tasks order by fence for update
@@ -3541,6 +4672,31 @@ begin
 end $function$;
 comment on function dibs.withdraw(int8multirange,boolean) is 'Take tasks that have not ended out of where they are, waiting or leased. Returns those found; the caller puts
 them somewhere else. p_leased false: only those that wait.';
+
+CREATE OR REPLACE FUNCTION dibs.withdraw_gated(p_tasks int8multirange)
+ RETURNS int8multirange
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_found int8multirange;
+begin
+  with found as materialized (
+    select g.ctid as at, g.* from dibs.gated g
+    where lower(g.run) >> 7 = any (array(select distinct lower(run) >> 7 from dibs.runs_of(p_tasks) run))
+      and g.run && p_tasks
+    order by lower(g.run) for update
+  ), deleted as (
+    delete from dibs.gated where ctid = any (array(select at from found))
+  ), put_back as (
+    insert into dibs.gated (type, priority, key, order_key, run_at, run, plain)
+    select f.type, f.priority, f.key, f.order_key, f.run_at, f.run - p_tasks, f.plain
+    from found f where not f.run <@ p_tasks
+  )
+  select coalesce(range_agg(run), '{}') * p_tasks into v_found from found;
+  return v_found;
+end $function$;
+comment on function dibs.withdraw_gated(int8multirange) is 'What dibs.withdraw does with tasks that wait at gates. Returns those found.';
 
 CREATE OR REPLACE FUNCTION dibs.write_claims(p_ids uuid[], p_work_type text, p_worker_id text, p_seconds integer, p_max_attempts integer)
  RETURNS bigint
@@ -3569,6 +4725,10 @@ begin
   -- Clients that insert claims themselves ask nobody.
   on conflict (thought_id, work_type) do nothing;
   if not found then return null; end if;
+  if exists (select from dibs.thought_gate) or current_setting('transaction_isolation') <> 'read committed' then
+    perform dibs.see_gates();
+    if not dibs.pass_thought_gate(p_work_type, v_fence) then return null; end if;
+  end if;
   -- It may have waited for one of those, and writing takes its time, too. Nobody may get a lease that is half over,
   -- or dead. On a machine that stands still again and again the last try counts.
   for v_try in 1..5 loop
@@ -3662,7 +4822,13 @@ create view public.tasks with (security_invoker=true) as
            FROM dibs.progress p
           WHERE p.task = t.task) AS progress,
     worker_id,
-    lease_expires_at
+    lease_expires_at,
+    ( SELECT NULLIF(k.key, ''::text) AS "nullif"
+           FROM dibs.task_key k
+          WHERE k.task = t.task) AS key,
+    ( SELECT NULLIF(k.order_key, ''::text) AS "nullif"
+           FROM dibs.task_key k
+          WHERE k.task = t.task) AS order_key
    FROM ( SELECT l.id,
             l.type,
             l.payload,
@@ -3682,6 +4848,26 @@ create view public.tasks with (security_invoker=true) as
              CROSS JOIN LATERAL dibs.tasks_in(r.run) task(task)
              LEFT JOIN dibs.log l ON l.id = dibs.id_of(task.task, hashint8extended(task.task, ( SELECT id_seed.seed
                    FROM dibs.id_seed))) AND (dibs.task_of(l.id) >> 7) = (lower(r.run) >> 7)
+        UNION ALL
+         SELECT l.id,
+            l.type,
+            l.payload,
+            l.created_at,
+            l.priority,
+            l.max_attempts,
+            l.unique_key,
+            g.run_at,
+            task.task,
+            'pending'::text,
+            NULL::timestamp with time zone,
+            NULL::timestamp with time zone,
+            NULL::text,
+            NULL::timestamp with time zone,
+            0
+           FROM dibs.gated g
+             CROSS JOIN LATERAL dibs.tasks_in(g.run) task(task)
+             LEFT JOIN dibs.log l ON l.id = dibs.id_of(task.task, hashint8extended(task.task, ( SELECT id_seed.seed
+                   FROM dibs.id_seed))) AND (dibs.task_of(l.id) >> 7) = (lower(g.run) >> 7)
         UNION ALL
          SELECT l.id,
             l.type,
@@ -3847,8 +5033,9 @@ begin
       (select a.error from dibs.attempt a where a.task = lower(v_lease.held) order by a.n desc limit 1),
       l.priority, l.run_at, (select h.failures + h.losses + 1 from dibs.history_of(lower(v_lease.held)) h),
       l.max_attempts, l.unique_key, (select r.result from dibs.result r where r.task = lower(v_lease.held)),
-      (select p.progress from dibs.progress p where p.task = lower(v_lease.held)), v_lease.worker_id, v_lease.expires_at
-    from dibs.log_of(v_lease.held) l;
+      (select p.progress from dibs.progress p where p.task = lower(v_lease.held)), v_lease.worker_id,
+      v_lease.expires_at, nullif(k.key, ''), nullif(k.order_key, '')
+    from dibs.log_of(v_lease.held) l left join dibs.task_key k on k.task = lower(v_lease.held);
 end $function$;
 comment on function public.claim_task() is 'Claim the oldest due task of any type for 15 minutes. Returns its row, now processing, or no row. To end it,
 update its status in public.tasks. claim_tasks with settle_lease does more: batches, renewal, retries, and no
@@ -3990,7 +5177,11 @@ begin
     'version', jsonb_build_object('database', dibs.version()),
     'now', v_now,
     'tasks', (select jsonb_object_agg(status, tasks) from public.task_counts()),
-    'oldest_due_seconds', (select floor(extract(epoch from v_now - min(run_at))) from dibs.ready where run_at <= v_now),
+    'oldest_due_seconds', (
+      select floor(extract(epoch from v_now - min(run_at)))
+      from (select run_at from dibs.ready where run_at <= v_now union all select run_at from dibs.gated) due),
+    'gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.type, g.scope, g.key), '[]') from public.task_gates() g),
+    'thought_gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.work_type), '[]') from public.thought_gates() g),
     'thoughts', (
       select coalesce(jsonb_agg(to_jsonb(c) order by c.work_type), '[]')
       from (
@@ -4031,7 +5222,8 @@ begin
         jsonb_agg(to_jsonb(d) - 'http_request' || jsonb_build_object('id', d.id::text) order by d.id desc), '[]')
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $function$;
-comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, what each
+comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, gates, thoughts by work type, what
+each
 worker holds, what has expired and was not taken back yet, effects somebody must decide about, how many
 calls to dispatch failed in a row and until when none is made, the function calls of this month and how many are
 left of it (null: no limit), and the last ten dispatches. One JSON object.';
@@ -4159,8 +5351,9 @@ begin
   return query select * from unnest(v_ids, v_deduplicated);
 end $function$;
 comment on function public.enqueue_tasks(jsonb,text) is 'Enqueue many tasks in one transaction.
-p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?}, as
-in create_task.
+p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?, key?,
+order_key?}, as in create_task. key: whose task it is, for limits, rates and a fair share. order_key: tasks of a type
+with the same one run one at a time, in the order in which they were enqueued.
 p_request_id: a repeat of the same request enqueues nothing and is answered the same.
 Returns a row per task, in the order given: its id, and whether an unfinished task with its unique key was
 there already.
@@ -4186,6 +5379,41 @@ attempt that was cut off. settle_effect says what became of each.
 type: of a task; work_type: of a thought. idempotency_key: what the provider was told. parked_at: when a later
 attempt met it; null: none has yet.
 Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.pause_tasks(p_type text DEFAULT NULL::text, p_key text DEFAULT NULL::text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_gate dibs.gate := dibs.gate_to_set(p_type, p_key, false, p_type is null and p_key is null);
+begin
+  insert into dibs.gate (type, scope, key, paused_at) values (v_gate.type, v_gate.scope, v_gate.key, dibs.clock())
+    on conflict (type, scope, key) do update set paused_at = coalesce(gate.paused_at, excluded.paused_at);
+  perform dibs.gate_all_due(p_type);
+  return dibs.running(p_type, p_key);
+end $function$;
+comment on function public.pause_tasks(text,text) is 'Claim no more tasks of a type, of a key of it, or (both null) none at all, from the moment this is committed. What
+runs goes on, and is settled as usual; enqueueing goes on too.
+Returns how many are still held by workers; call it again to see them become 0. Errors: as set_task_limit.';
+
+CREATE OR REPLACE FUNCTION public.pause_thoughts(p_work_type text DEFAULT NULL::text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+begin
+  if p_work_type is not null then perform dibs.check_label('p_work_type', p_work_type, 100); end if;
+  perform dibs.stop_claims('public.thought_work_claims');
+  insert into dibs.thought_gate (work_type, paused_at) values (coalesce(p_work_type, ''), dibs.clock())
+    on conflict (work_type) do update set paused_at = coalesce(thought_gate.paused_at, excluded.paused_at);
+  return dibs.thoughts_claimed(p_work_type);
+end $function$;
+comment on function public.pause_thoughts(text) is 'Claim no more thoughts for a kind of work, null for any, from the moment this is committed. What is claimed goes on,
+and is settled as usual.
+Returns how many are still claimed; call it again to see them become 0. Errors: as set_thought_limit.';
 
 CREATE OR REPLACE FUNCTION public.plan_dispatch(p_dispatch_id text DEFAULT NULL::text, p_types text[] DEFAULT NULL::text[])
  RETURNS jsonb
@@ -4362,6 +5590,57 @@ comment on function public.release_thought(uuid,text,text,text,text) is 'Finish 
 more.
 PT400 for another status.';
 
+CREATE OR REPLACE FUNCTION public.remove_task_limit(p_type text, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_gate dibs.gate := dibs.gate_to_set(p_type, p_key, p_each_key);
+begin
+  update dibs.gate g set most = null
+    where (g.type, g.scope, g.key) = (v_gate.type, v_gate.scope, v_gate.key) and g.most is not null;
+  if not found then return false; end if;
+  perform dibs.drop_open_gates(p_type), dibs.wake(null);
+  return true;
+end $function$;
+comment on function public.remove_task_limit(text,text,boolean) is 'Take away a limit that set_task_limit set with the same arguments. Returns whether there was one.
+Errors: as set_task_limit.';
+
+CREATE OR REPLACE FUNCTION public.remove_task_rate(p_type text, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_gate dibs.gate := dibs.gate_to_set(p_type, p_key, p_each_key);
+begin
+  update dibs.gate g set rate = null, period = null, burst = null
+    where (g.type, g.scope, g.key) = (v_gate.type, v_gate.scope, v_gate.key) and g.rate is not null;
+  if not found then return false; end if;
+  perform dibs.drop_open_gates(p_type), dibs.wake(null);
+  return true;
+end $function$;
+comment on function public.remove_task_rate(text,text,boolean) is 'Take away a rate that set_task_rate set with the same arguments. Returns whether there was one.
+Errors: as set_task_limit.';
+
+CREATE OR REPLACE FUNCTION public.remove_thought_limit(p_work_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+begin
+  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.stop_claims('public.thought_work_claims');
+  update dibs.thought_gate set most = null where work_type = p_work_type and most is not null;
+  if not found then return false; end if;
+  delete from dibs.thought_gate where work_type = p_work_type and paused_at is null;
+  return true;
+end $function$;
+comment on function public.remove_thought_limit(text) is 'Take away the limit of a kind of work. Returns whether there was one. Errors: as set_thought_limit.';
+
 CREATE OR REPLACE FUNCTION public.renew_lease(p_fence text, p_lease_seconds integer DEFAULT 900, p_progress jsonb DEFAULT NULL::jsonb)
  RETURNS SETOF uuid
  LANGUAGE plpgsql
@@ -4389,6 +5668,40 @@ p_progress: {task id: any JSON} to be shown in public.tasks; tasks the lease doe
 Returns the ids still held. One that is missing was cancelled, or settled. No row: the lease is lost, stop the
 work.
 Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.resume_tasks(p_type text DEFAULT NULL::text, p_key text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_gate dibs.gate := dibs.gate_to_set(p_type, p_key, false, p_type is null and p_key is null);
+begin
+  update dibs.gate g set paused_at = null
+    where (g.type, g.scope, g.key) = (v_gate.type, v_gate.scope, v_gate.key) and g.paused_at is not null;
+  if not found then return false; end if;
+  perform dibs.drop_open_gates(v_gate.type), dibs.wake(null);
+  return true;
+end $function$;
+comment on function public.resume_tasks(text,text) is 'End what pause_tasks began with the same arguments. Returns whether it was paused. Errors: as set_task_limit.';
+
+CREATE OR REPLACE FUNCTION public.resume_thoughts(p_work_type text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+begin
+  if p_work_type is not null then perform dibs.check_label('p_work_type', p_work_type, 100); end if;
+  perform dibs.stop_claims('public.thought_work_claims');
+  update dibs.thought_gate set paused_at = null
+    where work_type = coalesce(p_work_type, '') and paused_at is not null;
+  if not found then return false; end if;
+  delete from dibs.thought_gate where work_type = coalesce(p_work_type, '') and most is null;
+  return true;
+end $function$;
+comment on function public.resume_thoughts(text) is 'End what pause_thoughts began with the same argument. Returns whether it was paused. Errors: as set_thought_limit.';
 
 CREATE OR REPLACE FUNCTION public.retry_failed_thoughts(p_work_type text, p_thought_ids uuid[] DEFAULT NULL::uuid[])
  RETURNS integer
@@ -4440,6 +5753,71 @@ end $function$;
 comment on function public.retry_tasks(uuid[]) is 'Let tasks that failed for good or were cancelled run again, due now, with all their attempts anew; the history
 stays. One whose unique key another task has by now stays as it is. Returns the ids that wait again.
 Errors: PT400 for more than 1000 ids.';
+
+CREATE OR REPLACE FUNCTION public.set_task_limit(p_type text, p_limit integer, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_gate dibs.gate;
+begin
+  perform dibs.check_between('p_limit', p_limit, 1, 10000);
+  v_gate := dibs.gate_to_set(p_type, p_key, p_each_key);
+  insert into dibs.gate (type, scope, key, most) values (v_gate.type, v_gate.scope, v_gate.key, p_limit)
+    on conflict (type, scope, key) do update set most = excluded.most;
+  perform dibs.count_running(p_type), dibs.gate_all_due(p_type);
+end $function$;
+comment on function public.set_task_limit(text,integer,text,boolean) is 'Never let more than p_limit tasks of a type run at once, 1 to 10000, from the moment this is committed.
+p_key: of this key of the type only. p_each_key: of each key, unless it has a limit of its own. Neither: of the type
+as a whole. A task has to pass the limit of its type and that of its key. What runs already counts; where that is more,
+it goes on, and nothing new is claimed until it is less. A task that waits for its next attempt does not count.
+Errors: PT400 for bad input, PT503 while a claim stays in an open transaction for 3 seconds.';
+
+CREATE OR REPLACE FUNCTION public.set_task_rate(p_type text, p_count integer, p_period interval, p_burst integer DEFAULT NULL::integer, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_gate dibs.gate;
+begin
+  perform dibs.check_between('p_count', p_count, 1, 1000000),
+    dibs.check_between('p_burst', coalesce(p_burst, p_count), 1, 1000000);
+  if p_period is null or p_period not between interval '1 ms' and interval '31 days' then
+    perform dibs.refuse('PT400', 'p_period must be an interval of 1 millisecond to 31 days, such as 1 minute');
+  end if;
+  v_gate := dibs.gate_to_set(p_type, p_key, p_each_key);
+  insert into dibs.gate (type, scope, key, rate, period, burst)
+    values (v_gate.type, v_gate.scope, v_gate.key, p_count, p_period, coalesce(p_burst, p_count))
+    on conflict (type, scope, key) do update
+    set rate = excluded.rate, period = excluded.period, burst = excluded.burst;
+  -- A new rate begins with a full bucket.
+  delete from dibs.bucket b where b.type = p_type
+    and (v_gate.scope = 'each key' and b.key <> '' or b.key = v_gate.key and v_gate.scope <> 'each key');
+  perform dibs.gate_all_due(p_type);
+end $function$;
+comment on function public.set_task_rate(text,integer,interval,integer,text,boolean) is 'Let only p_count tasks of a type be claimed in each p_period, and after a rest up to p_burst at once (null: p_count),
+from the moment this is committed. Every attempt counts, also one that is handed back.
+p_key, p_each_key: as in set_task_limit. Errors: as set_task_limit.';
+
+CREATE OR REPLACE FUNCTION public.set_thought_limit(p_work_type text, p_limit integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+begin
+  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.check_between('p_limit', p_limit, 1, 1000000),
+    dibs.stop_claims('public.thought_work_claims');
+  insert into dibs.thought_gate (work_type, most) values (p_work_type, p_limit)
+    on conflict (work_type) do update set most = excluded.most;
+end $function$;
+comment on function public.set_thought_limit(text,integer) is 'Never let more than p_limit thoughts be claimed for a kind of work at once, 1 to 1000000, from the moment this is
+committed. What is claimed already counts; where that is more, it goes on, and nothing new is claimed until it is less.
+Errors: PT400 for bad input, PT503 while a claim stays in an open transaction for 3 seconds.';
 
 CREATE OR REPLACE FUNCTION public.settle_and_claim_tasks(p_fence text, p_outcomes jsonb, p_rest text, p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer DEFAULT 900, p_request_id text DEFAULT NULL::text)
  RETURNS json
@@ -4640,6 +6018,7 @@ AS $function$
   from unnest(array['pending', 'processing', 'completed', 'failed', 'cancelled']) with ordinality s(status, place)
   left join (
     select 'pending' as status, upper(r) - lower(r) as tasks from dibs.ready, unnest(run) r
+    union all select 'pending', upper(r) - lower(r) from dibs.gated, unnest(run) r
     union all select 'processing', upper(r) - lower(r) from dibs.lease, unnest(held) r
     union all select o.status, upper(r) - lower(r) from dibs.outcome o, unnest(run) r
   ) n on n.status = s.status
@@ -4647,6 +6026,36 @@ AS $function$
   order by s.place
 $function$;
 comment on function public.task_counts() is 'How many tasks there are of each status, counted by runs: cheaper than grouping public.tasks.';
+
+CREATE OR REPLACE FUNCTION public.task_gates()
+ RETURNS TABLE(type text, scope text, key text, "limit" integer, rate integer, period interval, burst integer, paused_at timestamp with time zone, running bigint, retry_after_seconds integer)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select nullif(g.type, ''), g.scope, nullif(g.key, ''), g.most, g.rate, g.period, g.burst, g.paused_at,
+      case when g.scope <> 'each key' then dibs.running(nullif(g.type, ''), nullif(g.key, '')) end,
+      case when g.scope in ('type', 'key') and g.rate is not null then
+        coalesce(ceil(extract(epoch from dibs.opens_at(g.type, g.key) - dibs.clock())), 0)::int end
+    from dibs.gate g order by g.type, g.scope, g.key;
+end $function$;
+comment on function public.task_gates() is 'What is set for tasks: limits, rates and pauses, by type and scope (everything, type, each key, key). running: how
+many such tasks workers hold now. retry_after_seconds: when the rate lets the next one through, 0 for now.';
+
+CREATE OR REPLACE FUNCTION public.thought_gates()
+ RETURNS TABLE(work_type text, "limit" integer, paused_at timestamp with time zone, running bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select nullif(g.work_type, ''), g.most, g.paused_at, dibs.thoughts_claimed(nullif(g.work_type, ''))
+    from dibs.thought_gate g order by g.work_type;
+end $function$;
+comment on function public.thought_gates() is 'What is set for work on thoughts: limits and pauses, by work type, null for all. running: how many are claimed now.';
 
 CREATE OR REPLACE FUNCTION public.was_completed(p_fence text, p_id uuid)
  RETURNS boolean
@@ -4704,6 +6113,8 @@ revoke all on function
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
   public.parked_effects(integer),
+  public.pause_tasks(text,text),
+  public.pause_thoughts(text),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),
   public.quarantined_thoughts(text),
@@ -4711,15 +6122,25 @@ revoke all on function
   public.release_claims_for_worker(text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
+  public.remove_task_limit(text,text,boolean),
+  public.remove_task_rate(text,text,boolean),
+  public.remove_thought_limit(text),
   public.renew_lease(text,integer,jsonb),
+  public.resume_tasks(text,text),
+  public.resume_thoughts(text),
   public.retry_failed_thoughts(text,uuid[]),
   public.retry_tasks(uuid[]),
+  public.set_task_limit(text,integer,text,boolean),
+  public.set_task_rate(text,integer,interval,integer,text,boolean),
+  public.set_thought_limit(text,integer),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_effect(uuid,text,boolean,jsonb,text),
   public.settle_lease(text,jsonb,text,text),
   public.task_attempts(uuid),
   public.task_counts(),
+  public.task_gates(),
+  public.thought_gates(),
   public.was_completed(text,uuid)
   from public, anon, authenticated, service_role;
 
@@ -4727,14 +6148,19 @@ grant usage on schema dibs to service_role;
 
 grant delete, insert, select on table
   dibs.attempt,
+  dibs.in_order,
   dibs.log,
   dibs.request,
+  dibs.task_key,
   dibs.unique_key
   to service_role;
 
 grant delete, insert, select, update on table
+  dibs.bucket,
   dibs.dispatch,
   dibs.effect,
+  dibs.gate,
+  dibs.gated,
   dibs.hint,
   dibs.lease,
   dibs.outcome,
@@ -4742,9 +6168,12 @@ grant delete, insert, select, update on table
   dibs.ready,
   dibs.reap_hint,
   dibs.result,
+  dibs.slot,
   dibs.thought_attempt,
+  dibs.thought_gate,
   dibs.thought_pass,
   dibs.thought_run,
+  dibs.turn,
   public.tasks,
   public.thought_work_claims,
   public.thoughts
@@ -4760,6 +6189,8 @@ grant select on table
 
 grant select, update on table dibs.settings to service_role;
 
+grant select, update on sequence dibs.gates_changed to service_role;
+
 grant usage on sequence
   dibs.fence,
   dibs.task_number,
@@ -4767,6 +6198,7 @@ grant usage on sequence
   to service_role;
 
 grant execute on function
+  dibs.all_paused(),
   dibs.assert_held(bigint,uuid),
   dibs.backoff(integer),
   dibs.call_dispatch(text),
@@ -4785,9 +6217,11 @@ grant execute on function
   dibs.complete_lease(text),
   dibs.configure(text,text),
   dibs.count_of(int8multirange),
+  dibs.count_running(text),
   dibs.define_view(text,text),
   dibs.delete_task(),
   dibs.drains_wanted(text[]),
+  dibs.drop_open_gates(text),
   dibs.due_lanes(text[],boolean),
   dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]),
   dibs.end_claims(bigint,uuid[],text[],text[],boolean[]),
@@ -4800,6 +6234,12 @@ grant execute on function
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),
   dibs.free_keys(int8multirange),
+  dibs.free_slots(text,text,text,integer,integer,tid[]),
+  dibs.gate_all_due(text),
+  dibs.gate_due(text,smallint),
+  dibs.gate_of(text,text),
+  dibs.gate_to_set(text,text,boolean,boolean),
+  dibs.gated_lanes(text[]),
   dibs.grant_named_thoughts(uuid[],text,text,text,integer,integer),
   dibs.grant_next_thoughts(text,text,integer,integer,integer),
   dibs.granted_thoughts(bigint),
@@ -4808,14 +6248,19 @@ grant execute on function
   dibs.held_tasks_json(dibs.lease),
   dibs.histories_of(int8multirange),
   dibs.history_of(bigint),
+  dibs.hold_back(dibs.lease,int8multirange),
+  dibs.holds(bigint,bigint),
   dibs.id_of(bigint,bigint),
   dibs.idempotency_key(uuid,text,text),
   dibs.insert_task(),
   dibs.interface(),
   dibs.invocations(),
   dibs.invocations_left(),
+  dibs.is_label(jsonb,integer),
   dibs.is_moment(text),
+  dibs.join_order(int8multirange),
   dibs.lease_tasks(text,text[],integer,integer),
+  dibs.leave_order(int8multirange),
   dibs.lock_claimable(text,uuid[]),
   dibs.lock_claiming(text,uuid[]),
   dibs.lock_held(bigint,uuid),
@@ -4827,19 +6272,28 @@ grant execute on function
   dibs.make_hint(dibs.hint,timestamp with time zone),
   dibs.make_ready(int8multirange,timestamp with time zone),
   dibs.make_reap_hint(text,timestamp with time zone,timestamp with time zone,timestamp with time zone),
+  dibs.move_to_gates(int8multirange),
   dibs.ms_until(timestamp with time zone),
+  dibs.next_keys(text,smallint,integer),
+  dibs.note_turn(text,smallint,text,text),
   dibs.number_carried_tasks(timestamp with time zone),
   dibs.obstacles_of(regclass),
+  dibs.occupy(tid[],bigint[],bigint),
   dibs.one_at_a_time(boolean),
+  dibs.opens_at(text,text),
   dibs.options_of(bigint,jsonb),
   dibs.parse_fence(text),
   dibs.pass_rests(dibs.thought_pass),
+  dibs.pass_thought_gate(text,bigint),
+  dibs.passable(text[],integer),
+  dibs.passable_of_key(text,smallint,text,integer),
   dibs.place_carried_tasks(timestamp with time zone),
   dibs.pool_freed_thoughts(),
   dibs.prune(),
   dibs.put_alike_tasks(jsonb,integer),
   dibs.put_back(dibs.ready,integer,integer),
   dibs.put_in_pool(text,uuid[],integer),
+  dibs.put_keyed(bigint,text,integer,timestamp with time zone,jsonb),
   dibs.put_mixed_tasks(jsonb),
   dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
   dibs.put_tasks(jsonb),
@@ -4855,30 +6309,45 @@ grant execute on function
   dibs.renew_tasks(bigint,integer,jsonb),
   dibs.renew_thoughts(bigint,integer),
   dibs.revive(int8multirange,text[]),
+  dibs.room(text,text),
+  dibs.running(text,text),
+  dibs.running_tasks(text),
   dibs.runs_of(int8multirange),
   dibs.schedule(),
   dibs.seal(),
   dibs.search_debt(dibs.thought_pass),
   dibs.search_unclaimed(text,uuid,integer,timestamp with time zone),
+  dibs.see_gates(),
   dibs.set_tasks_aside(),
   dibs.settle(text,jsonb,text),
   dibs.settle_dispatches(),
   dibs.settle_tasks(bigint,jsonb,text),
   dibs.settle_thoughts(bigint,jsonb,text),
   dibs.single_out_suspects(int8multirange),
+  dibs.spend(text,text,record,integer),
+  dibs.stop_claims(regclass),
   dibs.take_away(text,uuid[]),
+  dibs.take_first_in_order(text,smallint,text,text),
   dibs.take_first_run(text,integer),
   dibs.take_from_pool(text,integer,integer),
+  dibs.take_gated(text,smallint,integer,tid[]),
+  dibs.take_key(text,smallint,text,integer,tid[]),
   dibs.take_key(text,text,bigint),
   dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer),
   dibs.take_tasks(text[],integer,integer),
+  dibs.take_unordered(text,smallint,text,integer),
   dibs.task_of(uuid),
   dibs.tasks_in(int8multirange),
   dibs.tasks_of(uuid[]),
   dibs.tasks_to_carry(),
+  dibs.thought_room(text),
+  dibs.thoughts_claimed(text),
   dibs.thoughts_wait(text),
   dibs.tick(),
   dibs.tidy(),
+  dibs.tidy_gates(),
+  dibs.tokens(text,text,record),
+  dibs.tokens_left(record,timestamp with time zone),
   dibs.unfinish(int8multirange,text[]),
   dibs.unschedule(),
   dibs.update_task(),
@@ -4886,6 +6355,7 @@ grant execute on function
   dibs.wake(timestamp with time zone,text[]),
   dibs.was_settled(bigint,bigint,text),
   dibs.withdraw(int8multirange,boolean),
+  dibs.withdraw_gated(int8multirange),
   dibs.write_claims(uuid[],text,text,integer,integer),
   public.assert_lease(text,uuid),
   public.cancel_tasks(uuid[]),
@@ -4901,6 +6371,8 @@ grant execute on function
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
   public.parked_effects(integer),
+  public.pause_tasks(text,text),
+  public.pause_thoughts(text),
   public.plan_dispatch(text,text[]),
   public.prune_tasks(interval),
   public.quarantined_thoughts(text),
@@ -4908,14 +6380,24 @@ grant execute on function
   public.release_claims_for_worker(text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
+  public.remove_task_limit(text,text,boolean),
+  public.remove_task_rate(text,text,boolean),
+  public.remove_thought_limit(text),
   public.renew_lease(text,integer,jsonb),
+  public.resume_tasks(text,text),
+  public.resume_thoughts(text),
   public.retry_failed_thoughts(text,uuid[]),
   public.retry_tasks(uuid[]),
+  public.set_task_limit(text,integer,text,boolean),
+  public.set_task_rate(text,integer,interval,integer,text,boolean),
+  public.set_thought_limit(text,integer),
   public.settle_and_claim_tasks(text,jsonb,text,text,text[],integer,integer,text),
   public.settle_and_claim_thoughts(text,jsonb,text,text,text,integer,integer,integer,text),
   public.settle_effect(uuid,text,boolean,jsonb,text),
   public.settle_lease(text,jsonb,text,text),
   public.task_attempts(uuid),
   public.task_counts(),
+  public.task_gates(),
+  public.thought_gates(),
   public.was_completed(text,uuid)
   to service_role;

@@ -96,8 +96,10 @@ export type Database = {
           created_at: string | null
           error: string | null
           id: string | null
+          key: string | null
           lease_expires_at: string | null
           max_attempts: number | null
+          order_key: string | null
           payload: Json | null
           priority: number | null
           progress: Json | null
@@ -115,8 +117,10 @@ export type Database = {
           created_at?: string | null
           error?: string | null
           id?: string | null
+          key?: string | null
           lease_expires_at?: string | null
           max_attempts?: number | null
+          order_key?: string | null
           payload?: Json | null
           priority?: number | null
           progress?: Json | null
@@ -134,8 +138,10 @@ export type Database = {
           created_at?: string | null
           error?: string | null
           id?: string | null
+          key?: string | null
           lease_expires_at?: string | null
           max_attempts?: number | null
+          order_key?: string | null
           payload?: Json | null
           priority?: number | null
           progress?: Json | null
@@ -202,8 +208,10 @@ export type Database = {
           created_at: string | null
           error: string | null
           id: string | null
+          key: string | null
           lease_expires_at: string | null
           max_attempts: number | null
+          order_key: string | null
           payload: Json | null
           priority: number | null
           progress: Json | null
@@ -302,6 +310,11 @@ export type Database = {
           work_type: string
         }[]
       }
+      pause_tasks: {
+        Args: { p_key?: string; p_type?: string }
+        Returns: number
+      }
+      pause_thoughts: { Args: { p_work_type?: string }; Returns: number }
       plan_dispatch: {
         Args: { p_dispatch_id?: string; p_types?: string[] }
         Returns: Json
@@ -335,15 +348,53 @@ export type Database = {
         }
         Returns: boolean
       }
+      remove_task_limit: {
+        Args: { p_each_key?: boolean; p_key?: string; p_type: string }
+        Returns: boolean
+      }
+      remove_task_rate: {
+        Args: { p_each_key?: boolean; p_key?: string; p_type: string }
+        Returns: boolean
+      }
+      remove_thought_limit: { Args: { p_work_type: string }; Returns: boolean }
       renew_lease: {
         Args: { p_fence: string; p_lease_seconds?: number; p_progress?: Json }
         Returns: string[]
       }
+      resume_tasks: {
+        Args: { p_key?: string; p_type?: string }
+        Returns: boolean
+      }
+      resume_thoughts: { Args: { p_work_type?: string }; Returns: boolean }
       retry_failed_thoughts: {
         Args: { p_thought_ids?: string[]; p_work_type: string }
         Returns: number
       }
       retry_tasks: { Args: { p_ids: string[] }; Returns: string[] }
+      set_task_limit: {
+        Args: {
+          p_each_key?: boolean
+          p_key?: string
+          p_limit: number
+          p_type: string
+        }
+        Returns: undefined
+      }
+      set_task_rate: {
+        Args: {
+          p_burst?: number
+          p_count: number
+          p_each_key?: boolean
+          p_key?: string
+          p_period: string
+          p_type: string
+        }
+        Returns: undefined
+      }
+      set_thought_limit: {
+        Args: { p_limit: number; p_work_type: string }
+        Returns: undefined
+      }
       settle_and_claim_tasks: {
         Args: {
           p_fence: string
@@ -406,6 +457,30 @@ export type Database = {
         Returns: {
           status: string
           tasks: number
+        }[]
+      }
+      task_gates: {
+        Args: Record<PropertyKey, never>
+        Returns: {
+          burst: number
+          key: string
+          limit: number
+          paused_at: string
+          period: string
+          rate: number
+          retry_after_seconds: number
+          running: number
+          scope: string
+          type: string
+        }[]
+      }
+      thought_gates: {
+        Args: Record<PropertyKey, never>
+        Returns: {
+          limit: number
+          paused_at: string
+          running: number
+          work_type: string
         }[]
       }
       was_completed: {

@@ -77,6 +77,11 @@ begin
       dibs.check_between('p_max_attempts', p_max_attempts, 1, 1000);
   end if;
   v_reaped := dibs.reap_work_type(p_work_type);
+  if exists (select from dibs.thought_gate) then
+    -- What would not be let through need not be taken.
+    p_limit := least(p_limit, dibs.thought_room(p_work_type));
+    if p_limit = 0 then return null; end if;
+  end if;
   v_ids := dibs.lock_next_claimable(p_work_type, p_limit);
   return dibs.write_claims(v_ids, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts);
 end $$;
