@@ -6028,7 +6028,7 @@ $function$;
 comment on function public.task_counts() is 'How many tasks there are of each status, counted by runs: cheaper than grouping public.tasks.';
 
 CREATE OR REPLACE FUNCTION public.task_gates()
- RETURNS TABLE(type text, scope text, key text, "limit" integer, rate integer, period interval, burst integer, paused_at timestamp with time zone, running bigint, retry_after_seconds integer)
+ RETURNS TABLE(type text, scope text, key text, max_running integer, rate integer, period interval, burst integer, paused_at timestamp with time zone, running bigint, retry_after_seconds integer)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
@@ -6045,7 +6045,7 @@ comment on function public.task_gates() is 'What is set for tasks: limits, rates
 many such tasks workers hold now. retry_after_seconds: when the rate lets the next one through, 0 for now.';
 
 CREATE OR REPLACE FUNCTION public.thought_gates()
- RETURNS TABLE(work_type text, "limit" integer, paused_at timestamp with time zone, running bigint)
+ RETURNS TABLE(work_type text, max_running integer, paused_at timestamp with time zone, running bigint)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''

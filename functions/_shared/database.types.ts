@@ -464,7 +464,7 @@ export type Database = {
         Returns: {
           burst: number
           key: string
-          limit: number
+          max_running: number
           paused_at: string
           period: string
           rate: number
@@ -477,7 +477,7 @@ export type Database = {
       thought_gates: {
         Args: Record<PropertyKey, never>
         Returns: {
-          limit: number
+          max_running: number
           paused_at: string
           running: number
           work_type: string

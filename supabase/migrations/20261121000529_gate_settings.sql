@@ -112,7 +112,7 @@ comment on function public.resume_tasks(text, text) is
 
 create or replace function public.task_gates()
   returns table (
-    type text, scope text, key text, "limit" int, rate int, period interval, burst int, paused_at timestamptz,
+    type text, scope text, key text, max_running int, rate int, period interval, burst int, paused_at timestamptz,
     running bigint, retry_after_seconds int)
   language plpgsql stable set search_path = '' as $$
 begin

@@ -68,7 +68,7 @@ comment on function public.resume_thoughts(text) is
   'End what pause_thoughts began with the same argument. Returns whether it was paused. Errors: as set_thought_limit.';
 
 create or replace function public.thought_gates()
-  returns table (work_type text, "limit" int, paused_at timestamptz, running bigint)
+  returns table (work_type text, max_running int, paused_at timestamptz, running bigint)
   language plpgsql stable set search_path = '' as $$
 begin
   return query

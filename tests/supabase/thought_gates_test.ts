@@ -26,7 +26,7 @@ Deno.test("no more thoughts are claimed at once for a kind of work than its limi
     select settle_and_claim_thoughts(${granted.fence}, '[]', 'succeeded', ${WORK}, 'worker', 5) as answer`;
   assert.equal(answer.thoughts.length, 1);
   assert.deepEqual([...await db.sql`select * from thought_gates()`], [
-    { work_type: WORK, limit: 3, paused_at: null, running: "3" },
+    { work_type: WORK, max_running: 3, paused_at: null, running: "3" },
   ]);
   const [{ removed }] = await db.sql`select remove_thought_limit(${WORK}) as removed`;
   assert.equal(removed, true);
