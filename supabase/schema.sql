@@ -49,6 +49,21 @@ comment on type dibs.explanation is 'Why something is not being worked on, as ex
 
 -- Tables ------------------------------------------------------------------------------------------
 
+create table dibs.claim_source (
+  name text not null,
+  relation regclass not null,
+  key text not null,
+  version text,
+  filter text,
+  columns text[],
+  constraint claim_source_pkey PRIMARY KEY (name),
+  constraint claim_source_check CHECK (((name <> 'thoughts'::text) OR (COALESCE(version, filter, (columns)::text) IS NULL))),
+  constraint claim_source_name_check CHECK (((name ~ '^[a-z][a-z0-9_]{0,29}$'::text) AND (name !~ '_of_'::text)))
+);
+alter table dibs.claim_source enable row level security;
+comment on table dibs.claim_source is 'Tables whose rows can be claimed. key: the column that names a row; version: the one that changes when a row has
+to be worked on again; filter: a condition on rows; columns: what a worker gets of a row, null for all.';
+
 create table public.thoughts (
   id uuid default gen_random_uuid() not null,
   content text not null,
@@ -87,20 +102,19 @@ alter table dibs.bucket enable row level security;
 comment on table dibs.bucket is 'What was claimed under a rate: until when it takes to come by as much as was spent. Updated in place, by one claim
 at a time.';
 
-create table dibs.claim_source (
-  name text not null,
-  relation regclass not null,
-  key text not null,
-  version text,
-  filter text,
-  columns text[],
-  constraint claim_source_pkey PRIMARY KEY (name),
-  constraint claim_source_check CHECK (((name <> 'thoughts'::text) OR (COALESCE(version, filter, (columns)::text) IS NULL))),
-  constraint claim_source_name_check CHECK (((name ~ '^[a-z][a-z0-9_]{0,29}$'::text) AND (name !~ '_of_'::text)))
+create table dibs.claim_gate (
+  source text not null,
+  work_type text not null,
+  most integer,
+  paused_at timestamp with time zone,
+  passed bigint default 0 not null,
+  constraint claim_gate_pkey PRIMARY KEY (source, work_type),
+  constraint claim_gate_source_fkey FOREIGN KEY (source) REFERENCES dibs.claim_source(name) ON DELETE CASCADE
 );
-alter table dibs.claim_source enable row level security;
-comment on table dibs.claim_source is 'Tables whose rows can be claimed. key: the column that names a row; version: the one that changes when a row has
-to be worked on again; filter: a condition on rows; columns: what a worker gets of a row, null for all.';
+alter table dibs.claim_gate enable row level security;
+comment on table dibs.claim_gate is 'What is set for a kind of work on rows of a source, '''' for all of them. most: so many rows are claimed at once.
+paused_at: none is. passed: how many calls there were; who claims updates that, so that stricter transactions cannot
+miss each other.';
 
 create table dibs.dependency (
   task bigint not null,
@@ -1186,6 +1200,18 @@ begin
 end $function$;
 comment on function dibs.claim_facts_of(text,text,text) is 'What there is to know about a row of a source and one kind of work on it. PT400 for an unknown source or a bad id.';
 
+CREATE OR REPLACE FUNCTION dibs.claims_of(p_source text)
+ RETURNS regclass
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  perform dibs.source_rows(p_source);
+  return (select (dibs.names_of(s) ->> 'claims')::regclass from dibs.claim_source s where s.name = p_source);
+end $function$;
+comment on function dibs.claims_of(text) is 'The table of claims of a source. PT400 when there is no such source.';
+
 CREATE OR REPLACE FUNCTION dibs.claims_table(p_source text)
  RETURNS text
  LANGUAGE sql
@@ -1274,6 +1300,36 @@ comment on function dibs.configure(text,text) is 'Change a setting.
 p_setting: the name of a column of dibs.settings. p_value: as text, null where it may be; its comment says what it
 may be.
 Returns the value that it has now. Errors: PT400 for a name or a value that it cannot be, saying which it can.';
+
+CREATE OR REPLACE FUNCTION dibs.count_claimed(p_source text, p_work_type text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_claimed bigint;
+begin
+  execute format('select dibs.count_claimed_%s($1)', dibs.source_rows(p_source)) into v_claimed using p_work_type;
+  return v_claimed;
+end $function$;
+comment on function dibs.count_claimed(text,text) is 'How many rows of a source are claimed for a kind of work, null for any.';
+
+CREATE OR REPLACE FUNCTION dibs.count_claimed_thoughts(p_work_type text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_claimed constant text := 'claimed';
+begin
+  if p_work_type is null then
+    return (select count(*) from public.thought_work_claims c where c.status = v_claimed);
+  end if;
+  return (select count(*) from public.thought_work_claims c where c.work_type = p_work_type and c.status = v_claimed);
+end $function$;
+comment on function dibs.count_claimed_thoughts(text) is 'How many thoughts are claimed for a kind of work, null for any.';
 
 CREATE OR REPLACE FUNCTION dibs.count_of(p_tasks int8multirange)
  RETURNS integer
@@ -2328,14 +2384,7 @@ begin
   end if;
   v_gate.type := coalesce(p_type, '');
   v_gate.key := coalesce(p_key, '');
-  -- Claims that are under way end first, and others begin when all is set.
-  begin
-    lock table dibs.lease in share row exclusive mode;
-  exception when lock_not_available then
-    perform dibs.refuse('PT503', 'a claim or a settlement stays in an open transaction',
-      'Try again when it has ended.');
-  end;
-  perform setval('dibs.gates_changed', pg_current_xact_id()::text::bigint);
+  perform dibs.stop_claims('dibs.lease');
   return v_gate;
 end $function$;
 comment on function dibs.gate_to_set(text,text,boolean,boolean) is 'Which gate is meant, checked (PT400), and that nobody claims until the end of the transaction.';
@@ -2460,6 +2509,11 @@ begin
       dibs.check_between('p_max_attempts', p_max_attempts, 1, 1000);
   end if;
   v_reaped := dibs.reap_work_type(p_work_type);
+  if exists (select from dibs.claim_gate) then
+    -- What would not be let through need not be taken.
+    p_limit := least(p_limit, dibs.room_for_thoughts(p_work_type));
+    if p_limit = 0 then return null; end if;
+  end if;
   v_ids := dibs.lock_next_claimable(p_work_type, p_limit);
   return dibs.write_claims(v_ids, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts);
 end $function$;
@@ -2720,7 +2774,7 @@ AS $function$
     'put_schedule', 'delete_schedule', 'pause_schedule', 'resume_schedule', 'run_schedule_now', 'schedules',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'set_task_limit', 'remove_task_limit', 'set_task_rate', 'remove_task_rate', 'pause_tasks', 'resume_tasks',
-    'task_gates',
+    'task_gates', 'set_claim_limit', 'remove_claim_limit', 'pause_claims', 'resume_claims', 'claim_gates',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
@@ -3124,6 +3178,39 @@ begin
   return (select coalesce(range_agg(int8range(task, task + 1)), '{}') from unnest(v_cancelled) task);
 end $function$;
 comment on function dibs.let_go(bigint[]) is 'Make those ready that have what they wait for. Returns those that are to be cancelled, which wait no more either.';
+
+CREATE OR REPLACE FUNCTION dibs.let_pass_thoughts(p_work_type text, p_fence bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate dibs.claim_gate;
+  v_granted int := (select count(*) from public.thought_work_claims c where c.fence = p_fence);
+  v_kept int := v_granted;
+begin
+  if exists (select from dibs.claim_gate where source = 'thoughts' and work_type = '') then
+    v_kept := 0;
+  elsif exists (select from dibs.claim_gate where source = 'thoughts' and work_type = p_work_type) then
+    select * into v_gate from dibs.claim_gate where source = 'thoughts' and work_type = p_work_type
+      for update skip locked;
+    -- While another claim is at it, there is nothing to be had.
+    if not found or v_gate.paused_at is not null then
+      v_kept := 0;
+    elsif v_gate.most is not null then
+      update dibs.claim_gate set passed = passed + 1 where source = 'thoughts' and work_type = p_work_type;
+      v_kept := greatest(0, least(v_granted, v_gate.most - dibs.count_claimed_thoughts(p_work_type) + v_granted));
+    end if;
+  end if;
+  if v_kept < v_granted then
+    delete from public.thought_work_claims c
+    where c.fence = p_fence and c.thought_id = any (array(
+      select c.thought_id from public.thought_work_claims c where c.fence = p_fence order by uuid_send(c.thought_id) offset v_kept));
+  end if;
+  return v_kept > 0;
+end $function$;
+comment on function dibs.let_pass_thoughts(text,bigint) is 'Take back of the claims of a new grant what is more than the gate of its kind of work lets through. Whether some are
+left. Asked when they are written, since whoever sets a gate waits for whoever writes claims.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_claimable(p_work_type text, p_ids uuid[])
  RETURNS uuid[]
@@ -5025,6 +5112,24 @@ end $function$;
 comment on function dibs.room(text,text) is 'How many tasks the gate of a type (key empty) or of a key would let through, as far as can be seen without taking
 any; a million where it has no bound.';
 
+CREATE OR REPLACE FUNCTION dibs.room_for_thoughts(p_work_type text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate dibs.claim_gate;
+begin
+  if exists (select from dibs.claim_gate where source = 'thoughts' and work_type = '') then return 0; end if;
+  select * into v_gate from dibs.claim_gate where source = 'thoughts' and work_type = p_work_type;
+  return case
+    when v_gate.paused_at is not null then 0
+    when v_gate.most is not null then greatest(0, v_gate.most - dibs.count_claimed_thoughts(p_work_type))
+    else 1000000 end;
+end $function$;
+comment on function dibs.room_for_thoughts(text) is 'How many thoughts may be claimed for a kind of work, as far as can be seen; a million where there is no limit.';
+
 CREATE OR REPLACE FUNCTION dibs.rows_grant(p_source text, p_fence bigint, p_settled jsonb)
  RETURNS json
  LANGUAGE plpgsql
@@ -5274,6 +5379,7 @@ begin
       ('dibs.gate', 'select, insert, update, delete'),
       ('dibs.task_key', 'select, insert, update, delete'),
       ('dibs.in_order', 'select, insert, delete'),
+      ('dibs.claim_gate', 'select, insert, update, delete'),
       ('dibs.gated', 'select, insert, update, delete'),
       ('dibs.turn', 'select, insert, update, delete'),
       ('dibs.slot', 'select, insert, update, delete'),
@@ -5741,6 +5847,20 @@ begin
     where b.type = p_type and b.key = p_key;
 end $function$;
 comment on function dibs.spend(text,text,record,integer) is 'Note that so many tasks were claimed under a rate.';
+
+CREATE OR REPLACE FUNCTION dibs.stop_claims(p_table regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  execute format('lock table %s in share row exclusive mode', p_table);
+  perform setval('dibs.gates_changed', pg_current_xact_id()::text::bigint);
+exception when lock_not_available then
+  perform dibs.refuse('PT503', 'a claim or a settlement stays in an open transaction', 'Try again when it has ended.');
+end $function$;
+comment on function dibs.stop_claims(regclass) is 'Let nobody claim until the end of the transaction: claims that are under way end first, and others see what it sets.
+p_table: what they write into. PT503 where one does not end within the lock timeout.';
 
 CREATE OR REPLACE FUNCTION dibs.stop_pruning()
  RETURNS void
@@ -6566,6 +6686,7 @@ AS $function$
 declare
   v_began timestamptz := clock_timestamp();
 begin
+  if dibs.room_for_thoughts(p_work_type) = 0 then return false; end if;
   return exists (
       select from dibs.thought_run r
       where r.work_type = p_work_type
@@ -7197,6 +7318,10 @@ begin
   -- Clients that insert claims themselves ask nobody.
   on conflict (thought_id, work_type) do nothing;
   if not found then return null; end if;
+  if exists (select from dibs.claim_gate) or current_setting('transaction_isolation') <> 'read committed' then
+    perform dibs.see_gates();
+    if not dibs.let_pass_thoughts(p_work_type, v_fence) then return null; end if;
+  end if;
   -- It may have waited for one of those, and writing takes its time, too. Nobody may get a lease that is half over,
   -- or dead. On a machine that stands still again and again the last try counts.
   for v_try in 1..5 loop
@@ -7473,6 +7598,20 @@ p_dry_run: false to do it; otherwise it is only told what would be done. p_limit
 10000.
 Returns {dry_run, tasks: how many, sample: up to ten of their ids, more: whether some are left}.
 Errors: PT400 for bad input, for an empty filter too.';
+
+CREATE OR REPLACE FUNCTION public.claim_gates()
+ RETURNS TABLE(source text, work_type text, max_running integer, paused_at timestamp with time zone, running bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select g.source, nullif(g.work_type, ''), g.most, g.paused_at, dibs.count_claimed(g.source, nullif(g.work_type, ''))
+    from dibs.claim_gate g order by g.source, g.work_type;
+end $function$;
+comment on function public.claim_gates() is 'What is set for claims: limits and pauses, by source and work type, null for all. running: how many rows are claimed
+now.';
 
 CREATE OR REPLACE FUNCTION public.claim_named_thoughts(p_work_type text, p_worker_id text, p_thought_ids uuid[], p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
@@ -7783,6 +7922,7 @@ begin
       select floor(extract(epoch from v_now - min(run_at)))
       from (select run_at from dibs.ready where run_at <= v_now union all select run_at from dibs.gated) due),
     'gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.type, g.scope, g.key), '[]') from public.task_gates() g),
+    'claim_gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.source, g.work_type), '[]') from public.claim_gates() g),
     'thoughts', (
       select coalesce(jsonb_agg(to_jsonb(c) order by c.work_type), '[]')
       from (
@@ -8133,6 +8273,23 @@ attempt that was cut off. settle_effect says what became of each.
 type: of a task; work_type: of a thought. idempotency_key: what the provider was told. parked_at: when a later
 attempt met it; null: none has yet.
 Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.pause_claims(p_source text, p_work_type text DEFAULT NULL::text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+begin
+  if p_work_type is not null then perform dibs.check_label('p_work_type', p_work_type, 100); end if;
+  perform dibs.stop_claims(dibs.claims_of(p_source));
+  insert into dibs.claim_gate (source, work_type, paused_at) values (p_source, coalesce(p_work_type, ''), dibs.clock())
+    on conflict (source, work_type) do update set paused_at = coalesce(claim_gate.paused_at, excluded.paused_at);
+  return dibs.count_claimed(p_source, p_work_type);
+end $function$;
+comment on function public.pause_claims(text,text) is 'Claim no more rows of a source for a kind of work, null for any, from the moment this is committed. What is claimed
+goes on, and is settled as usual.
+Returns how many are still claimed; call it again to see them become 0. Errors: as set_claim_limit.';
 
 CREATE OR REPLACE FUNCTION public.pause_schedule(p_name text)
  RETURNS boolean
@@ -8527,6 +8684,21 @@ comment on function public.release_thought(uuid,text,text,text,text) is 'Finish 
 more.
 PT400 for another status.';
 
+CREATE OR REPLACE FUNCTION public.remove_claim_limit(p_source text, p_work_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+begin
+  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.stop_claims(dibs.claims_of(p_source));
+  update dibs.claim_gate set most = null where source = p_source and work_type = p_work_type and most is not null;
+  if not found then return false; end if;
+  delete from dibs.claim_gate where source = p_source and work_type = p_work_type and paused_at is null;
+  return true;
+end $function$;
+comment on function public.remove_claim_limit(text,text) is 'Take away the limit of a kind of work on a source. Returns whether there was one. Errors: as set_claim_limit.';
+
 CREATE OR REPLACE FUNCTION public.remove_retention(p_type text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -8664,6 +8836,23 @@ comment on function public.reprioritize_tasks_where(jsonb,integer,boolean,intege
 p_filter: as in cancel_tasks_where; the only status is pending. Tasks that have that priority do not fit.
 p_priority: smaller runs first, -32768 to 32767.
 p_dry_run, p_limit, result and errors: as in cancel_tasks_where.';
+
+CREATE OR REPLACE FUNCTION public.resume_claims(p_source text, p_work_type text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+begin
+  if p_work_type is not null then perform dibs.check_label('p_work_type', p_work_type, 100); end if;
+  perform dibs.stop_claims(dibs.claims_of(p_source));
+  update dibs.claim_gate set paused_at = null
+    where source = p_source and work_type = coalesce(p_work_type, '') and paused_at is not null;
+  if not found then return false; end if;
+  delete from dibs.claim_gate where source = p_source and work_type = coalesce(p_work_type, '') and most is null;
+  return true;
+end $function$;
+comment on function public.resume_claims(text,text) is 'End what pause_claims began with the same arguments. Returns whether it was paused. Errors: as set_claim_limit.';
 
 CREATE OR REPLACE FUNCTION public.resume_schedule(p_name text)
  RETURNS timestamp with time zone
@@ -8854,6 +9043,23 @@ begin
 end $function$;
 comment on function public.schedules() is 'All recurring schedules, by name: what they say, the next three moments they are due (none while paused), the last
 one they ran for with its task, and why the last try failed, if it did.';
+
+CREATE OR REPLACE FUNCTION public.set_claim_limit(p_source text, p_work_type text, p_limit integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+begin
+  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.check_between('p_limit', p_limit, 1, 1000000),
+    dibs.stop_claims(dibs.claims_of(p_source));
+  insert into dibs.claim_gate (source, work_type, most) values (p_source, p_work_type, p_limit)
+    on conflict (source, work_type) do update set most = excluded.most;
+end $function$;
+comment on function public.set_claim_limit(text,text,integer) is 'Never let more than p_limit rows of a source, such as thoughts, be claimed for a kind of work at once, 1 to 1000000,
+from the moment this is committed. What is claimed already counts; where that is more, it goes on, and nothing new is
+claimed until it is less.
+Errors: PT400 for bad input, PT503 while a claim stays in an open transaction for 3 seconds.';
 
 CREATE OR REPLACE FUNCTION public.set_retention(p_type text, p_keep interval DEFAULT NULL::interval, p_keep_count bigint DEFAULT NULL::bigint)
  RETURNS void
@@ -9223,7 +9429,7 @@ comment on function public.task_dependencies(uuid) is 'What a task depends on, i
 whether the task still waits.';
 
 CREATE OR REPLACE FUNCTION public.task_gates()
- RETURNS TABLE(type text, scope text, key text, "limit" integer, rate integer, period interval, burst integer, paused_at timestamp with time zone, running bigint, retry_after_seconds integer)
+ RETURNS TABLE(type text, scope text, key text, max_running integer, rate integer, period interval, burst integer, paused_at timestamp with time zone, running bigint, retry_after_seconds integer)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
@@ -9284,6 +9490,7 @@ revoke all on function
   public.assert_lease(text,uuid),
   public.cancel_tasks(uuid[]),
   public.cancel_tasks_where(jsonb,boolean,integer),
+  public.claim_gates(),
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
   public.claim_next_rows(text,text,text,integer,integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
@@ -9304,6 +9511,7 @@ revoke all on function
   public.failed_tasks(jsonb,integer,text),
   public.failed_thoughts(text,jsonb,integer,text),
   public.parked_effects(integer),
+  public.pause_claims(text,text),
   public.pause_schedule(text),
   public.pause_tasks(text,text),
   public.plan_dispatch(text,text[]),
@@ -9317,12 +9525,14 @@ revoke all on function
   public.release_rows_for_worker(text,text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
+  public.remove_claim_limit(text,text),
   public.remove_retention(text),
   public.remove_task_limit(text,text,boolean),
   public.remove_task_rate(text,text,boolean),
   public.renew_lease(text,integer,jsonb),
   public.renew_rows(text,integer),
   public.reprioritize_tasks_where(jsonb,integer,boolean,integer),
+  public.resume_claims(text,text),
   public.resume_schedule(text),
   public.resume_tasks(text,text),
   public.retention_rules(),
@@ -9332,6 +9542,7 @@ revoke all on function
   public.retry_tasks_where(jsonb,boolean,integer),
   public.run_schedule_now(text),
   public.schedules(),
+  public.set_claim_limit(text,text,integer),
   public.set_retention(text,interval,bigint),
   public.set_task_limit(text,integer,text,boolean),
   public.set_task_rate(text,integer,interval,integer,text,boolean),
@@ -9358,6 +9569,7 @@ grant delete, insert, select on table
 
 grant delete, insert, select, update on table
   dibs.bucket,
+  dibs.claim_gate,
   dibs.dependency,
   dibs.dispatch,
   dibs.effect,
@@ -9434,11 +9646,14 @@ grant execute on function
   dibs.check_thought_filter(text,jsonb,boolean),
   dibs.check_unique(text,text,jsonb),
   dibs.claim_facts_of(text,text,text),
+  dibs.claims_of(text),
   dibs.claims_table(text),
   dibs.clean_error(text),
   dibs.clock(),
   dibs.complete_lease(text),
   dibs.configure(text,text),
+  dibs.count_claimed(text,text),
+  dibs.count_claimed_thoughts(text),
   dibs.count_of(int8multirange),
   dibs.count_running(text),
   dibs.create_claim_source(text,regclass,text,text,text,text[]),
@@ -9515,6 +9730,7 @@ grant execute on function
   dibs.lease_tasks(text,text[],integer,integer),
   dibs.leave_order(int8multirange),
   dibs.let_go(bigint[]),
+  dibs.let_pass_thoughts(text,bigint),
   dibs.lock_claimable(text,uuid[]),
   dibs.lock_claiming(text,uuid[]),
   dibs.lock_held(bigint,uuid),
@@ -9588,6 +9804,7 @@ grant execute on function
   dibs.retake_key(text,text,bigint),
   dibs.revive(int8multirange,text[],text,text),
   dibs.room(text,text),
+  dibs.room_for_thoughts(text),
   dibs.rows_grant(text,bigint,jsonb),
   dibs.rows_query(dibs.claim_source),
   dibs.run_schedule(dibs.recurring_schedule,timestamp with time zone),
@@ -9613,6 +9830,7 @@ grant execute on function
   dibs.source_rows(text),
   dibs.sources_status(),
   dibs.spend(text,text,record,integer),
+  dibs.stop_claims(regclass),
   dibs.stop_pruning(),
   dibs.stop_waiting(int8multirange),
   dibs.take_away(text,uuid[]),
@@ -9667,6 +9885,7 @@ grant execute on function
   public.assert_lease(text,uuid),
   public.cancel_tasks(uuid[]),
   public.cancel_tasks_where(jsonb,boolean,integer),
+  public.claim_gates(),
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
   public.claim_next_rows(text,text,text,integer,integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
@@ -9687,6 +9906,7 @@ grant execute on function
   public.failed_tasks(jsonb,integer,text),
   public.failed_thoughts(text,jsonb,integer,text),
   public.parked_effects(integer),
+  public.pause_claims(text,text),
   public.pause_schedule(text),
   public.pause_tasks(text,text),
   public.plan_dispatch(text,text[]),
@@ -9700,12 +9920,14 @@ grant execute on function
   public.release_rows_for_worker(text,text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
+  public.remove_claim_limit(text,text),
   public.remove_retention(text),
   public.remove_task_limit(text,text,boolean),
   public.remove_task_rate(text,text,boolean),
   public.renew_lease(text,integer,jsonb),
   public.renew_rows(text,integer),
   public.reprioritize_tasks_where(jsonb,integer,boolean,integer),
+  public.resume_claims(text,text),
   public.resume_schedule(text),
   public.resume_tasks(text,text),
   public.retention_rules(),
@@ -9715,6 +9937,7 @@ grant execute on function
   public.retry_tasks_where(jsonb,boolean,integer),
   public.run_schedule_now(text),
   public.schedules(),
+  public.set_claim_limit(text,text,integer),
   public.set_retention(text,interval,bigint),
   public.set_task_limit(text,integer,text,boolean),
   public.set_task_rate(text,integer,interval,integer,text,boolean),

@@ -166,6 +166,16 @@ export type Database = {
         Args: { p_dry_run?: boolean; p_filter: Json; p_limit?: number }
         Returns: Json
       }
+      claim_gates: {
+        Args: Record<PropertyKey, never>
+        Returns: {
+          max_running: number
+          paused_at: string
+          running: number
+          source: string
+          work_type: string
+        }[]
+      }
       claim_named_thoughts: {
         Args: {
           p_lease_seconds?: number
@@ -418,6 +428,10 @@ export type Database = {
           work_type: string
         }[]
       }
+      pause_claims: {
+        Args: { p_source: string; p_work_type?: string }
+        Returns: number
+      }
       pause_schedule: { Args: { p_name: string }; Returns: boolean }
       pause_tasks: {
         Args: { p_key?: string; p_type?: string }
@@ -494,6 +508,10 @@ export type Database = {
         }
         Returns: boolean
       }
+      remove_claim_limit: {
+        Args: { p_source: string; p_work_type: string }
+        Returns: boolean
+      }
       remove_retention: { Args: { p_type: string }; Returns: boolean }
       remove_task_limit: {
         Args: { p_each_key?: boolean; p_key?: string; p_type: string }
@@ -519,6 +537,10 @@ export type Database = {
           p_priority: number
         }
         Returns: Json
+      }
+      resume_claims: {
+        Args: { p_source: string; p_work_type?: string }
+        Returns: boolean
       }
       resume_schedule: { Args: { p_name: string }; Returns: string }
       resume_tasks: {
@@ -563,6 +585,10 @@ export type Database = {
           time_zone: string
           type: string
         }[]
+      }
+      set_claim_limit: {
+        Args: { p_limit: number; p_source: string; p_work_type: string }
+        Returns: undefined
       }
       set_retention: {
         Args: { p_keep?: string; p_keep_count?: number; p_type: string }
@@ -689,7 +715,7 @@ export type Database = {
         Returns: {
           burst: number
           key: string
-          limit: number
+          max_running: number
           paused_at: string
           period: string
           rate: number

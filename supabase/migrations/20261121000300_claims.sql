@@ -212,6 +212,10 @@ begin
   -- Clients that insert claims themselves ask nobody.
   on conflict ({id}, work_type) {on_conflict};
   if not found then return null; end if;
+  if exists (select from dibs.claim_gate) or current_setting('transaction_isolation') <> 'read committed' then
+    perform dibs.see_gates();
+    if not dibs.let_pass_{thoughts}(p_work_type, v_fence) then return null; end if;
+  end if;
   -- It may have waited for one of those, and writing takes its time, too. Nobody may get a lease that is half over,
   -- or dead. On a machine that stands still again and again the last try counts.
   for v_try in 1..5 loop

@@ -284,6 +284,7 @@ create or replace function dibs.thoughts_wait(p_work_type text) returns boolean
 declare
   v_began timestamptz := clock_timestamp();
 begin
+  if dibs.room_for_thoughts(p_work_type) = 0 then return false; end if;
   return exists (
       select from dibs.thought_run r
       where r.work_type = p_work_type

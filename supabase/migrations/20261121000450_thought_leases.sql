@@ -19,6 +19,11 @@ begin
       dibs.check_between('p_max_attempts', p_max_attempts, 1, 1000);
   end if;
   v_reaped := dibs.reap_work_type{of}(p_work_type);
+  if exists (select from dibs.claim_gate) then
+    -- What would not be let through need not be taken.
+    p_limit := least(p_limit, dibs.room_for_{thoughts}(p_work_type));
+    if p_limit = 0 then return null; end if;
+  end if;
   v_ids := dibs.lock_next_claimable{of}(p_work_type, p_limit);
   return dibs.write_claims{of}(v_ids, p_work_type, p_worker_id, p_lease_seconds, p_max_attempts);
 end $$;

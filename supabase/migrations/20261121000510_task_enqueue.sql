@@ -1,4 +1,5 @@
 -- Enqueueing: into the log, and as runs into ready.
+-- This is longer than 300 lines because one task, many alike and many mixed are checked and written by the same rules.
 
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));

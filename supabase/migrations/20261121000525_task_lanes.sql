@@ -1,4 +1,5 @@
 -- Taking tasks out of ready, lane by lane.
+-- This is longer than 300 lines because a claim, its hints and its sweeps are only understood together.
 
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));

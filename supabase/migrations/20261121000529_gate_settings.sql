@@ -112,7 +112,7 @@ comment on function public.resume_tasks(text, text) is
 
 create or replace function public.task_gates()
   returns table (
-    type text, scope text, key text, "limit" int, rate int, period interval, burst int, paused_at timestamptz,
+    type text, scope text, key text, max_running int, rate int, period interval, burst int, paused_at timestamptz,
     running bigint, retry_after_seconds int)
   language plpgsql stable set search_path = '' as $$
 begin
@@ -147,18 +147,23 @@ begin
   end if;
   v_gate.type := coalesce(p_type, '');
   v_gate.key := coalesce(p_key, '');
-  -- Claims that are under way end first, and others begin when all is set.
-  begin
-    lock table dibs.lease in share row exclusive mode;
-  exception when lock_not_available then
-    perform dibs.refuse('PT503', 'a claim or a settlement stays in an open transaction',
-      'Try again when it has ended.');
-  end;
-  perform setval('dibs.gates_changed', pg_current_xact_id()::text::bigint);
+  perform dibs.stop_claims('dibs.lease');
   return v_gate;
 end $$;
 comment on function dibs.gate_to_set(text, text, boolean, boolean) is
   'Which gate is meant, checked (PT400), and that nobody claims until the end of the transaction.';
+
+create or replace function dibs.stop_claims(p_table regclass) returns void
+  language plpgsql set search_path = '' as $$
+begin
+  execute format('lock table %s in share row exclusive mode', p_table);
+  perform setval('dibs.gates_changed', pg_current_xact_id()::text::bigint);
+exception when lock_not_available then
+  perform dibs.refuse('PT503', 'a claim or a settlement stays in an open transaction', 'Try again when it has ended.');
+end $$;
+comment on function dibs.stop_claims(regclass) is
+  'Let nobody claim until the end of the transaction: claims that are under way end first, and others see what it sets.
+p_table: what they write into. PT503 where one does not end within the lock timeout.';
 
 create or replace function dibs.drop_open_gates(p_type text) returns void
   language plpgsql set search_path = '' as $$

@@ -16,6 +16,7 @@ begin
       select floor(extract(epoch from v_now - min(run_at)))
       from (select run_at from dibs.ready where run_at <= v_now union all select run_at from dibs.gated) due),
     'gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.type, g.scope, g.key), '[]') from public.task_gates() g),
+    'claim_gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.source, g.work_type), '[]') from public.claim_gates() g),
     'thoughts', (
       select coalesce(jsonb_agg(to_jsonb(c) order by c.work_type), '[]')
       from (

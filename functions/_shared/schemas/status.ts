@@ -13,6 +13,12 @@ export const Status = z.object({
   oldest_due_seconds: z.number().nullable().meta({
     description: "For how long the oldest due task has waited; null when none does.",
   }),
+  gates: z.array(z.record(z.string(), z.unknown())).meta({
+    description: "Limits, rates and pauses of tasks, as task_gates() tells them.",
+  }),
+  claim_gates: z.array(z.record(z.string(), z.unknown())).meta({
+    description: "Limits and pauses of claims, as claim_gates() tells them.",
+  }),
   thoughts: z.array(z.object({
     work_type: z.string(),
     claimed: Count,

@@ -57,6 +57,13 @@ export const NewTask = z.strictObject({
     description:
       "With debounce: the fields of this payload are merged into those of the one there.",
   }),
+  key: RequestId.optional().meta({
+    description:
+      "Whose task it is: limits and rates can be set by it, and keys of a type get a fair share.",
+  }),
+  order_key: RequestId.optional().meta({
+    description: "Tasks of this type and order key run one at a time, in the order they came.",
+  }),
 }).meta({ id: "NewTask", description: "A task to enqueue." });
 
 export const EnqueueRequest = z.strictObject({

@@ -8,9 +8,29 @@ import { Fences, Names, readOutcomes, readRequest, rows, settlement } from "./wo
 export const thoughts = (...names: string[]) => async (sql: Sql): Promise<World> => {
   const known = new Names(names, await makeThoughts(sql, names.length));
   return {
-    verbs: { ...workersVerbs(known), ...clientsVerbs(known), ...ownersVerbs(known) },
+    verbs: {
+      ...workersVerbs(known),
+      ...clientsVerbs(known),
+      ...ownersVerbs(known),
+      ...GATEKEEPERS_VERBS,
+    },
     state: () => stateOf(sql, known),
   };
+};
+
+/** What whoever looks after a project does. */
+const GATEKEEPERS_VERBS: Record<string, Verb> = {
+  async limits({ sql }, [limit]) {
+    await sql`select set_claim_limit('thoughts', ${WORK}, ${limit})`;
+  },
+  /** Answers how many are claimed. */
+  async pauses({ sql }) {
+    const [{ n }] = await sql`select pause_claims('thoughts', ${WORK}) as n`;
+    return `${n}`;
+  },
+  async resumes({ sql }) {
+    await sql`select resume_claims('thoughts', ${WORK})`;
+  },
 };
 
 /** What workers do that know Dibs. */
