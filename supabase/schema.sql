@@ -581,14 +581,15 @@ begin
   end if;
   select key into v_field from jsonb_each(p_filter) where dibs.filter_condition(key, value, p_statuses) is null limit 1;
   if found then
-    perform dibs.refuse('PT400', 'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
+    perform dibs.refuse('PT400',
+      'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
       'Fields: types, ids (lists of 1 to 1000 texts), statuses (a list of ' || array_to_string(p_statuses, ', ')
       || '), created_before, created_after, run_before, run_after (timestamps), error (a pattern as of LIKE, such as '
       || '%timeout%), unique_key_prefix (a text), payload (an object that the payload contains).');
   end if;
 end $function$;
-comment on function dibs.check_filter(jsonb,text[],boolean) is 'Refuse (PT400) a filter that is empty or has a field that is unknown or wrong, naming it. p_statuses: which a task may
-have here.';
+comment on function dibs.check_filter(jsonb,text[],boolean) is 'Refuse (PT400) a filter that is empty or has a field that is unknown or wrong, naming it.
+p_statuses: which a task may have here.';
 
 CREATE OR REPLACE FUNCTION dibs.check_ids(p_argument text, p_ids uuid[])
  RETURNS void
@@ -747,7 +748,8 @@ begin
   end if;
   select key into v_field from jsonb_each(p_filter) where dibs.thought_condition(key, value) is null limit 1;
   if found then
-    perform dibs.refuse('PT400', 'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
+    perform dibs.refuse('PT400',
+      'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
       'Fields: ids (a list of 1 to 1000 uuids), error (a pattern as of LIKE, such as %timeout%), failed_before, '
       || 'failed_after (timestamps), statuses (["failed"]).');
   end if;
@@ -767,7 +769,8 @@ declare
     order by key limit 1);
 begin
   if v_field is not null and p_unique_key is null then
-    perform dibs.refuse('PT400', p_path || '.' || v_field || ' goes with a unique_key only', 'Give the task a unique_key.');
+    perform dibs.refuse('PT400', p_path || '.' || v_field || ' goes with a unique_key only',
+      'Give the task a unique_key.');
   elsif (p_extras ->> 'unique_merge')::boolean and p_extras ->> 'unique_mode' is distinct from 'debounce' then
     perform dibs.refuse('PT400', p_path || '.unique_merge goes with unique_mode debounce only',
       'Leave it out: replace puts the new payload in the place of the old one.');
@@ -2445,7 +2448,8 @@ begin
     insert into dibs.log (id, type, payload, priority, run_at, max_attempts)
     select id, type, coalesce(payload, '{}'), priority, run_at, max_attempts from numbered
   )
-  select array_agg(w.id), array_agg(w.known), array_agg(w.replaced), (select min(run_at) from kind), (select array_agg(type) from kind)
+  select array_agg(w.id), array_agg(w.known), array_agg(w.replaced),
+      (select min(run_at) from kind), (select array_agg(type) from kind)
     into ids, deduplicated, replaced, v_soonest, v_types
   from (
     select u.id, u.known, u.replaced
@@ -2809,7 +2813,8 @@ begin
     return false;
   end if;
   update dibs.log set payload = case when p_merge then payload || p_payload else p_payload end,
-      priority = coalesce(p_priority, priority), run_at = p_run_at, max_attempts = coalesce(p_max_attempts, max_attempts)
+      priority = coalesce(p_priority, priority), run_at = p_run_at,
+      max_attempts = coalesce(p_max_attempts, max_attempts)
     where id = p_id;
   perform dibs.make_ready(v_task, p_run_at);
   return true;
@@ -2845,7 +2850,8 @@ begin
   p_tasks := p_tasks * dibs.ended(p_tasks, p_statuses);
   -- One by one in the order of the keys, as whoever enqueues; of several with one key the first.
   for v_keyed in
-    select t.type, unique_key, dibs.task_of(id) as task, lag((t.type, unique_key)) over keys = (t.type, unique_key) as late
+    select t.type, unique_key, dibs.task_of(id) as task,
+      lag((t.type, unique_key)) over keys = (t.type, unique_key) as late
     from dibs.log_of(p_tasks) l, lateral (select coalesce(p_type, l.type) as type) t where unique_key is not null
     window keys as (order by t.type, unique_key, id) order by t.type, unique_key, id
   loop
@@ -3461,7 +3467,8 @@ begin
     return;
   end loop;
 end $function$;
-comment on function dibs.take_key(text,text,bigint,text,timestamp with time zone) is 'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and where that is.
+comment on function dibs.take_key(text,text,bigint,text,timestamp with time zone) is 'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and
+where that is.
 p_scope: unfinished, or pending where a running task is to leave the key to others. p_held_until: how long the key
 stays with the task at least.';
 
@@ -3665,8 +3672,8 @@ begin
   end if;
   return format($query$
     select * from (
-      select w.status, w.at, coalesce(w.run_at, l.run_at) as run_at, dibs.task_of(l.id) as task, l.id, l.type, l.payload,
-        l.priority, l.max_attempts, l.unique_key, l.created_at
+      select w.status, w.at, coalesce(w.run_at, l.run_at) as run_at, dibs.task_of(l.id) as task, l.id, l.type,
+        l.payload, l.priority, l.max_attempts, l.unique_key, l.created_at
       from (
           select 'pending' as status, run_at as at, run_at, run from dibs.ready
             where 'pending' = any (%1$L::text[]) and %2$s and %3$s
@@ -3685,8 +3692,8 @@ begin
     where %4$s$query$, v_statuses, v_waiting, v_runs, v_conditions);
 end $function$;
 comment on function dibs.task_query(jsonb,text[]) is 'A filter that was checked as a query, to be executed, on tasks that are pending, processing, failed or cancelled. Its
-rows: status, at (since when: due, started or ended), run_at, task, id, type, payload, priority, max_attempts, unique_key,
-created_at.';
+rows: status, at (since when: due, started or ended), run_at, task, id, type, payload, priority, max_attempts,
+unique_key, created_at.';
 
 CREATE OR REPLACE FUNCTION dibs.tasks_in(p_tasks int8multirange)
  RETURNS SETOF bigint
@@ -4803,8 +4810,8 @@ begin
 end $function$;
 comment on function public.failed_thoughts(text,jsonb,integer,text) is 'Thoughts on which work of this type failed for good, the latest first: their attempts are used up (quarantined), or
 the failure was said to be permanent.
-p_filter: {ids?, error? (a LIKE pattern), failed_before?, failed_after?}, and may be empty. p_limit: at most so many, 1 to
-1000. p_cursor: go on after the row that has it.
+p_filter: {ids?, error? (a LIKE pattern), failed_before?, failed_after?}, and may be empty. p_limit: at most so many,
+1 to 1000. p_cursor: go on after the row that has it.
 Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.parked_effects(p_limit integer DEFAULT 100)
@@ -4939,7 +4946,8 @@ begin
   perform dibs.check_bulk(p_filter, v_statuses, p_limit);
   if p_type is not null then perform dibs.check_label('p_type', p_type, 100); end if;
   if p_per_second not between 0.001 and 10000 then
-    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000', 'Leave it out to let all run at once.');
+    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000',
+      'Leave it out to let all run at once.');
   end if;
   if p_dry_run is not false then return dibs.rehearse(p_filter, v_statuses, v_free); end if;
   perform dibs.one_at_a_time();
@@ -4987,7 +4995,8 @@ declare
 begin
   perform dibs.check_thought_filter(p_work_type, p_filter), dibs.check_between('p_limit', p_limit, 1, 10000);
   if p_per_second not between 0.001 and 10000 then
-    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000', 'Leave it out to let all run at once.');
+    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000',
+      'Leave it out to let all run at once.');
   end if;
   if p_dry_run is not false then
     execute format($query$
