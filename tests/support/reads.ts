@@ -51,7 +51,7 @@ async function countReads(sql: Sql): Promise<TableReads[]> {
 const SMALL = ["id_seed", "settings", "lane", "hint", "dispatch", "thought_pass", "reap_hint"];
 
 /** A lease per worker, and what no test fills: their rows count, but an index is not worth while. */
-const SHORT = ["lease", "result", "progress", "waiting", "untold"];
+const SHORT = ["lease", "result", "progress", "waiting", "untold", "task_key", "gated"];
 
 const sum = (tables: TableReads[], what: "rows" | "pages") =>
   tables.reduce((total, table) => total + table[what], 0);
