@@ -752,6 +752,9 @@ begin
   ) then
     perform dibs.refuse('PT400', format('p_table must be a table, and %s is none', p_source.relation),
       'Claims point at rows, so it can be no view, foreign or temporary table.');
+  elsif p_source.key is null then
+    perform dibs.refuse('PT400', format('%s has no primary key of one column', p_source.relation),
+      'Name a unique column as p_key.');
   end if;
   select name into v_missing from unnest(array[p_source.key, p_source.version] || p_source.columns) name
     where name <> all (v_columns) limit 1;
@@ -900,7 +903,10 @@ declare
   v_before dibs.claim_source;
 begin
   perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
-  v_source.key := coalesce(p_key, dibs.only_key(p_table));
+  v_source.key := coalesce(p_key, (
+    select a.attname
+    from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+    where i.indrelid = p_table and i.indisprimary and i.indnkeyatts = 1));
   perform dibs.check_source(v_source);
   select * into v_before from dibs.claim_source where name = p_source;
   if v_before.name is null then
@@ -1358,7 +1364,8 @@ AS $function$
   -- In one go: what is filled in is never looked at again, whatever braces it has.
   select string_agg(
     case when n = 1 then piece
-      else coalesce(p_names ->> split_part(piece, '}', 1) || substr(piece, strpos(piece, '}') + 1), '{' || piece) end,
+      else coalesce(
+        p_names ->> substring(piece from '^([a-z_]+)}') || substr(piece, strpos(piece, '}') + 1), '{' || piece) end,
     '' order by n)
   from string_to_table(p_sql, '{') with ordinality pieces (piece, n)
 $function$;
@@ -2203,7 +2210,7 @@ begin
             select from %s r where r.id = c.row_id and r.version is not distinct from c.version offset 0))$sql$,
       v_rows),
     'its_version', format(
-      'cross join lateral (select r.version from %s r where r.id = wanted.id offset 0) r', v_rows),
+      E'\n  cross join lateral (select r.version from %s r where r.id = wanted.id offset 0) r', v_rows),
     'same_version', ' and m.version is not distinct from r.version',
     'attempts', 'excluded.attempts + case when m.version is not distinct from excluded.version '
       || 'then greatest(m.attempts + 1 - excluded.attempts, 0) else 0 end',
@@ -2346,26 +2353,6 @@ begin
 end $function$;
 comment on function dibs.one_at_a_time(boolean) is 'Wait for the others who move tasks by hand: each locks many rows, and two that began in different places could
 wait for each other. p_single: for one task only; those go on side by side. Workers never come here.';
-
-CREATE OR REPLACE FUNCTION dibs.only_key(p_table regclass)
- RETURNS text
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-declare
-  v_key text := (
-    select a.attname
-    from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-    where i.indrelid = p_table and i.indisprimary and i.indnkeyatts = 1);
-begin
-  if v_key is null then
-    perform dibs.refuse('PT400', format('%s has no primary key of one column', p_table),
-      'Name a unique column as p_key.');
-  end if;
-  return v_key;
-end $function$;
-comment on function dibs.only_key(regclass) is 'The column that is the primary key of a table. PT400 where none is.';
 
 CREATE OR REPLACE FUNCTION dibs.options_of(p_place bigint, p_options jsonb, OUT type text, OUT priority smallint, OUT run_at timestamp with time zone, OUT max_attempts smallint, OUT unique_key text, OUT extras jsonb)
  RETURNS record
@@ -2959,7 +2946,7 @@ begin
   end loop;
   return v_reaped;
 end $function$;
-comment on function dibs.reap_work_type(text) is 'What reap_thoughts does, for one work type. In batches, and never waiting.';
+comment on function dibs.reap_work_type(text) is 'Reaping, of one work type. In batches, and never waiting.';
 
 CREATE OR REPLACE FUNCTION dibs.recall(p_verb text, p_request_id text)
  RETURNS jsonb
@@ -4265,7 +4252,6 @@ begin
     coalesce(m.attempts, 0) + 1, m.last_error, v_fence, p_max_attempts
   from (select dibs.clock() as now offset 0) clock
   cross join unnest(p_ids) wanted (id)
-  
   left join lateral (
     select m.attempts, m.last_error from dibs.thought_attempt m
     where m.thought_id = wanted.id and m.work_type = p_work_type offset 0) m on true
@@ -4805,9 +4791,9 @@ begin
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $function$;
 comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, thoughts by work type, claims on
-other sources, what each worker holds, what has expired and was not taken back yet, effects somebody must decide about,
-how many calls to dispatch failed in a row and until when none is made, the function calls of this month and how many are
-left of it (null: no limit), and the last ten dispatches. One JSON object.';
+other sources, what each worker holds, what has expired and was not taken back yet, effects somebody must decide
+about, how many calls to dispatch failed in a row and until when none is made, the function calls of this month
+and how many are left of it (null: no limit), and the last ten dispatches. One JSON object.';
 
 CREATE OR REPLACE FUNCTION public.effect_begin(p_fence text, p_id uuid, p_key text, p_mode text DEFAULT 'at_most_once'::text, p_key_hours integer DEFAULT 23, p_request_id text DEFAULT NULL::text)
  RETURNS jsonb
@@ -5780,7 +5766,6 @@ grant execute on function
   dibs.number_carried_tasks(timestamp with time zone),
   dibs.obstacles_of(regclass),
   dibs.one_at_a_time(boolean),
-  dibs.only_key(regclass),
   dibs.options_of(bigint,jsonb),
   dibs.parse_fence(text),
   dibs.parse_row_fence(text),
