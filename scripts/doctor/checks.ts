@@ -7,6 +7,7 @@ import * as grants from "./checks/grants.ts";
 import { inputs } from "./checks/inputs.ts";
 import * as schedule from "./checks/schedule.ts";
 import { settings } from "./checks/settings.ts";
+import { sources } from "./checks/sources.ts";
 import * as vacuum from "./checks/vacuum.ts";
 import * as vault from "./checks/vault.ts";
 import * as work from "./checks/work.ts";
@@ -25,6 +26,7 @@ export const GROUPS: Group[] = [
       database.pgNet,
       database.vault,
       settings,
+      sources,
       clock,
     ],
   },
