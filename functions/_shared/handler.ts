@@ -114,9 +114,7 @@ export function defineThoughtWork(definition: {
  * export const indexDocument = defineRowWork({
  *   source: "documents",
  *   workType: "index",
- *   async run({ id, row }, { supabase }) {
- *     await supabase.from("documents").update({ words: countWords(row.body) }).eq("id", id);
- *   },
+ *   run: ({ id, row }, { signal }) => addToIndex(id, row.body, signal),
  * });
  * ```
  */

@@ -97,15 +97,15 @@ Deno.test("what is wrong with a claim on rows is told with its path", () =>
       assert.equal(status, 400, JSON.stringify(json));
       assert.match(json.message, message);
     };
-    await refused("claim", { source: "no_such", ...CLAIM }, /p_source must be the name of a claim/);
+    await refused("claim", { source: "no_such", ...CLAIM }, /source must be the name of a claim/);
     await refused("claim", { source: "No Such", ...CLAIM }, /source: must be the name/);
     await refused("claim", { source, worker_id: "w" }, /work_type/);
-    await refused("claim", { source, ...CLAIM, ids: ["x"] }, /p_ids\[0\] must be a whole number/);
+    await refused("claim", { source, ...CLAIM, ids: ["x"] }, /ids\[0\] must be a whole number/);
     await refused("claim", { source, ...CLAIM, ids: [], limit: 1 }, /either ids or limit/);
     const fence = `${source}:1`;
     await refused("release", { fence }, /outcomes/);
     const bad = [{ id: "x", status: "failed" }];
-    await refused("release", { fence, outcomes: bad }, /p_outcomes\[0\].id must be a whole number/);
+    await refused("release", { fence, outcomes: bad }, /outcomes\[0\].id must be a whole number/);
     const result = [{ id: "1", status: "succeeded", result: 1 }];
     await refused("release", { fence, outcomes: result }, /result/);
     await refused("drain", { source }, /work_type/);
