@@ -12,6 +12,7 @@ import * as handlers from "../functions/handlers/index.ts";
 interface Options {
   types?: string[];
   workType?: string;
+  source?: string;
   concurrency: number;
   batch: number;
   leaseSeconds: number;
@@ -29,6 +30,7 @@ const program = new Command("npm run worker --")
   .description("Works on a project's tasks, or on its thoughts, until it is told to stop.")
   .option("--types <a,b>", "tasks of these types only (default: all that have a handler)", names)
   .option("--work-type <x>", "thoughts for this work type, instead of tasks")
+  .option("--source <x>", "rows of this claim source, instead of tasks or thoughts")
   .option("--concurrency <n>", "handlers running at once", between(1, 1000), 8)
   .option("--batch <n>", "the most it claims in one call", between(1, 1000), 50)
   .option(
@@ -41,7 +43,7 @@ const program = new Command("npm run worker --")
   .option("--until-empty", "leave when nothing is left, instead of waiting for more")
   .option("--json", "print the summary as one line of JSON")
   .addHelpText("after", () => `
-Handlers here: tasks ${known().tasks}; thoughts ${known().thoughts}
+Handlers here: tasks ${known().tasks}; thoughts ${known().thoughts}; rows ${known().rows}
 
 Environment:
   SUPABASE_URL         the project's URL (Dashboard → Settings → Data API; locally \`npm start\` prints it)
@@ -50,6 +52,7 @@ Environment:
 Examples:
   npm run worker -- --types generate_care_plan --concurrency 8
   npm run worker -- --work-type enrichment --until-empty --json
+  npm run worker -- --source documents
 
 The first Ctrl-C stops taking work and finishes what runs; the second one leaves at once.`)
   .exitOverride();
@@ -69,18 +72,24 @@ async function main(): Promise<number> {
 }
 
 async function work(options: Options): Promise<void> {
-  const { types, workType, leaseSeconds, concurrency, batch, untilEmpty } = options;
+  const { types, workType, source, leaseSeconds, concurrency, batch, untilEmpty } = options;
   const { workerId = newWorkerId() } = options;
-  if (types && workType) program.error("error: give either --types or --work-type");
+  if (types && (workType || source)) {
+    program.error("error: give either --types or --work-type or --source");
+  }
   surviveStrayErrors(stderrLog);
   const rpc = remoteRpc(setting("SUPABASE_URL"), setting("SUPABASE_SECRET_KEY"));
-  const chosen = chooseWork({ types, work_type: workType }, registryOf(handlers), {
+  const chosen = chooseWork({ types, work_type: workType, source }, registryOf(handlers), {
     rpc,
     log: stderrLog,
     workerId,
     leaseSeconds,
   });
-  say(`${workerId} works on ${workType ?? types?.join(", ") ?? "tasks of all types"}`);
+  say(
+    `${workerId} works on ${
+      [source, workType].filter(Boolean).join(", ") || types?.join(", ") || "tasks of all types"
+    }`,
+  );
   const signal = stopSignal();
   const summary = await runWorker(chosen, {
     concurrency,
@@ -127,9 +136,14 @@ function setting(name: string): string {
   );
 }
 
-function known(): { tasks: string; thoughts: string } {
-  const { tasks, thoughts } = registryOf(handlers);
-  return { tasks: [...tasks.keys()].join(", "), thoughts: [...thoughts.keys()].join(", ") };
+function known(): Record<"tasks" | "thoughts" | "rows", string> {
+  const { tasks, thoughts, rows } = registryOf(handlers);
+  const listed = (names: Iterable<string>) => [...names].join(", ") || "none";
+  return {
+    tasks: listed(tasks.keys()),
+    thoughts: listed(thoughts.keys()),
+    rows: listed([...rows.values()].map(({ source, workType }) => `${source} (${workType})`)),
+  };
 }
 
 function names(text: string): string[] {

@@ -7065,6 +7065,35 @@ begin
 end $function$;
 comment on function dibs.why_held(dibs.claim_facts) is 'Whether a worker holds it, or held it and was not heard of again.';
 
+CREATE OR REPLACE FUNCTION dibs.why_kept_back(p_source text, p_work_type text)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate dibs.claim_gate;
+  v_running bigint;
+begin
+  select * into v_gate from dibs.claim_gate g
+    where g.source = p_source and g.work_type in ('', p_work_type) and g.paused_at is not null
+    order by g.work_type limit 1;
+  if found then
+    return row('unclaimed', 'paused',
+      jsonb_strip_nulls(jsonb_build_object('work_type', nullif(v_gate.work_type, ''), 'paused_at', v_gate.paused_at)),
+      null,
+      format('select resume_claims(%s).', concat_ws(', ', quote_literal(p_source),
+        quote_literal(nullif(v_gate.work_type, '')))))::dibs.explanation;
+  end if;
+  select * into v_gate from dibs.claim_gate g where g.source = p_source and g.work_type = p_work_type;
+  v_running := dibs.count_claimed(p_source, p_work_type);
+  if v_running < v_gate.most is not false then return null; end if;
+  return row('unclaimed', 'limit', jsonb_build_object('max_running', v_gate.most, 'running', v_running), null,
+    format('The end of one that is claimed, or a higher limit: select set_claim_limit(%L, %L, %s).',
+      p_source, p_work_type, v_gate.most + 1))::dibs.explanation;
+end $function$;
+comment on function dibs.why_kept_back(text,text) is 'Whether this kind of work on the source is paused, or as many rows are claimed for it as may at once.';
+
 CREATE OR REPLACE FUNCTION dibs.why_leased(p_task public.tasks)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
@@ -7085,6 +7114,35 @@ begin
         || 'a worker that is gone.' end)::dibs.explanation;
 end $function$;
 comment on function dibs.why_leased(public.tasks) is 'Whether a worker holds it, or held it and was not heard of again.';
+
+CREATE OR REPLACE FUNCTION dibs.why_limited(p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_key text;
+  v_most int;
+  v_running bigint;
+begin
+  foreach v_key in array array['', coalesce(p_task.key, '')] loop
+    v_most := (dibs.gate_of(p_task.type, v_key)).most;
+    continue when v_most is null;
+    v_running := dibs.running(p_task.type, nullif(v_key, ''));
+    if v_running >= v_most then
+      return row(p_task.status, 'limit',
+        jsonb_strip_nulls(jsonb_build_object('type', p_task.type, 'key', nullif(v_key, ''), 'max_running', v_most,
+          'running', v_running)),
+        null,
+        format('The end of one that runs, or a higher limit: select set_task_limit(%s).',
+          concat_ws(', ', quote_literal(p_task.type), v_most + 1, quote_literal(nullif(v_key, '')))))
+        ::dibs.explanation;
+    end if;
+  end loop;
+  return null;
+end $function$;
+comment on function dibs.why_limited(public.tasks) is 'Whether as many of its type, or of its key, run as may at once.';
 
 CREATE OR REPLACE FUNCTION dibs.why_no_row(p_claim dibs.claim_facts)
  RETURNS dibs.explanation
@@ -7146,6 +7204,81 @@ begin
 end $function$;
 comment on function dibs.why_not_due(public.tasks) is 'Whether its time has not come: it failed and waits for its next attempt, or it was enqueued for later.';
 
+CREATE OR REPLACE FUNCTION dibs.why_out_of_order(p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_first public.tasks;
+begin
+  if p_task.order_key is null then return null; end if;
+  select t.* into v_first
+    from (
+      select o.task from dibs.in_order o
+      where o.type = p_task.type and o.order_key = p_task.order_key order by o.task limit 1
+    ) o, public.tasks t
+    where t.id = dibs.id_of(o.task, hashint8extended(o.task, (select seed from dibs.id_seed)));
+  if v_first.id is null or v_first.id = p_task.id then return null; end if;
+  return row(p_task.status, 'order',
+    jsonb_build_object('order_key', p_task.order_key, 'behind', v_first.id, 'its_status', v_first.status),
+    null,
+    format('The end of task %s, the first of its order key; explain_task says why that has not come.', v_first.id))
+    ::dibs.explanation;
+end $function$;
+comment on function dibs.why_out_of_order(public.tasks) is 'Whether another task of its order key comes first, and has not ended.';
+
+CREATE OR REPLACE FUNCTION dibs.why_paused(p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate dibs.gate;
+begin
+  select * into v_gate from dibs.gate g
+    where g.paused_at is not null and g.type in ('', p_task.type)
+      and (g.scope in ('everything', 'type') or g.scope = 'key' and g.key = p_task.key)
+    order by g.type, g.scope desc limit 1;
+  if not found then return null; end if;
+  return row(p_task.status, 'paused',
+    jsonb_strip_nulls(jsonb_build_object('scope', v_gate.scope, 'type', nullif(v_gate.type, ''),
+      'key', nullif(v_gate.key, ''), 'paused_at', v_gate.paused_at)),
+    null,
+    format('select resume_tasks(%s).', concat_ws(', ', quote_literal(nullif(v_gate.type, '')),
+      quote_literal(nullif(v_gate.key, '')))))::dibs.explanation;
+end $function$;
+comment on function dibs.why_paused(public.tasks) is 'Whether its type, its key or everything is paused.';
+
+CREATE OR REPLACE FUNCTION dibs.why_rated(p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_key text;
+  v_gate record;
+  v_opens_at timestamptz;
+begin
+  foreach v_key in array array['', coalesce(p_task.key, '')] loop
+    v_gate := dibs.gate_of(p_task.type, v_key);
+    continue when v_gate.rate is null;
+    v_opens_at := dibs.opens_at(p_task.type, v_key);
+    if v_opens_at > dibs.clock() then
+      return row(p_task.status, 'rate',
+        jsonb_strip_nulls(jsonb_build_object('type', p_task.type, 'key', nullif(v_key, ''), 'rate', v_gate.rate,
+          'period', v_gate.period, 'burst', v_gate.burst)),
+        v_opens_at,
+        'Time; or another rate, by set_task_rate.')::dibs.explanation;
+    end if;
+  end loop;
+  return null;
+end $function$;
+comment on function dibs.why_rated(public.tasks) is 'Whether as many of its type, or of its key, were claimed as may in a time.';
+
 CREATE OR REPLACE FUNCTION dibs.why_unclaimed(p_task public.tasks)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
@@ -7196,6 +7329,27 @@ begin
     ::dibs.explanation;
 end $function$;
 comment on function dibs.why_unknown(uuid,public.tasks) is 'Whether no task has this id.';
+
+CREATE OR REPLACE FUNCTION dibs.why_waiting(p_task public.tasks)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_waiting dibs.waiting;
+begin
+  select * into v_waiting from dibs.waiting w where w.task = dibs.task_of(p_task.id);
+  if not found then return null; end if;
+  return row(p_task.status, 'dependency',
+    jsonb_build_object('depends_mode', v_waiting.mode, 'on_parent_failure', v_waiting.on_parent_failure,
+      'waits_for', (
+        select jsonb_agg(jsonb_build_object('id', d.id, 'status', d.status) order by d.id)
+        from public.task_dependencies(p_task.id) d where d.status is distinct from 'completed')),
+    null,
+    'The end of the tasks it depends on; explain_task says of each of them why that has not come.')::dibs.explanation;
+end $function$;
+comment on function dibs.why_waiting(public.tasks) is 'Whether it waits for others that it depends on.';
 
 CREATE OR REPLACE FUNCTION dibs.withdraw(p_tasks int8multirange, p_leased boolean DEFAULT true)
  RETURNS int8multirange
@@ -9872,12 +10026,18 @@ grant execute on function
   dibs.why_claim_ended(dibs.claim_facts),
   dibs.why_ended(public.tasks),
   dibs.why_held(dibs.claim_facts),
+  dibs.why_kept_back(text,text),
   dibs.why_leased(public.tasks),
+  dibs.why_limited(public.tasks),
   dibs.why_no_row(dibs.claim_facts),
   dibs.why_not_claimed(dibs.claim_facts),
   dibs.why_not_due(public.tasks),
+  dibs.why_out_of_order(public.tasks),
+  dibs.why_paused(public.tasks),
+  dibs.why_rated(public.tasks),
   dibs.why_unclaimed(public.tasks),
   dibs.why_unknown(uuid,public.tasks),
+  dibs.why_waiting(public.tasks),
   dibs.withdraw(int8multirange,boolean),
   dibs.withdraw_at_once(bigint[],boolean),
   dibs.withdraw_gated(int8multirange),

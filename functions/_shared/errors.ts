@@ -20,6 +20,11 @@ export const ERRORS = {
     [],
     "The lease is lost: it ended, or somebody else has it. Stop this work and claim again.",
   ),
+  superseded: kind(
+    409,
+    [],
+    "The row was edited after it was claimed, so this is about old content. Claim it again.",
+  ),
   conflict: kind(409, ["PT409", "23505", "23503"], "It contradicts what is stored."),
   payload_too_large: kind(413, ["PT413"], "The body is too large: send less at once."),
   unsupported_media_type: kind(415, [], "Send the body as content-type application/json."),

@@ -1,4 +1,4 @@
-import type { Result, TaskGrant, ThoughtGrant } from "./schemas.ts";
+import type { Result, RowsGrant, TaskGrant, ThoughtGrant } from "./schemas.ts";
 
 /** The rows of a claim, as one grant: the fence and the end are the same in every row. */
 export function taskGrant(rows: Result<"claim_tasks">): TaskGrant {
@@ -14,6 +14,11 @@ export function thoughtGrant(rows: Result<"claim_next_thoughts">): ThoughtGrant 
     metadata,
   }));
   return { ...leaseOf(rows), thoughts };
+}
+
+export function rowsGrant(rows: Result<"claim_next_rows">): RowsGrant {
+  const granted = rows.map(({ id, attempt, version, row }) => ({ id, attempt, version, row }));
+  return { ...leaseOf(rows), rows: granted };
 }
 
 interface Row {

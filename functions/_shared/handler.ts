@@ -2,7 +2,7 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import type { z } from "zod";
 import { issuesOf } from "./issues.ts";
 import type { Log } from "./log.ts";
-import type { Dependency, GrantedThought } from "./schemas.ts";
+import type { Dependency, GrantedRow, GrantedThought } from "./schemas.ts";
 import type { EffectContext, OnceOptions } from "./once.ts";
 import { PermanentError } from "./worker/failure.ts";
 
@@ -53,6 +53,17 @@ export interface ThoughtFinding {
   metadata: Record<string, unknown>;
 }
 
+/** Rows have no place for what a handler finds: it writes that into them, or elsewhere, by itself. */
+export type RowContext = Omit<HandlerContext, "once" | "commit">;
+
+export interface RowHandler {
+  /** Of `dibs.create_claim_source`. */
+  source: string;
+  workType: string;
+  timeoutSeconds: number;
+  run(row: GrantedRow, context: RowContext): Promise<void>;
+}
+
 const TIMEOUT_SECONDS = 120;
 
 /**
@@ -97,17 +108,44 @@ export function defineThoughtWork(definition: {
   return { timeoutSeconds: TIMEOUT_SECONDS, ...definition };
 }
 
+/**
+ * A handler of the rows of a source, for one work type.
+ *
+ * @example
+ * ```ts
+ * export const indexDocument = defineRowWork({
+ *   source: "documents",
+ *   workType: "index",
+ *   run: ({ id, row }, { signal }) => addToIndex(id, row.body, signal),
+ * });
+ * ```
+ */
+export function defineRowWork(definition: {
+  source: string;
+  workType: string;
+  run: RowHandler["run"];
+  timeoutSeconds?: number;
+}): RowHandler {
+  return { timeoutSeconds: TIMEOUT_SECONDS, ...definition };
+}
+
 export interface Registry {
   tasks: Map<string, TaskHandler>;
   thoughts: Map<string, ThoughtHandler>;
+  /** By source and work type. */
+  rows: Map<string, RowHandler>;
 }
 
 /** What handlers/index.ts exports, by the name each answers to. */
-export function registryOf(handlers: Record<string, TaskHandler | ThoughtHandler>): Registry {
-  const registry: Registry = { tasks: new Map(), thoughts: new Map() };
+export function registryOf(
+  handlers: Record<string, TaskHandler | ThoughtHandler | RowHandler>,
+): Registry {
+  const registry: Registry = { tasks: new Map(), thoughts: new Map(), rows: new Map() };
   for (const handler of Object.values(handlers)) {
     if ("type" in handler) add(registry.tasks, handler.type, handler);
-    else add(registry.thoughts, handler.workType, handler);
+    else if ("source" in handler) {
+      add(registry.rows, `${handler.source} ${handler.workType}`, handler);
+    } else add(registry.thoughts, handler.workType, handler);
   }
   return registry;
 }

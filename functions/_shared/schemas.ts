@@ -2,6 +2,7 @@
 export * from "./schemas/values.ts";
 export * from "./schemas/tasks.ts";
 export * from "./schemas/thoughts.ts";
+export * from "./schemas/rows.ts";
 export * from "./schemas/leases.ts";
 export * from "./schemas/drains.ts";
 export * from "./schemas/status.ts";

@@ -1,11 +1,20 @@
 import type { Rpc } from "../_shared/rpc.ts";
-import { ClaimRequest, type ClaimTasks, type ClaimThoughts } from "../_shared/schemas.ts";
+import {
+  ClaimRequest,
+  type ClaimRows,
+  type ClaimTasks,
+  type ClaimThoughts,
+} from "../_shared/schemas.ts";
 import { endpoint } from "../_shared/serve.ts";
-import { taskGrant, thoughtGrant } from "../_shared/grants.ts";
+import { rowsGrant, taskGrant, thoughtGrant } from "../_shared/grants.ts";
 import type { z } from "zod";
 
 export default endpoint({ name: "claim", request: ClaimRequest }, async ({ body, rpc }) => {
-  const grant = "work_type" in body ? await claimThoughts(rpc, body) : await claimTasks(rpc, body);
+  const grant = "source" in body
+    ? await claimRows(rpc, body)
+    : "work_type" in body
+    ? await claimThoughts(rpc, body)
+    : await claimTasks(rpc, body);
   return { body: grant, facts: { fence: grant.fence } };
 });
 
@@ -32,4 +41,19 @@ async function claimThoughts(rpc: Rpc, claim: z.output<typeof ClaimThoughts>) {
     ? await rpc.call("claim_named_thoughts", { ...terms, p_thought_ids: claim.thought_ids })
     : await rpc.call("claim_next_thoughts", { ...terms, p_limit: claim.limit ?? 1 });
   return thoughtGrant(rows);
+}
+
+async function claimRows(rpc: Rpc, claim: z.output<typeof ClaimRows>) {
+  const terms = {
+    p_source: claim.source,
+    p_work_type: claim.work_type,
+    p_worker_id: claim.worker_id,
+    p_lease_seconds: claim.lease_seconds,
+    p_max_attempts: claim.max_attempts,
+    p_request_id: claim.request_id ?? null,
+  };
+  const rows = claim.ids
+    ? await rpc.call("claim_rows", { ...terms, p_ids: claim.ids })
+    : await rpc.call("claim_next_rows", { ...terms, p_limit: claim.limit ?? 1 });
+  return rowsGrant(rows);
 }

@@ -1,13 +1,12 @@
 import { ApiError } from "../_shared/errors.ts";
-import { RenewRequest } from "../_shared/schemas.ts";
+import { isRowFence, RenewRequest } from "../_shared/schemas.ts";
 import { endpoint } from "../_shared/serve.ts";
 
 export default endpoint({ name: "renew", request: RenewRequest }, async ({ body, rpc }) => {
-  const held = await rpc.call("renew_lease", {
-    p_fence: body.fence,
-    p_lease_seconds: body.lease_seconds,
-    p_progress: body.progress ?? null,
-  });
+  const args = { p_fence: body.fence, p_lease_seconds: body.lease_seconds };
+  const held: string[] = isRowFence(body.fence)
+    ? await rpc.call("renew_rows", args)
+    : await rpc.call("renew_lease", { ...args, p_progress: body.progress ?? null });
   if (held.length === 0) throw new ApiError("lost");
   return {
     body: { lease_ms: body.lease_seconds * 1000, held },

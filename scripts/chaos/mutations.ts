@@ -81,7 +81,7 @@ export const MUTATIONS: Record<string, Mutation> = {
   claim_in_any_order: {
     says: "claims wait for each other, in the order in which ids come",
     replace: [
-      [" where pg_try_advisory_xact_lock(uuid_hash_extended(id, v_seed))", ""],
+      [" where pg_try_advisory_xact_lock({hash}(id, v_seed))", ""],
       ["  order by wanted.id\n  -- Clients", "  order by random()\n  -- Clients"],
     ],
     ...CONTESTS,
@@ -89,8 +89,8 @@ export const MUTATIONS: Record<string, Mutation> = {
   claim_without_looking: {
     says: "nobody looks whether the thoughts that are claimed exist",
     replace: [[
-      "lateral (select t.id from public.thoughts t where t.id = wanted.id for key share skip locked offset 0) t);",
-      "lateral (select wanted.id) t);",
+      "lateral (select from {table} t where t.{key} = wanted.id for key share skip locked offset 0) t{wanted});",
+      "lateral (select) t{wanted});",
     ]],
     ...KILLS,
   },

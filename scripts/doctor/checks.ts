@@ -9,6 +9,7 @@ import { retention } from "./checks/retention.ts";
 import * as schedule from "./checks/schedule.ts";
 import { schedulesRun } from "./checks/schedules.ts";
 import { settings } from "./checks/settings.ts";
+import { sources } from "./checks/sources.ts";
 import * as vacuum from "./checks/vacuum.ts";
 import * as vault from "./checks/vault.ts";
 import * as work from "./checks/work.ts";
@@ -27,6 +28,7 @@ export const GROUPS: Group[] = [
       database.pgNet,
       database.vault,
       settings,
+      sources,
       clock,
     ],
   },

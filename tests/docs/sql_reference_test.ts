@@ -26,5 +26,9 @@ function shorten(signature: string): string {
     .replace(/\binteger\b/g, "int")
     .replace(/→ SETOF /, "→ setof ")
     .replace(/→ TABLE/, "→ table")
-    .replace(/, OUT (\w+ int), OUT (\w+ uuid\[\])\) → record/, ") → ($1, $2)");
+    .replace(/, OUT (\w+ int), OUT (\w+ uuid\[\])\) → record/, ") → ($1, $2)")
+    .replace(
+      /, OUT (\w+ int), OUT (\w+ text\[\]), OUT (\w+ text\[\])\) → record/,
+      ") → ($1, $2, $3)",
+    );
 }

@@ -33,6 +33,7 @@ Deno.test("help shows the options, the handlers and examples", async () => {
     const part of [
       "--until-empty",
       "--work-type",
+      "--source",
       "generate_care_plan",
       "npm run worker -- --types",
     ]
@@ -46,6 +47,8 @@ const misuses: [string, string[], Record<string, string>, RegExp][] = [
   ["no key", [], { SUPABASE_URL: "http://127.0.0.1:1" }, /SUPABASE_SECRET_KEY is missing/],
   ["an unknown task type", ["--types", "nope"], SOMEWHERE, /known: generate_care_plan/],
   ["an unknown work type", ["--work-type", "nope"], SOMEWHERE, /known: enrichment/],
+  ["an unknown source", ["--source", "nope"], SOMEWHERE, /source: .*known: none/],
+  ["a source and types", ["--types", "a", "--source", "b"], SOMEWHERE, /either/],
   ["both surfaces", ["--types", "a", "--work-type", "b"], SOMEWHERE, /either/],
   ["no concurrency", ["--concurrency", "0"], SOMEWHERE, /from 1 to 1000/],
   ["an unknown option", ["--forever"], SOMEWHERE, /unknown option/],

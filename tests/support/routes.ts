@@ -102,6 +102,8 @@ function functions({ fence, task, thoughts, completable, inDoubt }: Subject): Ro
   const worker = { p_worker_id: "matrix" };
   const work = { p_work_type: "matrix" };
   const settled = { p_fence: "999999", p_outcomes: [], p_rest: "released" };
+  const rows = { p_source: "thoughts" };
+  const settledRows = { ...settled, p_fence: "thoughts:999999" };
   const held = { p_fence: fence, p_id: task };
   const effect = { ...held, p_key: "mail" };
   const calls: Record<string, object | (() => object)> = {
@@ -113,6 +115,14 @@ function functions({ fence, task, thoughts, completable, inDoubt }: Subject): Ro
     settle_and_claim_thoughts: { ...settled, ...work, ...worker, p_limit: 1 },
     retry_failed_thoughts: work,
     quarantined_thoughts: work,
+    claim_rows: { ...rows, ...work, ...worker, p_ids: thoughts },
+    claim_next_rows: { ...rows, p_work_type: "matrix next", ...worker },
+    renew_rows: { p_fence: "thoughts:999999" },
+    settle_rows: settledRows,
+    settle_and_claim_rows: { ...settledRows, ...work, ...worker, p_limit: 1 },
+    release_rows_for_worker: { ...rows, ...work, ...worker },
+    failed_rows: { ...rows, ...work },
+    retry_failed_rows: { ...rows, ...work },
     create_task: { p_type: "matrix" },
     enqueue_tasks: { p_tasks: [{ type: "matrix" }] },
     claim_task: {},

@@ -1,4 +1,5 @@
 import type { Sql } from "postgres";
+import type { TestDatabase } from "./database.ts";
 
 /** A source for each type of key, among them names and ids that no code would come up with. */
 export interface SampleSource {
@@ -145,4 +146,18 @@ export async function settleRows(
 /** The ids of what was granted, in order. */
 export function rowIds(granted: { id: string }[]): string[] {
   return granted.map(({ id }) => id).sort();
+}
+
+/** A table to make a source of. */
+export const WORDS = `
+  create table public.words (
+    id bigint generated always as identity primary key, word text, ready boolean not null default true,
+    version int not null default 1)`;
+
+/** A source `words` with ids from 1 on, made with these arguments besides. */
+export async function words(db: TestDatabase, count: number, options = ""): Promise<Sql> {
+  await db.sql.unsafe(WORDS);
+  await db.sql.unsafe(`select dibs.create_claim_source('words', 'public.words'${options})`);
+  await db.sql`insert into words (word) select 'word ' || n from generate_series(1, ${count}) n`;
+  return db.as("service_role");
 }

@@ -1,6 +1,6 @@
 // Drains and what starts them.
 import { z } from "zod";
-import { Count, Id, LeaseSeconds, Limit, TaskType, WorkType } from "./values.ts";
+import { Count, Id, LeaseSeconds, Limit, SourceName, TaskType, WorkType } from "./values.ts";
 
 const LingerSeconds = z.int().min(0).max(60).default(0);
 
@@ -10,6 +10,9 @@ export const DrainRequest = z.strictObject({
   }),
   work_type: WorkType.optional().meta({
     description: "Thoughts of this work type instead of tasks.",
+  }),
+  source: SourceName.optional().meta({
+    description: "Rows of this source for the work type, instead of thoughts.",
   }),
   batch: Limit.default(50).meta({ description: "The most it claims in one call." }),
   concurrency: z.int().min(1).max(100).default(8).meta({
@@ -29,6 +32,9 @@ export const DrainRequest = z.strictObject({
 }).refine((drain) => !(drain.types && drain.work_type), {
   path: ["work_type"],
   message: "give either types or work_type",
+}).refine((drain) => !drain.source || drain.work_type, {
+  path: ["work_type"],
+  message: "say which work on the rows of the source",
 }).meta({ id: "DrainRequest", examples: [{ types: ["generate_care_plan"], wait: true }] });
 export type DrainRequest = z.infer<typeof DrainRequest>;
 

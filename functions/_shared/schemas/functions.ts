@@ -3,10 +3,11 @@
 import { z } from "zod";
 import { PlannedDrain } from "./drains.ts";
 import { Outcome } from "./leases.ts";
+import { GrantedRow, RowOutcome, RowsGrant } from "./rows.ts";
 import { Status } from "./status.ts";
 import { EnqueueResponse, GrantedTask, TaskGrant } from "./tasks.ts";
 import { GrantedThought, ThoughtGrant } from "./thoughts.ts";
-import { Count, Fence, Id, Moment } from "./values.ts";
+import { Count, Fence, Id, Moment, ThoughtId } from "./values.ts";
 
 const RequestIdArg = z.string().nullish();
 const Names = z.array(z.string()).nullish();
@@ -16,6 +17,19 @@ const SettleArgs = {
   p_outcomes: z.array(Outcome),
   p_rest: z.string().nullable(),
 };
+
+const RowsSettled = { ...Settled, lost: z.array(z.string()), superseded: z.array(z.string()) };
+const SettleRowsArgs = { ...SettleArgs, p_outcomes: z.array(RowOutcome) };
+const RowsArgs = {
+  p_work_type: z.string(),
+  p_worker_id: z.string(),
+  p_lease_seconds: z.int(),
+  p_max_attempts: z.int(),
+  p_request_id: RequestIdArg,
+};
+const GrantedRows = z.array(
+  GrantedRow.extend({ fence: Fence, lease_expires_at: Moment, lease_ms: Count }),
+);
 
 /** Repeating it: always safe, safe when it carries a request id, or never. */
 export type Repeat = "always" | "with_request_id" | "never";
@@ -85,8 +99,42 @@ export const sqlFunctions = {
       p_max_attempts: z.int(),
       p_request_id: RequestIdArg,
     }),
-    result: ThoughtGrant.extend(Settled),
+    result: ThoughtGrant.extend({ ...Settled, lost: z.array(z.string()) }),
     repeat: "with_request_id",
+  },
+  claim_next_rows: {
+    args: z.object({ ...RowsArgs, p_source: z.string(), p_limit: z.int() }),
+    result: GrantedRows,
+    repeat: "with_request_id",
+  },
+  claim_rows: {
+    args: z.object({ ...RowsArgs, p_source: z.string(), p_ids: z.array(z.string()) }),
+    result: GrantedRows,
+    repeat: "with_request_id",
+  },
+  settle_rows: {
+    args: z.object({ ...SettleRowsArgs, p_request_id: RequestIdArg }),
+    result: z.object(RowsSettled),
+    repeat: "with_request_id",
+  },
+  settle_and_claim_rows: {
+    args: z.object({ ...SettleRowsArgs, ...RowsArgs, p_limit: z.int() }),
+    result: RowsGrant.extend(RowsSettled),
+    repeat: "with_request_id",
+  },
+  renew_rows: {
+    args: z.object({ p_fence: z.string(), p_lease_seconds: z.int() }),
+    result: z.array(z.string()),
+    repeat: "always",
+  },
+  release_rows_for_worker: {
+    args: z.object({
+      p_source: z.string(),
+      p_work_type: z.string().nullable(),
+      p_worker_id: z.string(),
+    }),
+    result: Count,
+    repeat: "never",
   },
   renew_lease: {
     args: z.object({
@@ -160,7 +208,7 @@ export type Result<F extends SqlFunction> = z.output<typeof sqlFunctions[F]["res
 
 function grantedThoughtRow() {
   return GrantedThought.omit({ id: true }).extend({
-    thought_id: Id,
+    thought_id: ThoughtId,
     fence: Fence,
     lease_expires_at: Moment,
     lease_ms: Count,

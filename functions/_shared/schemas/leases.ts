@@ -1,17 +1,19 @@
 // Leases: what both surfaces share. Claim, renew, release.
 import { z } from "zod";
+import { ClaimRows, RowsGrant, SettleRows } from "./rows.ts";
 import { ClaimTasks, NextTasks, TaskGrant } from "./tasks.ts";
 import { ClaimThoughts, NextThoughts, ThoughtGrant } from "./thoughts.ts";
 import {
   Count,
   Fence,
   Id,
-  Ids,
+  isRowFence,
   Json,
   LeaseMs,
   LeaseSeconds,
   recordOf,
   RequestId,
+  SourceName,
   storageProblem,
   Text,
   toldBy,
@@ -19,14 +21,21 @@ import {
   WorkType,
 } from "./values.ts";
 
-export const ClaimRequest = toldBy("work_type", { with: ClaimThoughts, without: ClaimTasks }).meta({
+export const ClaimRequest = toldBy("source", {
+  with: ClaimRows,
+  without: toldBy("work_type", { with: ClaimThoughts, without: ClaimTasks }),
+}).meta({
   id: "ClaimRequest",
-  description: "With a work type it claims thoughts, without one tasks.",
+  description:
+    "With a source it claims rows of it, with a work type alone thoughts, without either tasks.",
 });
-export const ClaimResponse = z.union([TaskGrant, ThoughtGrant]).meta({
+export const ClaimResponse = z.union([TaskGrant, ThoughtGrant, RowsGrant]).meta({
   id: "ClaimResponse",
   description: "Nothing to do is no error: an empty list, and null for the fence.",
 });
+
+/** Of a task, of a thought, or of a row. */
+const ItemId = z.string().meta({ description: "A uuid; of a row, its key as text." });
 
 export const RenewRequest = z.strictObject({
   fence: Fence,
@@ -38,7 +47,7 @@ export const RenewRequest = z.strictObject({
 
 export const RenewResponse = z.object({
   lease_ms: LeaseMs,
-  held: z.array(Id).meta({
+  held: z.array(ItemId).meta({
     description: "What this lease still holds. Stop working on anything else.",
   }),
 }).meta({ id: "RenewResponse" });
@@ -84,18 +93,26 @@ export const SettleLease = z.strictObject({
 export const ReleaseWorker = z.strictObject({
   worker_id: WorkerId,
   work_type: WorkType.optional(),
+  source: SourceName.optional(),
 }).meta({
   id: "ReleaseWorker",
-  description: "Hand back everything a worker holds: its claims for the work type, or its tasks.",
+  description:
+    "Hand back everything a worker holds: its claims on the source, or for the work type, or its tasks.",
 });
 
-export const ReleaseRequest = toldBy("worker_id", { with: ReleaseWorker, without: SettleLease })
+export const ReleaseRequest = toldBy("worker_id", {
+  with: ReleaseWorker,
+  without: toldBy(({ fence }) => isRowFence(fence), { with: SettleRows, without: SettleLease }),
+})
   .meta({ id: "ReleaseRequest" });
 
 export const SettleResponse = z.object({
   settled: Count.meta({ description: "How many outcomes were accepted." }),
-  lost: Ids.meta({
+  lost: z.array(ItemId).meta({
     description: "No longer held when the outcome came: somebody else may have them.",
+  }),
+  superseded: z.array(ItemId).optional().meta({
+    description: "Rows with another version than was claimed: they can be claimed again.",
   }),
   claim: ClaimResponse.optional(),
 }).meta({ id: "SettleResponse" });

@@ -25,6 +25,14 @@ export const Status = z.object({
     succeeded: Count,
     failed: Count,
   })),
+  sources: z.array(z.object({
+    source: z.string(),
+    work_type: z.string(),
+    claimed: Count,
+    succeeded: Count,
+    failed: Count,
+    expired: Count,
+  })).meta({ description: "Claims on the rows of other sources than thoughts." }),
   workers: z.array(z.object({
     worker_id: z.string(),
     tasks: Count,

@@ -3,20 +3,19 @@ import { z } from "zod";
 import {
   Attempt,
   Fence,
-  Id,
-  Ids,
   LeaseMs,
   LeaseSeconds,
   Limit,
   MaxAttempts,
   Moment,
   RequestId,
+  ThoughtId,
   WorkerId,
   WorkType,
 } from "./values.ts";
 
 export const GrantedThought = z.object({
-  id: Id,
+  id: ThoughtId,
   attempt: Attempt,
   content: z.string(),
   metadata: z.record(z.string(), z.unknown()).nullable(),
@@ -30,11 +29,11 @@ export const NextThoughts = z.strictObject({
   limit: Limit.default(1),
   lease_seconds: LeaseSeconds.default(900),
   max_attempts: MaxAttempts.default(5),
-}).meta({ id: "NextThoughts", description: "The next thoughts nobody has for this work type." });
+}).meta({ id: "NextThoughts", description: "The next ones nobody has for this work type." });
 
 export const ClaimThoughts = NextThoughts.extend({
   limit: Limit.optional(),
-  thought_ids: Ids.optional().meta({
+  thought_ids: z.array(ThoughtId).max(1000).optional().meta({
     description:
       "Claim those of these that are free, instead of the next ones. Unknown ids are passed over.",
   }),

@@ -50,7 +50,23 @@ export const RequestId = label(200).meta({
 export const Id = z.guid().meta({ description: "A uuid.", format: "uuid" });
 export const Ids = z.array(Id).max(1000);
 
-export const Fence = z.string().regex(/^[0-9]{1,18}$/, "must be the fence of a claim, as text")
+export const SourceName = z.string().regex(
+  /^[a-z][a-z0-9_]{0,29}$/,
+  "must be the name of a claim source",
+)
+  .meta({
+    description: "A table whose rows can be claimed; dibs.create_claim_source names it.",
+    examples: ["documents"],
+  });
+/** Of a row: its key, whatever type that has. */
+export const RowId = Text.meta({ description: "The key of the row, as text." });
+/** Of a thought: most have uuids, and some projects numbers. */
+export const ThoughtId = z.string()
+  .refine((id) => Id.safeParse(id).success || /^(0|-?[1-9][0-9]{0,18})$/.test(id), "must be a uuid")
+  .meta({ description: "A uuid, or the number that a project's thoughts have, as text." });
+
+export const Fence = z.string()
+  .regex(/^([a-z][a-z0-9_]{0,29}:)?[0-9]{1,18}$/, "must be the fence of a claim, as text")
   .meta({
     description:
       "The token of one grant. Send it back exactly as the claim gave it: text, never a number.",
@@ -82,21 +98,32 @@ export const Moment = z.string().overwrite((text) =>
 
 export const Count = z.int().min(0);
 
+/** Whether a lease holds rows of a source: its fence names the source. */
+export function isRowFence(fence: unknown): boolean {
+  return typeof fence === "string" && fence.includes(":");
+}
+
 /**
- * One of two kinds, told apart by a field. A union would answer with the errors of both; this one
+ * One of two kinds, told apart by a field or by what is in it. A union would answer with the errors of both; this one
  * answers with those of the kind that was meant.
  */
 export function toldBy<With extends z.ZodType, Without extends z.ZodType>(
-  field: string,
+  field: string | ((value: Record<string, unknown>) => boolean),
   kinds: { with: With; without: Without },
 ) {
   return z.unknown().transform((value, context): z.output<With> | z.output<Without> => {
-    const has = typeof value === "object" && value !== null && field in value;
+    const has = typeof value === "object" && value !== null &&
+      (typeof field === "string" ? field in value : field(value as Record<string, unknown>));
     const parsed = kinds[has ? "with" : "without"].safeParse(value);
     if (parsed.success) return parsed.data as z.output<With> | z.output<Without>;
     context.issues.push(...parsed.error.issues as z.core.$ZodRawIssue[]);
     return z.NEVER;
-  }).meta({ anyOf: [kinds.without, kinds.with].map(reference) });
+  }).meta({ anyOf: [kinds.without, kinds.with].flatMap(references) });
+}
+
+/** Of one that is told from others itself, those. */
+function references(schema: z.ZodType): unknown[] {
+  return z.globalRegistry.get(schema)?.anyOf as unknown[] ?? [reference(schema)];
 }
 
 /** How the OpenAPI document names a schema. */

@@ -1,15 +1,20 @@
 import { ApiError } from "../errors.ts";
-import type { Registry } from "../handler.ts";
+import type { Registry, RowHandler } from "../handler.ts";
 import type { Log } from "../log.ts";
 import type { Rpc } from "../rpc.ts";
+import { rowWork } from "./rows.ts";
 import { taskWork } from "./tasks.ts";
 import { thoughtWork } from "./thoughts.ts";
 import type { Item, Work } from "./work.ts";
 
-/** Tasks of these types (all when left out), or thoughts of this work type. */
+/**
+ * Tasks of these types (all when left out), thoughts for this work type, or rows of this source, of
+ * which the work type may be left out where there is one.
+ */
 export interface Choice {
   types?: string[];
   work_type?: string;
+  source?: string;
 }
 
 interface Parts {
@@ -21,10 +26,13 @@ interface Parts {
 
 /** The chosen work, with its handlers. An ApiError that lists what is known when there is none. */
 export function chooseWork(
-  { types, work_type }: Choice,
+  { types, work_type, source }: Choice,
   registry: Registry,
   parts: Parts,
 ): Work<Item> {
+  if (source !== undefined) {
+    return rowWork({ ...parts, handler: chooseRows(source, work_type, registry.rows) });
+  }
   if (work_type !== undefined) {
     const handler = registry.thoughts.get(work_type) ?? refuse("work_type", registry.thoughts);
     return thoughtWork({ ...parts, handler });
@@ -37,6 +45,23 @@ export function chooseWork(
     ) => [type, registry.tasks.get(type) ?? refuse(`types[${i}]`, registry.tasks)]),
   );
   return taskWork({ ...parts, handlers });
+}
+
+function chooseRows(
+  source: string,
+  workType: string | undefined,
+  rows: Registry["rows"],
+): RowHandler {
+  const ofSource = [...rows.values()].filter((handler) => handler.source === source);
+  if (ofSource.length === 0) {
+    return refuse(
+      "source",
+      new Map([...rows.values()].map((handler) => [handler.source, handler])),
+    );
+  }
+  const fitting = ofSource.filter((handler) => (workType ?? handler.workType) === handler.workType);
+  if (fitting.length === 1) return fitting[0];
+  return refuse("work_type", new Map(ofSource.map((handler) => [handler.workType, handler])));
 }
 
 function refuse(path: string, known: Map<string, unknown>): never {

@@ -3,7 +3,7 @@ import type { HandlerContext } from "../handler.ts";
 import type { Log } from "../log.ts";
 import { once } from "../once.ts";
 import type { Rpc } from "../rpc.ts";
-import { type Dependency, storageProblem } from "../schemas.ts";
+import { type Dependency, isRowFence, storageProblem } from "../schemas.ts";
 import { PermanentError } from "./failure.ts";
 import type { Item, RunContext } from "./work.ts";
 
@@ -22,10 +22,21 @@ export function handlerContext(
     progress,
     log: log.with({ id, attempt }),
     supabase: rpc.supabase,
-    once: (key, effect, options) => once(rpc, { fence, id, key }, effect, options),
-    commit: (sqlFunction, args) =>
-      settleBy(() => commit(rpc, { fence, id, signal }, sqlFunction, args)),
+    once: async (key, effect, options) => {
+      mustHaveUuid(fence);
+      return await once(rpc, { fence, id, key }, effect, options);
+    },
+    commit: async (sqlFunction, args) => {
+      mustHaveUuid(fence);
+      return await settleBy(() => commit(rpc, { fence, id, signal }, sqlFunction, args));
+    },
   };
+}
+
+/** The ledger of effects, and completing by a SQL function, know what they are about by its uuid. */
+function mustHaveUuid(fence: string): void {
+  if (!isRowFence(fence)) return;
+  throw new PermanentError("once and commit are for tasks, and for thoughts whose ids are uuids");
 }
 
 /** A result that cannot be stored must fail its own item, not the settlement of its neighbours. */

@@ -82,9 +82,9 @@ export class Lease<I extends Item> {
   }
 
   /** What the answer to a report means, item by item. */
-  absorb(report: Report, { settled, lost }: Settled, flushAt: number): Tally {
+  absorb(report: Report, { settled, lost, superseded = [] }: Settled, flushAt: number): Tally {
     const tally = { completed: 0, failed: 0, released: 0, lost: 0 };
-    const gone = new Set(lost);
+    const gone = new Set([...lost, ...superseded]);
     for (const { id, status } of report.outcomes) {
       this.#outcomes.delete(id);
       tally[gone.has(id) ? "lost" : WORDS[status]]++;

@@ -171,6 +171,8 @@ export class Leases<I extends Item> {
     const report = lease.report();
     try {
       const answer = await this.call("settle", lease.signal, (call) => send(report, call));
+      const { superseded = [] } = answer;
+      if (superseded.length > 0) log.error("superseded", { fence: lease.fence, ids: superseded });
       if (lease.isOver) return;
       const tally = lease.absorb(report, answer, clock.now() + FLUSH_MS);
       for (const word of Object.keys(tally) as (keyof Tally)[]) this.tally[word] += tally[word];

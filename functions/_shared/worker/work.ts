@@ -24,6 +24,8 @@ export interface Report {
 export interface Settled {
   settled: number;
   lost: string[];
+  /** Rows that were edited since they were claimed; nobody wants to know what came of the old content. */
+  superseded?: string[];
 }
 
 /** A repeat of a call carries the same request id, so that a lost reply strands nothing. */

@@ -7,7 +7,7 @@ import { enqueueCells } from "./enqueue.ts";
 import { fewCells } from "./few.ts";
 import { httpCells } from "./http.ts";
 import { latencyCells } from "./latency.ts";
-import { nextThoughtsCells } from "./next_thoughts.ts";
+import { nextRowsCells, nextThoughtsCells } from "./next_thoughts.ts";
 import { partitionsCells } from "./partitions.ts";
 import { payloadsCells } from "./payloads.ts";
 import { pinnedCells } from "./pinned.ts";
@@ -40,6 +40,7 @@ export const workloads: Record<string, (scale: Scale) => Cell[]> = {
   backlog: backlogCells,
   scale: scaleCells,
   next_thoughts: nextThoughtsCells,
+  next_rows: nextRowsCells,
   settling: settlingCells,
   racing: racingCells,
 };
@@ -55,5 +56,6 @@ export const workloadsWithGoals = [
   "backlog",
   "scale",
   "next_thoughts",
+  "next_rows",
   "settling",
 ];

@@ -3,11 +3,14 @@ import type { Check } from "../check.ts";
 import { error, ok } from "../finding.ts";
 
 /** Run as their owner, for a reason that stands in their comment. */
-const AS_OWNER = ["dibs.pool_freed_thoughts()"];
+const AS_OWNER = /^dibs\.pool_freed_(thoughts|rows_of_[a-z0-9_]+)\(\)$/;
 const RELATIONS = `
   select c.oid, c.oid::regclass::text as name, c.relkind, c.relrowsecurity, c.reloptions from pg_class c
   where c.relkind in ('r', 'p', 'v', 'm', 'S') and (c.relnamespace = 'dibs'::regnamespace
-    or c.oid in (to_regclass('public.thought_work_claims'), to_regclass('public.tasks')))`;
+    or c.oid in (to_regclass('public.thought_work_claims'), to_regclass('public.tasks'))
+    or c.oid in (
+      select to_regclass(format('public.%I', substr(v.relname, 9) || '_work_claims')) from pg_class v
+      where v.relnamespace = 'dibs'::regnamespace and v.relname ~ '^rows_of_'))`;
 const FUNCTIONS = `
   select p.oid, p.oid::regprocedure::text as name, p.prosecdef from pg_proc p
   where p.pronamespace = 'dibs'::regnamespace
@@ -74,7 +77,7 @@ export const securityDefiner: Check = {
     const found = await project.read((sql) =>
       sql`select name from (${sql.unsafe(FUNCTIONS)}) f where prosecdef order by name`
     );
-    const names = found.map(({ name }) => name).filter((name) => !AS_OWNER.includes(name));
+    const names = found.map(({ name }) => name).filter((name) => !AS_OWNER.test(name));
     if (names.length === 0) return ok("Functions run as their caller.");
     return error(`Run as their owner, with all its rights: ${names.join(", ")}.`, {
       sql: names.map((name) => `alter function ${name} security invoker;`).join("\n"),

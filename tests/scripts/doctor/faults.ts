@@ -49,6 +49,20 @@ export const FAULTS: Fault[] = [
     finds: [["migrations", "tick_runs"]],
   },
   {
+    what: "a claim source whose table was renamed, and one whose table is gone",
+    plant: ({ sql }) =>
+      sql.unsafe(`
+        create table public.old_name (id int primary key);
+        create table public.short_lived (id int primary key);
+        select dibs.create_claim_source('first', 'public.old_name'),
+          dibs.create_claim_source('second', 'public.short_lived');
+        alter table public.old_name rename to new_name;
+        drop table public.short_lived cascade`),
+    finds: [["sources"], ["sources"]],
+    tidy: ({ sql }) =>
+      sql.unsafe("select dibs.drop_claim_source('first'); drop table public.new_name"),
+  },
+  {
     what: "no schedule",
     plant: ({ sql }) => sql`select dibs.unschedule()`,
     finds: [["tick_scheduled", "prune_scheduled"]],
