@@ -2,7 +2,9 @@ import type { Result, RowsGrant, TaskGrant, ThoughtGrant } from "./schemas.ts";
 
 /** The rows of a claim, as one grant: the fence and the end are the same in every row. */
 export function taskGrant(rows: Result<"claim_tasks">): TaskGrant {
-  const tasks = rows.map(({ fence: _, lease_expires_at: __, lease_ms: ___, ...task }) => task);
+  const tasks = rows.map((
+    { fence: _, lease_expires_at: __, lease_ms: ___, dependencies, ...task },
+  ) => dependencies ? { ...task, dependencies } : task);
   return { ...leaseOf(rows), tasks };
 }
 

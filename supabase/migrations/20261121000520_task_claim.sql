@@ -188,7 +188,9 @@ begin
   elsif p_lease.fence is null then
     return '[]';
   end if;
-  return coalesce((select json_agg(t) from dibs.held_tasks(p_lease) t), '[]');
+  return coalesce((
+    select json_agg(to_jsonb(t) - case when t.dependencies is null then 'dependencies' else '' end)
+    from dibs.held_tasks(p_lease) t), '[]');
 end $$;
 comment on function dibs.held_tasks_json(dibs.lease) is
   'The tasks of a lease as its worker gets them: [{id, type, payload, attempt, max_attempts, dependencies?}].';

@@ -101,8 +101,8 @@ export const GrantedTask = z.object({
   payload: z.unknown(),
   attempt: Attempt,
   max_attempts: z.int(),
-  dependencies: z.array(Dependency).nullable().default(null).meta({
-    description: "In the order of depends_on; null where the task depends on none.",
+  dependencies: z.array(Dependency).nullish().meta({
+    description: "In the order of depends_on; left out where the task depends on none.",
   }),
 }).meta({ id: "GrantedTask", description: "A task that is yours while the lease lasts." });
 export type GrantedTask = z.infer<typeof GrantedTask>;
