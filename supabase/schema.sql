@@ -23,6 +23,7 @@ create type dibs.claim_facts as (
   id text,
   work_type text,
   known boolean,
+  wanted boolean,
   status text,
   worker_id text,
   claimed_at timestamp with time zone,
@@ -35,7 +36,8 @@ create type dibs.claim_facts as (
   last_grant_at timestamp with time zone,
   search_rests_until timestamp with time zone
 );
-comment on type dibs.claim_facts is 'What there is to know about a row and one kind of work on it. status null: it has no claim. attempts: those of claims
+comment on type dibs.claim_facts is 'What there is to know about a row and one kind of work on it. wanted: the filter of its source lets it
+pass. status null: it has no claim. attempts: those of claims
 that are gone, where it has none.';
 
 create type dibs.explanation as (
@@ -1167,23 +1169,38 @@ CREATE OR REPLACE FUNCTION dibs.claim_facts_of(p_source text, p_id text, p_work_
  SET search_path TO ''
 AS $function$
 declare
-  v_id uuid;
+  v_rows text := dibs.source_rows(p_source);
+  v_type text := (select dibs.key_type(s) from dibs.claim_source s where s.name = p_source);
+  v_facts dibs.claim_facts;
+begin
+  if p_id is null or not dibs.is_key(p_id, v_type) then
+    perform dibs.refuse('PT400', 'p_id must be ' || dibs.key_words(v_type));
+  end if;
+  execute format('select * from dibs.claim_facts_of_%s($1::%s, $2)', v_rows, v_type) into v_facts
+    using p_id, p_work_type;
+  return v_facts;
+end $function$;
+comment on function dibs.claim_facts_of(text,text,text) is 'What there is to know about a row of a source and one kind of work on it. PT400 for an unknown source or a bad id.';
+
+CREATE OR REPLACE FUNCTION dibs.claim_facts_of_thoughts(p_id uuid, p_work_type text)
+ RETURNS dibs.claim_facts
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
   v_facts dibs.claim_facts;
   v_pass dibs.thought_pass;
 begin
-  if p_source is distinct from 'thoughts' then
-    perform dibs.refuse('PT400', 'p_source must be the name of a source', 'There is: thoughts.');
-  elsif p_id is null or p_id !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    perform dibs.refuse('PT400', 'p_id must be a uuid');
-  end if;
-  v_id := p_id;
-  select v_id, p_work_type, exists (select from public.thoughts t where t.id = v_id), c.status, c.worker_id,
-      c.claimed_at, c.ttl_expires_at, c.finished_at, c.retry_at, coalesce(c.attempt_count, m.attempts, 0),
-      c.max_attempts, coalesce(c.last_error, m.last_error)
+  select p_id, p_work_type, exists (select from public.thoughts t where t.id = p_id),
+      exists (select from unnest(array[p_id]) wanted (id)), c.status, c.worker_id, c.claimed_at,
+      c.ttl_expires_at, c.finished_at, c.retry_at, coalesce(c.attempt_count, m.attempts, 0), c.max_attempts,
+      coalesce(c.last_error, m.last_error)
     into v_facts
     from (select) once
-    left join public.thought_work_claims c on c.thought_id = v_id and c.work_type = p_work_type
-    left join dibs.thought_attempt m on m.thought_id = v_id and m.work_type = p_work_type;
+    left join lateral (
+      select * from public.thought_work_claims c where c.thought_id = p_id and c.work_type = p_work_type) c on true
+    left join dibs.thought_attempt m on m.thought_id = p_id and m.work_type = p_work_type;
   -- By the ends of leases, of which there is an index; the last to end began last, mostly.
   v_facts.last_grant_at := (
     select max(latest.claimed_at)
@@ -1198,7 +1215,8 @@ begin
   end if;
   return v_facts;
 end $function$;
-comment on function dibs.claim_facts_of(text,text,text) is 'What there is to know about a row of a source and one kind of work on it. PT400 for an unknown source or a bad id.';
+comment on function dibs.claim_facts_of_thoughts(uuid,text) is 'What there is to know about a thought and one kind of work on it. A claim that ended for another version of it is
+none.';
 
 CREATE OR REPLACE FUNCTION dibs.claims_of(p_source text)
  RETURNS regclass
@@ -1208,7 +1226,7 @@ CREATE OR REPLACE FUNCTION dibs.claims_of(p_source text)
 AS $function$
 begin
   perform dibs.source_rows(p_source);
-  return (select (dibs.names_of(s) ->> 'claims')::regclass from dibs.claim_source s where s.name = p_source);
+  return 'public.' || dibs.claims_table(p_source);
 end $function$;
 comment on function dibs.claims_of(text) is 'The table of claims of a source. PT400 when there is no such source.';
 
@@ -2616,7 +2634,9 @@ begin
   elsif p_lease.fence is null then
     return '[]';
   end if;
-  return coalesce((select json_agg(t) from dibs.held_tasks(p_lease) t), '[]');
+  return coalesce((
+    select json_agg(to_jsonb(t) - case when t.dependencies is null then 'dependencies' else '' end)
+    from dibs.held_tasks(p_lease) t), '[]');
 end $function$;
 comment on function dibs.held_tasks_json(dibs.lease) is 'The tasks of a lease as its worker gets them: [{id, type, payload, attempt, max_attempts, dependencies?}].';
 
@@ -7330,6 +7350,19 @@ begin
 end $function$;
 comment on function dibs.why_unknown(uuid,public.tasks) is 'Whether no task has this id.';
 
+CREATE OR REPLACE FUNCTION dibs.why_unwanted(p_claim dibs.claim_facts)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_claim.wanted then return null; end if;
+  return row('unclaimed', 'filter', jsonb_build_object('id', p_claim.id), null,
+    'A change of the row: the filter of its source leaves it out.')::dibs.explanation;
+end $function$;
+comment on function dibs.why_unwanted(dibs.claim_facts) is 'Whether the filter of its source leaves it out.';
+
 CREATE OR REPLACE FUNCTION dibs.why_waiting(p_task public.tasks)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
@@ -8287,14 +8320,17 @@ begin
     dibs.why_no_row(v_claim),
     dibs.why_held(v_claim),
     dibs.why_claim_ended(v_claim),
+    dibs.why_unwanted(v_claim),
+    dibs.why_kept_back(p_source, p_work_type),
     dibs.why_not_claimed(v_claim));
   return query select v_why.*;
 end $function$;
 comment on function public.explain_claim(text,text,text) is 'Why a row is not being worked on, for one kind of work.
-p_source: thoughts. p_id: of the row, as text.
+p_source: thoughts, or the name of another source. p_id: of the row, as text.
 One row: its state (unclaimed, claimed, succeeded, failed, unknown); the reason; what there is to know about that; until
 when that is so at most, null when nobody can tell; and what would change it.
-reason: unknown, leased, lease_expired, done, backoff, quarantined, failed, search_rests, next, nobody_asked.
+reason: unknown, leased, lease_expired, done, backoff, quarantined, failed, filter, paused, limit, search_rests, next,
+nobody_asked.
 Errors: PT400 for a source that there is not, or an id that is none.';
 
 CREATE OR REPLACE FUNCTION public.explain_task(p_id uuid)
@@ -8313,14 +8349,19 @@ begin
     dibs.why_unknown(p_id, v_task),
     dibs.why_ended(v_task),
     dibs.why_leased(v_task),
+    dibs.why_waiting(v_task),
     dibs.why_not_due(v_task),
+    dibs.why_paused(v_task),
+    dibs.why_out_of_order(v_task),
+    dibs.why_limited(v_task),
+    dibs.why_rated(v_task),
     dibs.why_unclaimed(v_task));
   return query select v_why.*;
 end $function$;
 comment on function public.explain_task(uuid) is 'Why a task is not being worked on. One row: its state, which is its status or unknown; the reason; what there is to
 know about that; until when that is so at most, null when nobody can tell; and what would change it.
-reason: unknown, completed, failed, cancelled, leased, lease_expired, backoff, not_due, behind_others, next,
-nobody_asked.';
+reason: unknown, completed, failed, cancelled, leased, lease_expired, dependency, backoff, not_due, paused, order,
+limit, rate, behind_others, next, nobody_asked.';
 
 CREATE OR REPLACE FUNCTION public.failed_rows(p_source text, p_work_type text)
  RETURNS TABLE(id text, attempt_count integer, last_error text, finished_at timestamp with time zone)
@@ -9800,6 +9841,7 @@ grant execute on function
   dibs.check_thought_filter(text,jsonb,boolean),
   dibs.check_unique(text,text,jsonb),
   dibs.claim_facts_of(text,text,text),
+  dibs.claim_facts_of_thoughts(uuid,text),
   dibs.claims_of(text),
   dibs.claims_table(text),
   dibs.clean_error(text),
@@ -10037,6 +10079,7 @@ grant execute on function
   dibs.why_rated(public.tasks),
   dibs.why_unclaimed(public.tasks),
   dibs.why_unknown(uuid,public.tasks),
+  dibs.why_unwanted(dibs.claim_facts),
   dibs.why_waiting(public.tasks),
   dibs.withdraw(int8multirange,boolean),
   dibs.withdraw_at_once(bigint[],boolean),

@@ -89,7 +89,7 @@ create or replace function dibs.claims_of(p_source text) returns regclass
   language plpgsql stable set search_path = '' as $$
 begin
   perform dibs.source_rows(p_source);
-  return (select (dibs.names_of(s) ->> 'claims')::regclass from dibs.claim_source s where s.name = p_source);
+  return 'public.' || dibs.claims_table(p_source);
 end $$;
 comment on function dibs.claims_of(text) is 'The table of claims of a source. PT400 when there is no such source.';
 

@@ -25,15 +25,20 @@ begin
     dibs.why_unknown(p_id, v_task),
     dibs.why_ended(v_task),
     dibs.why_leased(v_task),
+    dibs.why_waiting(v_task),
     dibs.why_not_due(v_task),
+    dibs.why_paused(v_task),
+    dibs.why_out_of_order(v_task),
+    dibs.why_limited(v_task),
+    dibs.why_rated(v_task),
     dibs.why_unclaimed(v_task));
   return query select v_why.*;
 end $$;
 comment on function public.explain_task(uuid) is
   'Why a task is not being worked on. One row: its state, which is its status or unknown; the reason; what there is to
 know about that; until when that is so at most, null when nobody can tell; and what would change it.
-reason: unknown, completed, failed, cancelled, leased, lease_expired, backoff, not_due, behind_others, next,
-nobody_asked.';
+reason: unknown, completed, failed, cancelled, leased, lease_expired, dependency, backoff, not_due, paused, order,
+limit, rate, behind_others, next, nobody_asked.';
 
 -- Reasons, in the order in which they are looked at ------------------------------------------------
 

@@ -7,13 +7,14 @@ do $$
 begin
   if to_regtype('dibs.claim_facts') is null then
     create type dibs.claim_facts as (
-      id text, work_type text, known boolean, status text, worker_id text, claimed_at timestamptz,
+      id text, work_type text, known boolean, wanted boolean, status text, worker_id text, claimed_at timestamptz,
       ttl_expires_at timestamptz, finished_at timestamptz, retry_at timestamptz, attempts int, max_attempts int,
       last_error text, last_grant_at timestamptz, search_rests_until timestamptz);
   end if;
 end $$;
 comment on type dibs.claim_facts is
-  'What there is to know about a row and one kind of work on it. status null: it has no claim. attempts: those of claims
+  'What there is to know about a row and one kind of work on it. wanted: the filter of its source lets it
+pass. status null: it has no claim. attempts: those of claims
 that are gone, where it has none.';
 
 create or replace function public.explain_claim(p_source text, p_id text, p_work_type text)
@@ -30,53 +31,71 @@ begin
     dibs.why_no_row(v_claim),
     dibs.why_held(v_claim),
     dibs.why_claim_ended(v_claim),
+    dibs.why_unwanted(v_claim),
+    dibs.why_kept_back(p_source, p_work_type),
     dibs.why_not_claimed(v_claim));
   return query select v_why.*;
 end $$;
 comment on function public.explain_claim(text, text, text) is
   'Why a row is not being worked on, for one kind of work.
-p_source: thoughts. p_id: of the row, as text.
+p_source: thoughts, or the name of another source. p_id: of the row, as text.
 One row: its state (unclaimed, claimed, succeeded, failed, unknown); the reason; what there is to know about that; until
 when that is so at most, null when nobody can tell; and what would change it.
-reason: unknown, leased, lease_expired, done, backoff, quarantined, failed, search_rests, next, nobody_asked.
+reason: unknown, leased, lease_expired, done, backoff, quarantined, failed, filter, paused, limit, search_rests, next,
+nobody_asked.
 Errors: PT400 for a source that there is not, or an id that is none.';
 
 create or replace function dibs.claim_facts_of(p_source text, p_id text, p_work_type text) returns dibs.claim_facts
   language plpgsql stable set search_path = '' as $$
 declare
-  v_id uuid;
+  v_rows text := dibs.source_rows(p_source);
+  v_type text := (select dibs.key_type(s) from dibs.claim_source s where s.name = p_source);
   v_facts dibs.claim_facts;
-  v_pass dibs.thought_pass;
 begin
-  if p_source is distinct from 'thoughts' then
-    perform dibs.refuse('PT400', 'p_source must be the name of a source', 'There is: thoughts.');
-  elsif p_id is null or p_id !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    perform dibs.refuse('PT400', 'p_id must be a uuid');
+  if p_id is null or not dibs.is_key(p_id, v_type) then
+    perform dibs.refuse('PT400', 'p_id must be ' || dibs.key_words(v_type));
   end if;
-  v_id := p_id;
-  select v_id, p_work_type, exists (select from public.thoughts t where t.id = v_id), c.status, c.worker_id,
-      c.claimed_at, c.ttl_expires_at, c.finished_at, c.retry_at, coalesce(c.attempt_count, m.attempts, 0),
-      c.max_attempts, coalesce(c.last_error, m.last_error)
+  execute format('select * from dibs.claim_facts_of_%s($1::%s, $2)', v_rows, v_type) into v_facts
+    using p_id, p_work_type;
+  return v_facts;
+end $$;
+comment on function dibs.claim_facts_of(text, text, text) is
+  'What there is to know about a row of a source and one kind of work on it. PT400 for an unknown source or a bad id.';
+
+select dibs.define_for_sources('820 facts', 'every source', $define$
+create or replace function dibs.claim_facts_of_{thoughts}(p_id {type}, p_work_type text) returns dibs.claim_facts
+  language plpgsql stable set search_path = '' as $$
+declare
+  v_facts dibs.claim_facts;
+  v_pass {pass};
+begin
+  select p_id, p_work_type, exists (select from {table} t where t.{key} = p_id),
+      exists (select from unnest(array[p_id]) wanted (id){wanted}), c.status, c.worker_id, c.claimed_at,
+      c.ttl_expires_at, c.finished_at, c.retry_at, coalesce(c.attempt_count, m.attempts, 0), c.max_attempts,
+      coalesce(c.last_error, m.last_error)
     into v_facts
     from (select) once
-    left join public.thought_work_claims c on c.thought_id = v_id and c.work_type = p_work_type
-    left join dibs.thought_attempt m on m.thought_id = v_id and m.work_type = p_work_type;
+    left join lateral (
+      select * from {claims} c where c.{id} = p_id and c.work_type = p_work_type{blocks}) c on true
+    left join {attempt} m on m.{id} = p_id and m.work_type = p_work_type;
   -- By the ends of leases, of which there is an index; the last to end began last, mostly.
   v_facts.last_grant_at := (
     select max(latest.claimed_at)
     from unnest(array['claimed', 'succeeded', 'failed']) status,
       lateral (
-        select c.claimed_at from public.thought_work_claims c
+        select c.claimed_at from {claims} c
         where c.work_type = p_work_type and c.status = status order by c.ttl_expires_at desc limit 1
       ) latest);
-  select * into v_pass from dibs.thought_pass p where p.work_type = p_work_type;
-  if dibs.pass_rests(v_pass) then
-    v_facts.search_rests_until := dibs.clock() + (dibs.search_debt(v_pass) - interval '1 s') * 20;
+  select * into v_pass from {pass} p where p.work_type = p_work_type;
+  if dibs.pass_rests{of}(v_pass) then
+    v_facts.search_rests_until := dibs.clock() + (dibs.search_debt{of}(v_pass) - interval '1 s') * 20;
   end if;
   return v_facts;
 end $$;
-comment on function dibs.claim_facts_of(text, text, text) is
-  'What there is to know about a row of a source and one kind of work on it. PT400 for an unknown source or a bad id.';
+comment on function dibs.claim_facts_of_{thoughts}({type}, text) is
+  'What there is to know about a {thing} and one kind of work on it. A claim that ended for another version of it is
+none.';
+$define$);
 
 -- Reasons, in the order in which they are looked at ------------------------------------------------
 
@@ -127,6 +146,15 @@ begin
 end $$;
 comment on function dibs.why_claim_ended(dibs.claim_facts) is
   'Whether it is done, waits for its next attempt, has used up its attempts, or failed for good.';
+
+create or replace function dibs.why_unwanted(p_claim dibs.claim_facts) returns dibs.explanation
+  language plpgsql stable set search_path = '' as $$
+begin
+  if p_claim.wanted then return null; end if;
+  return row('unclaimed', 'filter', jsonb_build_object('id', p_claim.id), null,
+    'A change of the row: the filter of its source leaves it out.')::dibs.explanation;
+end $$;
+comment on function dibs.why_unwanted(dibs.claim_facts) is 'Whether the filter of its source leaves it out.';
 
 create or replace function dibs.why_not_claimed(p_claim dibs.claim_facts) returns dibs.explanation
   language plpgsql stable set search_path = '' as $$
