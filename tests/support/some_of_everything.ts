@@ -2,11 +2,12 @@ import type { Sql } from "postgres";
 
 /**
  * Thoughts and tasks in every state there is: waiting, held, renewed, completed, failed, retried,
- * cancelled, handed back, with results, progress, effects and request ids; and a changed setting.
+ * cancelled, handed back, kept back by gates, with results, progress, effects and request ids; and a changed setting.
  */
 export async function someOfEverything(sql: Sql): Promise<void> {
   await workOnThoughts(sql);
   await workOnTasks(sql);
+  await workThroughGates(sql);
   await sql`select public.plan_dispatch()`;
   await sql`update dibs.settings set max_drains = 7 where only_row`;
   await sql`select public.dibs_status()`;
@@ -76,4 +77,19 @@ async function workOnTasks(sql: Sql): Promise<void> {
   await sql`select public.task_counts()`;
   await sql`select public.reap_tasks()`;
   await sql`select public.prune_tasks('1 day')`;
+}
+
+async function workThroughGates(sql: Sql): Promise<void> {
+  await sql`select public.set_task_limit('gated', 2), public.set_task_limit('gated', 1, p_each_key => true)`;
+  await sql`select public.set_task_rate('gated', 9, '1 hour', p_each_key => true)`;
+  await sql`
+    select public.enqueue_tasks('[
+      {"type": "gated", "key": "k", "order_key": "o"}, {"type": "gated", "key": "k", "order_key": "o"},
+      {"type": "gated", "key": "other"}, {"type": "gated"}, {"type": "gated"}]')`;
+  const [first] = await sql`select fence from public.claim_tasks('worker', '{gated}', 1)`;
+  await sql`select public.settle_lease(${first.fence}, '[]', 'succeeded')`;
+  await sql`select public.claim_tasks('worker', '{gated}', 2)`;
+  await sql`select public.pause_tasks('gated', 'k'), public.task_gates()`;
+  await sql`select public.set_thought_limit('gated', 1), public.pause_thoughts('gated')`;
+  await sql`select public.claim_next_thoughts('gated', 'worker'), public.thought_gates()`;
 }
