@@ -8109,7 +8109,8 @@ begin
       select floor(extract(epoch from v_now - min(run_at)))
       from (select run_at from dibs.ready where run_at <= v_now union all select run_at from dibs.gated) due),
     'gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.type, g.scope, g.key), '[]') from public.task_gates() g),
-    'claim_gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.source, g.work_type), '[]') from public.claim_gates() g),
+    'claim_gates', (
+      select coalesce(jsonb_agg(to_jsonb(g) order by g.source, g.work_type), '[]') from public.claim_gates() g),
     'thoughts', (
       select coalesce(jsonb_agg(to_jsonb(c) order by c.work_type), '[]')
       from (
@@ -8155,11 +8156,11 @@ begin
         jsonb_agg(to_jsonb(d) - 'http_request' || jsonb_build_object('id', d.id::text) order by d.id desc), '[]')
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $function$;
-comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, gates, thoughts by work type, claims on
-other sources, what each worker holds, what has expired and was not taken back yet, the first hundred recurring
+comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, gates, thoughts by work type, claims
+on other sources, what each worker holds, what has expired and was not taken back yet, the first hundred recurring
 schedules by when they are due, effects somebody must decide about, how many calls to dispatch failed in a row and
-until when none is made, the function calls of this month and how many are left of it (null: no limit), and the
-last ten dispatches. One JSON object.';
+until when none is made, the function calls of this month and how many are left of it (null: no limit), and the last
+ten dispatches. One JSON object.';
 
 CREATE OR REPLACE FUNCTION public.effect_begin(p_fence text, p_id uuid, p_key text, p_mode text DEFAULT 'at_most_once'::text, p_key_hours integer DEFAULT 23, p_request_id text DEFAULT NULL::text)
  RETURNS jsonb

@@ -16,7 +16,8 @@ begin
       select floor(extract(epoch from v_now - min(run_at)))
       from (select run_at from dibs.ready where run_at <= v_now union all select run_at from dibs.gated) due),
     'gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.type, g.scope, g.key), '[]') from public.task_gates() g),
-    'claim_gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.source, g.work_type), '[]') from public.claim_gates() g),
+    'claim_gates', (
+      select coalesce(jsonb_agg(to_jsonb(g) order by g.source, g.work_type), '[]') from public.claim_gates() g),
     'thoughts', (
       select coalesce(jsonb_agg(to_jsonb(c) order by c.work_type), '[]')
       from (
@@ -63,10 +64,10 @@ begin
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $$;
 comment on function public.dibs_status() is
-  'The state of the whole: tasks by status, age of the oldest due one in seconds, gates, thoughts by work type, claims on
-other sources, what each worker holds, what has expired and was not taken back yet, the first hundred recurring
+  'The state of the whole: tasks by status, age of the oldest due one in seconds, gates, thoughts by work type, claims
+on other sources, what each worker holds, what has expired and was not taken back yet, the first hundred recurring
 schedules by when they are due, effects somebody must decide about, how many calls to dispatch failed in a row and
-until when none is made, the function calls of this month and how many are left of it (null: no limit), and the
-last ten dispatches. One JSON object.';
+until when none is made, the function calls of this month and how many are left of it (null: no limit), and the last
+ten dispatches. One JSON object.';
 
 select dibs.seal();

@@ -1,3 +1,4 @@
+// longer than 300 lines because every fault stands here beside what finds it
 // What goes wrong with a project, planted into a stack at work.
 import type { Sql } from "postgres";
 import type { Stack } from "../../../scripts/stack/stack.ts";
