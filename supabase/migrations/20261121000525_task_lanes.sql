@@ -6,8 +6,8 @@ select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 -- Those of before did not tell of which type it is what they took.
 do $$
 begin
-  if 'of_type' <> all ((
-    select proargnames from pg_catalog.pg_proc where oid = to_regprocedure('dibs.take_first_run(text, int)'))::text[]) then
+  if not (select 'of_type' = any (proargnames) from pg_catalog.pg_proc
+    where oid = to_regprocedure('dibs.take_first_run(text, int)')) then
     drop function dibs.take_first_run(text, int);
     drop function dibs.take_tasks(text[], int, int);
     drop function dibs.take_runs(text, smallint, timestamptz, bigint, timestamptz, int, int, int);
