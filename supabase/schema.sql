@@ -7130,8 +7130,8 @@ begin
     p_task.lease_expires_at,
     case when v_expired then
         'The next claim or tick takes it back; it is then claimed again. Where nothing ticks, reap_tasks does.'
-      else 'It is being worked on. Its worker settles it, or the lease runs out. release_tasks_for_worker takes it from '
-        || 'a worker that is gone.' end)::dibs.explanation;
+      else 'It is being worked on. Its worker settles it, or the lease runs out. release_tasks_for_worker takes it '
+        || 'from a worker that is gone.' end)::dibs.explanation;
 end $function$;
 comment on function dibs.why_leased(public.tasks) is 'Whether a worker holds it, or held it and was not heard of again.';
 
@@ -7194,16 +7194,18 @@ begin
       'last_grant_at', p_claim.last_grant_at)),
     case v_reason when 'search_rests' then p_claim.search_rests_until end,
     case v_reason
-      when 'search_rests' then 'Time: the last search found none that is free, and searches of so many rows rest a while. '
+      when 'search_rests' then
+        'Time: the last search found none that is free, and searches of so many rows rest a while. '
         || 'Claimed by its id it can be had now.'
-      when 'next' then 'A claim that comes to it: claims of the next ones go through all rows, claims by id need its id.'
+      when 'next' then
+        'A claim that comes to it: claims of the next ones go through all rows, claims by id need its id.'
       else format('A worker that asks for the work type %s: %s.', p_claim.work_type,
         coalesce('none was given a row in the last '
           || floor(extract(epoch from dibs.clock() - p_claim.last_grant_at) / 60) || ' minutes',
           'as far as the claims that are there tell, none ever was given a row')) end)::dibs.explanation;
 end $function$;
-comment on function dibs.why_not_claimed(dibs.claim_facts) is 'Nothing is in the way of it: whether no claim has come to it yet, or nobody seems to ask for this kind of work. Asking
-in vain leaves no trace, so that where all else is done it looks the same.';
+comment on function dibs.why_not_claimed(dibs.claim_facts) is 'Nothing is in the way of it: whether no claim has come to it yet, or nobody seems to ask for this kind of work.
+Asking in vain leaves no trace, so that where all else is done it looks the same.';
 
 CREATE OR REPLACE FUNCTION dibs.why_not_due(p_task public.tasks)
  RETURNS dibs.explanation
@@ -7327,7 +7329,8 @@ begin
       'functions_handle_it', p_task.type = any (dibs.handled_types())),
     null,
     case v_reason
-      when 'behind_others' then 'Its turn, when those ahead of it are claimed; more workers for its type bring it sooner.'
+      when 'behind_others' then
+        'Its turn, when those ahead of it are claimed; more workers for its type bring it sooner.'
       when 'next' then 'The next worker that asks for its type.'
       else format('A worker that asks for the type %s. Since it is due, for %s minutes, none was given a task of that '
         || 'type: none asks, or what all of them are given is of other types.', p_task.type,

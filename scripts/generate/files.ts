@@ -23,6 +23,7 @@ const GENERATORS: Record<string, (sql: Sql) => string | Promise<string>> = {
   "functions/openapi.json": openApiJson,
   "README.md": () => withFigures("README.md"),
   "docs/performance.md": () => withFigures("docs/performance.md"),
+  "docs/retention.md": () => withFigures("docs/retention.md"),
 };
 
 /** Generates every file, without writing any. */

@@ -7,9 +7,8 @@ select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 -- Those of before told less of what they took.
 do $$
 begin
-  if 'passed' <> all ((
-    select proargnames from pg_catalog.pg_proc
-    where oid = to_regprocedure('dibs.take_tasks(text[], int, int)'))::text[]) then
+  if not (select 'passed' = any (proargnames) from pg_catalog.pg_proc
+    where oid = to_regprocedure('dibs.take_tasks(text[], int, int)')) then
     drop function dibs.take_first_run(text, int);
     drop function dibs.take_tasks(text[], int, int);
     drop function dibs.take_runs(text, smallint, timestamptz, bigint, timestamptz, int, int, int);

@@ -1,7 +1,8 @@
 -- Retention: how long tasks stay once they have ended, and deleting those whose time is over.
 --
 -- dibs.prune, hourly, writes down up to when each type is to go, and begins; the ticks after it go on with what is
--- left, in batches. All of it touches ended tasks only, which no claim looks at, and steps over what others have locked.
+-- left, in batches. All of it touches ended tasks only, which no claim looks at, and steps over what others have
+-- locked.
 
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));

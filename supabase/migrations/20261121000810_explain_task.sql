@@ -10,7 +10,8 @@ begin
       state text, reason text, detail jsonb, until timestamptz, what_would_change_it text);
   end if;
 end $$;
-comment on type dibs.explanation is 'Why something is not being worked on, as explain_task and explain_claim return it.';
+comment on type dibs.explanation is
+  'Why something is not being worked on, as explain_task and explain_claim return it.';
 
 create or replace function public.explain_task(p_id uuid)
   returns table (state text, reason text, detail jsonb, until timestamptz, what_would_change_it text)
@@ -79,10 +80,11 @@ begin
     p_task.lease_expires_at,
     case when v_expired then
         'The next claim or tick takes it back; it is then claimed again. Where nothing ticks, reap_tasks does.'
-      else 'It is being worked on. Its worker settles it, or the lease runs out. release_tasks_for_worker takes it from '
-        || 'a worker that is gone.' end)::dibs.explanation;
+      else 'It is being worked on. Its worker settles it, or the lease runs out. release_tasks_for_worker takes it '
+        || 'from a worker that is gone.' end)::dibs.explanation;
 end $$;
-comment on function dibs.why_leased(public.tasks) is 'Whether a worker holds it, or held it and was not heard of again.';
+comment on function dibs.why_leased(public.tasks) is
+  'Whether a worker holds it, or held it and was not heard of again.';
 
 create or replace function dibs.why_not_due(p_task public.tasks) returns dibs.explanation
   language plpgsql stable set search_path = '' as $$
@@ -124,7 +126,8 @@ begin
       'functions_handle_it', p_task.type = any (dibs.handled_types())),
     null,
     case v_reason
-      when 'behind_others' then 'Its turn, when those ahead of it are claimed; more workers for its type bring it sooner.'
+      when 'behind_others' then
+        'Its turn, when those ahead of it are claimed; more workers for its type bring it sooner.'
       when 'next' then 'The next worker that asks for its type.'
       else format('A worker that asks for the type %s. Since it is due, for %s minutes, none was given a task of that '
         || 'type: none asks, or what all of them are given is of other types.', p_task.type,

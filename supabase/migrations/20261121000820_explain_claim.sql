@@ -169,16 +169,18 @@ begin
       'last_grant_at', p_claim.last_grant_at)),
     case v_reason when 'search_rests' then p_claim.search_rests_until end,
     case v_reason
-      when 'search_rests' then 'Time: the last search found none that is free, and searches of so many rows rest a while. '
+      when 'search_rests' then
+        'Time: the last search found none that is free, and searches of so many rows rest a while. '
         || 'Claimed by its id it can be had now.'
-      when 'next' then 'A claim that comes to it: claims of the next ones go through all rows, claims by id need its id.'
+      when 'next' then
+        'A claim that comes to it: claims of the next ones go through all rows, claims by id need its id.'
       else format('A worker that asks for the work type %s: %s.', p_claim.work_type,
         coalesce('none was given a row in the last '
           || floor(extract(epoch from dibs.clock() - p_claim.last_grant_at) / 60) || ' minutes',
           'as far as the claims that are there tell, none ever was given a row')) end)::dibs.explanation;
 end $$;
 comment on function dibs.why_not_claimed(dibs.claim_facts) is
-  'Nothing is in the way of it: whether no claim has come to it yet, or nobody seems to ask for this kind of work. Asking
-in vain leaves no trace, so that where all else is done it looks the same.';
+  'Nothing is in the way of it: whether no claim has come to it yet, or nobody seems to ask for this kind of work.
+Asking in vain leaves no trace, so that where all else is done it looks the same.';
 
 select dibs.seal();

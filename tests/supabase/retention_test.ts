@@ -1,4 +1,5 @@
 // On PostgreSQL 15, too.
+// longer than 300 lines because it holds what stays, what goes, and who may be at it meanwhile.
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { testClock } from "../support/clock.ts";

@@ -111,9 +111,11 @@ async function feed(queue: Queue, executed: () => number, signal: AbortSignal): 
 async function purgeInBatches(database: BenchDatabase, pauseMs: number): Promise<void> {
   const sql = database.connect();
   await sql`select dibs.configure('keep_ended_tasks', '1 day')`;
-  for (let plan = true, deleted = 1; deleted > 0; plan = false) {
-    [{ deleted }] = await sql`select dibs.go_on_pruning('-infinity', ${plan})::int as deleted`;
-    if (deleted > 0) await delay(pauseMs);
+  for (let turn = 0;; turn++) {
+    const [{ deleted }] = await sql`
+      select dibs.go_on_pruning('-infinity', p_plan => ${turn === 0})::int as deleted`;
+    if (deleted === 0) break;
+    await delay(pauseMs);
   }
   await sql.end();
 }
