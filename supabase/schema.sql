@@ -3446,7 +3446,8 @@ begin
     insert into dibs.unique_key (type, key, task, held_until)
       values (p_type, p_unique_key, p_task, p_held_until) on conflict do nothing;
     if found then return; end if;
-    select k.task, k.held_until > dibs.clock() as held, dibs.place_of(k.task, p_scope is null) as place, l.id into v_holder
+    select k.task, k.held_until > dibs.clock() as held, dibs.place_of(k.task, p_scope is null) as place, l.id
+      into v_holder
       from dibs.unique_key k
       left join dibs.log l on l.id >= dibs.id_of(k.task) and l.id < dibs.id_of(k.task + 1)
       where k.type = p_type and k.key = p_unique_key;
