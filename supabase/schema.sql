@@ -4269,7 +4269,7 @@ end $function$;
 comment on function dibs.place_carried_tasks(timestamp with time zone) is 'Put each task of pg_temp.carried where its status says: pending into ready, processing into leases that run out,
 completed and failed into outcomes.';
 
-CREATE OR REPLACE FUNCTION dibs.place_of(p_task bigint)
+CREATE OR REPLACE FUNCTION dibs.place_of(p_task bigint, p_roughly boolean)
  RETURNS text
  LANGUAGE plpgsql
  STABLE
@@ -4278,14 +4278,16 @@ AS $function$
 begin
   -- One snapshot for all of it, in which a task is in one place.
   return coalesce(
-    (select 'pending' from dibs.ready r where lower(r.run) >> 7 = p_task >> 7 and r.run @> p_task),
-    (select 'pending' from dibs.gated g where lower(g.run) >> 7 = p_task >> 7 and g.run @> p_task),
-    (select 'pending' from dibs.waiting w where w.task = p_task),
+    (select 'pending' from dibs.ready r
+      where not p_roughly and lower(r.run) >> 7 = p_task >> 7 and r.run @> p_task),
+    (select 'pending' from dibs.gated g
+      where not p_roughly and lower(g.run) >> 7 = p_task >> 7 and g.run @> p_task),
+    (select 'pending' from dibs.waiting w where not p_roughly and w.task = p_task),
     (select o.status from dibs.outcome o where lower(o.run) >> 7 = p_task >> 7 and o.run @> p_task),
     (select 'running' from dibs.log l where l.id >= dibs.id_of(p_task) and l.id < dibs.id_of(p_task + 1)),
     'gone');
 end $function$;
-comment on function dibs.place_of(bigint) is 'Where a task is: pending, running, gone, or how it ended.';
+comment on function dibs.place_of(bigint,boolean) is 'Where a task is: pending, running, gone, or how it ended. p_roughly: what is pending may be called running.';
 
 CREATE OR REPLACE FUNCTION dibs.plan_pruning()
  RETURNS void
@@ -5076,7 +5078,7 @@ begin
   -- Its own row is made anew: whoever saw that its task had ended must not take it over any more.
   delete from dibs.unique_key where type = p_type and key = p_unique_key and task = p_task
     returning held_until into v_held_until;
-  return (dibs.take_key(p_type, p_unique_key, p_task, 'unfinished', v_held_until)).holder is null;
+  return (dibs.take_key(p_type, p_unique_key, p_task, null, v_held_until)).holder is null;
 end $function$;
 comment on function dibs.retake_key(text,text,bigint) is 'Give a task that is to run again its unique key back, if nobody else has it. Returns whether it got it.';
 
@@ -6200,7 +6202,7 @@ end $function$;
 comment on function dibs.take_key(text,smallint,text,integer,tid[]) is 'Take up to so many tasks of a key (empty: of tasks without one) of a lane: of its order keys one each, in turn.
 Returns their numbers, the places that they are to occupy, and the order key that was served last, if any.';
 
-CREATE OR REPLACE FUNCTION dibs.take_key(p_type text, p_unique_key text, p_task bigint, p_scope text DEFAULT 'unfinished'::text, p_held_until timestamp with time zone DEFAULT NULL::timestamp with time zone, OUT holder uuid, OUT place text)
+CREATE OR REPLACE FUNCTION dibs.take_key(p_type text, p_unique_key text, p_task bigint, p_scope text DEFAULT NULL::text, p_held_until timestamp with time zone DEFAULT NULL::timestamp with time zone, OUT holder uuid, OUT place text)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -6212,13 +6214,14 @@ begin
     insert into dibs.unique_key (type, key, task, held_until)
       values (p_type, p_unique_key, p_task, p_held_until) on conflict do nothing;
     if found then return; end if;
-    select k.task, k.held_until > dibs.clock() as held, dibs.place_of(k.task) as place, l.id into v_holder
+    select k.task, k.held_until > dibs.clock() as held, dibs.place_of(k.task, p_scope is null) as place, l.id
+      into v_holder
       from dibs.unique_key k
       left join dibs.log l on l.id >= dibs.id_of(k.task) and l.id < dibs.id_of(k.task + 1)
       where k.type = p_type and k.key = p_unique_key;
     -- Not found: the task that had the key ended between the two statements.
     continue when not found;
-    if v_holder.place = 'pending' or v_holder.place = 'running' and p_scope = 'unfinished'
+    if v_holder.place = 'pending' or v_holder.place = 'running' and p_scope is distinct from 'pending'
       or v_holder.held and v_holder.place not in ('cancelled', 'gone') then
       holder := v_holder.id;
       place := v_holder.place;
@@ -6234,10 +6237,9 @@ begin
     return;
   end loop;
 end $function$;
-comment on function dibs.take_key(text,text,bigint,text,timestamp with time zone) is 'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and
-where that is.
-p_scope: unfinished, or pending where a running task is to leave the key to others. p_held_until: how long the key
-stays with the task at least.';
+comment on function dibs.take_key(text,text,bigint,text,timestamp with time zone) is 'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and where that is.
+p_scope: unfinished, or pending where a running task is to leave the key to others; null: unfinished, and it does not
+matter whether it waits or runs, which is told sooner. p_held_until: how long the key stays with the task at least.';
 
 CREATE OR REPLACE FUNCTION dibs.take_key_as_told(p_type text, p_unique_key text, p_task bigint, p_payload jsonb, p_priority integer, p_run_at timestamp with time zone, p_max_attempts integer, p_extras jsonb, OUT id uuid, OUT replaced boolean)
  RETURNS record
@@ -9969,7 +9971,7 @@ grant execute on function
   dibs.passable(text[],integer),
   dibs.passable_of_key(text,smallint,text,integer),
   dibs.place_carried_tasks(timestamp with time zone),
-  dibs.place_of(bigint),
+  dibs.place_of(bigint,boolean),
   dibs.plan_pruning(),
   dibs.pool_freed_thoughts(),
   dibs.prune(),

@@ -26,7 +26,7 @@ end $$;
 drop function if exists dibs.take_key(text, text, bigint);
 
 create or replace function dibs.take_key(
-    p_type text, p_unique_key text, p_task bigint, p_scope text default 'unfinished',
+    p_type text, p_unique_key text, p_task bigint, p_scope text default null,
     p_held_until timestamptz default null, out holder uuid, out place text)
   language plpgsql set search_path = '' as $$
 declare
@@ -36,13 +36,14 @@ begin
     insert into dibs.unique_key (type, key, task, held_until)
       values (p_type, p_unique_key, p_task, p_held_until) on conflict do nothing;
     if found then return; end if;
-    select k.task, k.held_until > dibs.clock() as held, dibs.place_of(k.task) as place, l.id into v_holder
+    select k.task, k.held_until > dibs.clock() as held, dibs.place_of(k.task, p_scope is null) as place, l.id
+      into v_holder
       from dibs.unique_key k
       left join dibs.log l on l.id >= dibs.id_of(k.task) and l.id < dibs.id_of(k.task + 1)
       where k.type = p_type and k.key = p_unique_key;
     -- Not found: the task that had the key ended between the two statements.
     continue when not found;
-    if v_holder.place = 'pending' or v_holder.place = 'running' and p_scope = 'unfinished'
+    if v_holder.place = 'pending' or v_holder.place = 'running' and p_scope is distinct from 'pending'
       or v_holder.held and v_holder.place not in ('cancelled', 'gone') then
       holder := v_holder.id;
       place := v_holder.place;
@@ -59,25 +60,26 @@ begin
   end loop;
 end $$;
 comment on function dibs.take_key(text, text, bigint, text, timestamptz) is
-  'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and
-where that is.
-p_scope: unfinished, or pending where a running task is to leave the key to others. p_held_until: how long the key
-stays with the task at least.';
+  'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and where that is.
+p_scope: unfinished, or pending where a running task is to leave the key to others; null: unfinished, and it does not
+matter whether it waits or runs, which is told sooner. p_held_until: how long the key stays with the task at least.';
 
-create or replace function dibs.place_of(p_task bigint) returns text
+create or replace function dibs.place_of(p_task bigint, p_roughly boolean) returns text
   language plpgsql stable set search_path = '' as $$
 begin
   -- One snapshot for all of it, in which a task is in one place.
   return coalesce(
-    (select 'pending' from dibs.ready r where lower(r.run) >> 7 = p_task >> 7 and r.run @> p_task),
-    (select 'pending' from dibs.gated g where lower(g.run) >> 7 = p_task >> 7 and g.run @> p_task),
-    (select 'pending' from dibs.waiting w where w.task = p_task),
+    (select 'pending' from dibs.ready r
+      where not p_roughly and lower(r.run) >> 7 = p_task >> 7 and r.run @> p_task),
+    (select 'pending' from dibs.gated g
+      where not p_roughly and lower(g.run) >> 7 = p_task >> 7 and g.run @> p_task),
+    (select 'pending' from dibs.waiting w where not p_roughly and w.task = p_task),
     (select o.status from dibs.outcome o where lower(o.run) >> 7 = p_task >> 7 and o.run @> p_task),
     (select 'running' from dibs.log l where l.id >= dibs.id_of(p_task) and l.id < dibs.id_of(p_task + 1)),
     'gone');
 end $$;
-comment on function dibs.place_of(bigint) is
-  'Where a task is: pending, running, gone, or how it ended.';
+comment on function dibs.place_of(bigint, boolean) is
+  'Where a task is: pending, running, gone, or how it ended. p_roughly: what is pending may be called running.';
 
 create or replace function dibs.retake_key(p_type text, p_unique_key text, p_task bigint) returns boolean
   language plpgsql set search_path = '' as $$
@@ -87,7 +89,7 @@ begin
   -- Its own row is made anew: whoever saw that its task had ended must not take it over any more.
   delete from dibs.unique_key where type = p_type and key = p_unique_key and task = p_task
     returning held_until into v_held_until;
-  return (dibs.take_key(p_type, p_unique_key, p_task, 'unfinished', v_held_until)).holder is null;
+  return (dibs.take_key(p_type, p_unique_key, p_task, null, v_held_until)).holder is null;
 end $$;
 comment on function dibs.retake_key(text, text, bigint) is
   'Give a task that is to run again its unique key back, if nobody else has it. Returns whether it got it.';
