@@ -60,7 +60,8 @@ begin
   end loop;
 end $$;
 comment on function dibs.take_key(text, text, bigint, text, timestamptz) is
-  'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and where that is.
+  'Give a unique key to a task. Returns nulls when it got it, otherwise the id of the task that has it, and where that
+is.
 p_scope: unfinished, or pending where a running task is to leave the key to others; null: unfinished, and it does not
 matter whether it waits or runs, which is told sooner. p_held_until: how long the key stays with the task at least.';
 
