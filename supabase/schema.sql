@@ -1030,6 +1030,30 @@ begin
 end $function$;
 comment on function dibs.check_rest(text) is 'Refuse (PT400) an outcome for the rest of a lease that is none. Null is fine: the rest stays leased.';
 
+CREATE OR REPLACE FUNCTION dibs.check_row_filter(p_source text, p_work_type text, p_filter jsonb, p_may_be_empty boolean DEFAULT false)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_field text;
+begin
+  perform dibs.source_rows(p_source), dibs.check_label('p_work_type', p_work_type, 100);
+  if p_filter is null or jsonb_typeof(p_filter) <> 'object' or p_filter = '{}' and not p_may_be_empty then
+    perform dibs.refuse('PT400', 'p_filter must be an object with a field or more',
+      'An empty one would mean all there is. To mean that say so: {"statuses": ["failed"]}.');
+  end if;
+  select key into v_field from jsonb_each(p_filter) where dibs.row_condition(p_source, key, value) is null limit 1;
+  if found then
+    perform dibs.refuse('PT400',
+      'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
+      'Fields: ids (a list of 1 to 1000 ids), error (a pattern as of LIKE, such as %timeout%), failed_before, '
+      || 'failed_after (timestamps), statuses (["failed"]).');
+  end if;
+end $function$;
+comment on function dibs.check_row_filter(text,text,jsonb,boolean) is 'Refuse (PT400) a filter of rows that is empty or has a field that is unknown or wrong, naming it.';
+
 CREATE OR REPLACE FUNCTION dibs.check_schedule_options(p_type text, p_options jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -1115,30 +1139,6 @@ begin
   end if;
 end $function$;
 comment on function dibs.check_task(text,text,bigint,bigint,text) is 'Refuse (PT400) a task with a bad option, naming it.';
-
-CREATE OR REPLACE FUNCTION dibs.check_thought_filter(p_work_type text, p_filter jsonb, p_may_be_empty boolean DEFAULT false)
- RETURNS void
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-declare
-  v_field text;
-begin
-  perform dibs.check_label('p_work_type', p_work_type, 100);
-  if p_filter is null or jsonb_typeof(p_filter) <> 'object' or p_filter = '{}' and not p_may_be_empty then
-    perform dibs.refuse('PT400', 'p_filter must be an object with a field or more',
-      'An empty one would mean all there is. To mean that say so: {"statuses": ["failed"]}.');
-  end if;
-  select key into v_field from jsonb_each(p_filter) where dibs.thought_condition(key, value) is null limit 1;
-  if found then
-    perform dibs.refuse('PT400',
-      'p_filter.' || left(v_field, 100) || ' is not a field of a filter or has the wrong type',
-      'Fields: ids (a list of 1 to 1000 uuids), error (a pattern as of LIKE, such as %timeout%), failed_before, '
-      || 'failed_after (timestamps), statuses (["failed"]).');
-  end if;
-end $function$;
-comment on function dibs.check_thought_filter(text,jsonb,boolean) is 'Refuse (PT400) a filter of thoughts that is empty or has a field that is unknown or wrong, naming it.';
 
 CREATE OR REPLACE FUNCTION dibs.check_unique(p_path text, p_unique_key text, p_extras jsonb)
  RETURNS void
@@ -1977,37 +1977,19 @@ end $function$;
 comment on function dibs.failed_dispatches() is 'How many of the latest calls to dispatch failed one after the other, 20 at most. Not those that could not even be
 sent: they cost nothing, and once the secrets are there the next one is to go at once.';
 
-CREATE OR REPLACE FUNCTION dibs.failed_rows_of_thoughts(p_work_type text)
- RETURNS TABLE(id text, attempt_count integer, last_error text, finished_at timestamp with time zone)
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-begin
-  return query
-    select c.thought_id::text, c.attempt_count, c.last_error, c.finished_at
-    from public.thought_work_claims c
-    where c.work_type = p_work_type and c.status = 'failed' and c.retry_at is null
-    order by c.finished_at, c.thought_id;
-end $function$;
-comment on function dibs.failed_rows_of_thoughts(text) is 'Thoughts on which work failed for good.';
-
-CREATE OR REPLACE FUNCTION dibs.failed_thought_query(p_work_type text, p_filter jsonb)
+CREATE OR REPLACE FUNCTION dibs.failed_row_query(p_source text, p_work_type text, p_filter jsonb)
  RETURNS text
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
 begin
-  return format($query$
-    select c.thought_id as id, c.attempt_count as attempts, c.max_attempts, c.last_error as error,
-      coalesce(c.finished_at, c.claimed_at) as failed_at, c.worker_id
-    from public.thought_work_claims c
-    where c.work_type = %L and c.status = 'failed' and c.retry_at is null and %s$query$, p_work_type,
+  return format('select * from dibs.given_up_%s(%L) t where %s', dibs.source_rows(p_source), p_work_type,
     coalesce((
-      select string_agg(dibs.thought_condition(key, value), ' and ' order by key) from jsonb_each(p_filter)), 'true'));
+      select string_agg(dibs.row_condition(p_source, key, value), ' and ' order by key) from jsonb_each(p_filter)),
+      'true'));
 end $function$;
-comment on function dibs.failed_thought_query(text,jsonb) is 'A filter that was checked as a query, to be executed, on the claims that failed for good.';
+comment on function dibs.failed_row_query(text,text,jsonb) is 'A filter that was checked as a query, to be executed, on the claims that failed for good.';
 
 CREATE OR REPLACE FUNCTION dibs.faults_of_tasks()
  RETURNS SETOF text
@@ -2449,6 +2431,21 @@ begin
 end $function$;
 comment on function dibs.gated_lanes(text[]) is 'The lanes in which tasks wait at gates, but for types that are paused. p_types: {''''} stands for all.';
 
+CREATE OR REPLACE FUNCTION dibs.given_up_thoughts(p_work_type text)
+ RETURNS TABLE(id text, attempts integer, max_attempts integer, error text, failed_at timestamp with time zone, worker_id text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select c.thought_id::text, c.attempt_count, c.max_attempts, c.last_error, coalesce(c.finished_at, c.claimed_at),
+      c.worker_id
+    from public.thought_work_claims c
+    where c.work_type = p_work_type and c.status = 'failed' and c.retry_at is null;
+end $function$;
+comment on function dibs.given_up_thoughts(text) is 'thoughts on which work failed for good.';
+
 CREATE OR REPLACE FUNCTION dibs.go_on_pruning(p_until timestamp with time zone, p_plan boolean DEFAULT false)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -2794,7 +2791,7 @@ AS $function$
     'task_attempts', 'task_dependencies', 'set_retention', 'remove_retention', 'retention_rules',
     'explain_task', 'explain_claim',
     'cancel_tasks_where', 'retry_tasks_where', 'reprioritize_tasks_where', 'failed_tasks', 'redrive_tasks',
-    'failed_thoughts', 'redrive_thoughts',
+    'redrive_rows',
     'put_schedule', 'delete_schedule', 'pause_schedule', 'resume_schedule', 'run_schedule_now', 'schedules',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'set_task_limit', 'remove_task_limit', 'set_task_rate', 'remove_task_rate', 'pause_tasks', 'resume_tasks',
@@ -4929,6 +4926,36 @@ begin
 end $function$;
 comment on function dibs.recall(text,text) is 'The answer given before to this request id, or null. PT409 when the id was used for another verb.';
 
+CREATE OR REPLACE FUNCTION dibs.redrive_thoughts(p_work_type text, p_ids text[], p_start timestamp with time zone, p_per_second numeric, OUT done text[], OUT last timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_ids uuid[] := p_ids;
+  -- Those of a second become due together.
+  v_together int := ceil(p_per_second);
+begin
+  v_ids := array(
+    select c.thought_id from public.thought_work_claims c
+    where c.thought_id = any (v_ids) and c.work_type || '' = p_work_type
+      and c.status || '' = 'failed' and c.retry_at is null
+    order by uuid_send(c.thought_id) for update skip locked);
+  with due as (
+    select id::uuid as id, nth, p_start
+      + coalesce((row_number() over (order by nth) - 1) / v_together * v_together / p_per_second, 0) * interval '1 s' as at
+    from unnest(p_ids) with ordinality f (id, nth) where id::uuid = any (v_ids)
+  ), changed as (
+    update public.thought_work_claims c set retry_at = due.at, attempt_count = 0
+    from due where c.thought_id = any (array[due.id]) and c.work_type || '' = p_work_type
+    returning c.thought_id as id, c.retry_at, due.nth
+  )
+  select array_agg(id::text order by nth), max(retry_at) into done, last from changed;
+  done := coalesce(done, '{}');
+end $function$;
+comment on function dibs.redrive_thoughts(text,text[],timestamp with time zone,numeric) is 'Let failed thoughts be claimed again, so many becoming due each second, in this order; what others have locked stays as
+it is. Returns which, and when the last is due.';
+
 CREATE OR REPLACE FUNCTION dibs.refuse(p_sqlstate text, p_message text, p_hint text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
@@ -5155,6 +5182,29 @@ begin
     else 1000000 end;
 end $function$;
 comment on function dibs.room_for_thoughts(text) is 'How many thoughts may be claimed for a kind of work, as far as can be seen; a million where there is no limit.';
+
+CREATE OR REPLACE FUNCTION dibs.row_condition(p_source text, p_field text, p_value jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_text text := case jsonb_typeof(p_value) when 'string' then p_value #>> '{}' end;
+  v_type text := (select dibs.key_type(s) from dibs.claim_source s where s.name = p_source);
+begin
+  return case
+    when p_field = 'ids' then case
+      when jsonb_typeof(p_value) = 'array' and jsonb_array_length(p_value) between 1 and 1000
+        and (select bool_and(dibs.is_key(id, v_type)) from unnest(dibs.texts_of(p_value)) id)
+      then format('id = any (%L::text[])', dibs.texts_of(p_value)) end
+    when p_field = 'statuses' and p_value = '["failed"]' then 'true'
+    when p_field = 'failed_before' and dibs.is_moment(v_text) then format('failed_at < %L', v_text)
+    when p_field = 'failed_after' and dibs.is_moment(v_text) then format('failed_at > %L', v_text)
+    when p_field = 'error' and v_text > '' and dibs.is_pattern(v_text) then format('error like %L', v_text)
+  end;
+end $function$;
+comment on function dibs.row_condition(text,text,jsonb) is 'One field of a filter as a condition on the rows of dibs.given_up_…, null when it is none.';
 
 CREATE OR REPLACE FUNCTION dibs.rows_grant(p_source text, p_fence bigint, p_settled jsonb)
  RETURNS json
@@ -6672,28 +6722,6 @@ begin
   return array(select jsonb_array_elements_text(p_list));
 end $function$;
 comment on function dibs.texts_of(jsonb) is 'A JSON list of texts as an array.';
-
-CREATE OR REPLACE FUNCTION dibs.thought_condition(p_field text, p_value jsonb)
- RETURNS text
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-declare
-  v_text text := case jsonb_typeof(p_value) when 'string' then p_value #>> '{}' end;
-begin
-  return case
-    when p_field = 'ids' and jsonb_typeof(p_value) = 'array' and jsonb_array_length(p_value) between 1 and 1000
-      then format('c.thought_id = any (%L::uuid[])', dibs.texts_of(p_value)::uuid[])
-    when p_field = 'statuses' and p_value = '["failed"]' then 'true'
-    when p_field = 'failed_before' and dibs.is_moment(v_text) then format('c.finished_at < %L', v_text)
-    when p_field = 'failed_after' and dibs.is_moment(v_text) then format('c.finished_at > %L', v_text)
-    when p_field = 'error' and v_text > '' and dibs.is_pattern(v_text) then format('c.last_error like %L', v_text)
-  end;
-exception when data_exception then
-  return null;
-end $function$;
-comment on function dibs.thought_condition(text,jsonb) is 'One field of a filter as a condition on claims, null when it is none.';
 
 CREATE OR REPLACE FUNCTION dibs.thought_key(p_id uuid)
  RETURNS uuid
@@ -8374,9 +8402,10 @@ know about that; until when that is so at most, null when nobody can tell; and w
 reason: unknown, completed, failed, cancelled, leased, lease_expired, dependency, backoff, not_due, paused, order,
 limit, rate, behind_others, next, nobody_asked.';
 
-CREATE OR REPLACE FUNCTION public.failed_rows(p_source text, p_work_type text)
- RETURNS TABLE(id text, attempt_count integer, last_error text, finished_at timestamp with time zone)
+CREATE OR REPLACE FUNCTION public.failed_rows(p_source text, p_work_type text, p_filter jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 100, p_cursor text DEFAULT NULL::text)
+ RETURNS TABLE(id text, attempts integer, max_attempts integer, error text, failed_at timestamp with time zone, worker_id text, cursor text)
  LANGUAGE plpgsql
+ STABLE
  SET search_path TO ''
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
@@ -8385,11 +8414,25 @@ CREATE OR REPLACE FUNCTION public.failed_rows(p_source text, p_work_type text)
  SET jit TO 'off'
 AS $function$
 begin
-  perform dibs.source_rows(p_source);
-  return query execute format('select * from dibs.failed_rows_of_%s($1)', p_source) using p_work_type;
+  perform dibs.check_row_filter(p_source, p_work_type, p_filter, p_may_be_empty => true),
+    dibs.check_between('p_limit', p_limit, 1, 1000);
+  if p_cursor !~ '^\d{1,18}-' then
+    perform dibs.refuse('PT400', 'p_cursor must be the cursor of a row', 'Send back that of the last row you got.');
+  end if;
+  return query execute format($query$
+    select id, attempts, max_attempts, error, failed_at, worker_id,
+      (extract(epoch from failed_at) * 1000000)::bigint || '-' || id
+    from (%s) t where $1 is null or failed_at < $1 or failed_at = $1 and id collate "C" < $2
+    order by failed_at desc, id collate "C" desc limit $3$query$,
+    dibs.failed_row_query(p_source, p_work_type, p_filter))
+  using 'epoch'::timestamptz + split_part(p_cursor, '-', 1)::bigint * interval '1 microsecond',
+    substr(p_cursor, strpos(p_cursor, '-') + 1), p_limit;
 end $function$;
-comment on function public.failed_rows(text,text) is 'Rows of a source on which work failed for good: nobody gets them until retry_failed_rows, or until their version
-changes. PT400 when there is no such source.';
+comment on function public.failed_rows(text,text,jsonb,integer,text) is 'Rows of a source, thoughts or another, on which work of this type failed for good, the latest first: their attempts
+are used up (quarantined), or the failure was said to be permanent.
+p_filter: {ids?, error? (a LIKE pattern), failed_before?, failed_after?}, and may be empty. p_limit: at most so many, 1 to
+1000. p_cursor: go on after the row that has it.
+Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.failed_tasks(p_filter jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 100, p_cursor text DEFAULT NULL::text)
  RETURNS TABLE(id uuid, type text, payload jsonb, priority integer, unique_key text, attempts integer, error text, failed_at timestamp with time zone, history jsonb, cursor text)
@@ -8426,37 +8469,6 @@ comment on function public.failed_tasks(jsonb,integer,text) is 'Tasks that faile
 and all of its history: [{attempt, outcome, worker_id, started_at, ended_at, error}].
 p_filter: as in cancel_tasks_where, and may be empty. p_limit: at most so many, 1 to 1000. p_cursor: go on after the row
 that has it.
-Errors: PT400 for bad input.';
-
-CREATE OR REPLACE FUNCTION public.failed_thoughts(p_work_type text, p_filter jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 100, p_cursor text DEFAULT NULL::text)
- RETURNS TABLE(thought_id uuid, attempts integer, max_attempts integer, error text, failed_at timestamp with time zone, worker_id text, cursor text)
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
-AS $function$
-begin
-  perform dibs.check_thought_filter(p_work_type, p_filter, p_may_be_empty => true),
-    dibs.check_between('p_limit', p_limit, 1, 1000);
-  if p_cursor !~ '^\d{1,18}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    perform dibs.refuse('PT400', 'p_cursor must be the cursor of a row', 'Send back that of the last row you got.');
-  end if;
-  return query execute format($query$
-    select id, attempts, max_attempts, error, failed_at, worker_id,
-      (extract(epoch from failed_at) * 1000000)::bigint || '-' || id
-    from (%s) t where (failed_at, id) < ($1, $2)
-    order by failed_at desc, id desc limit $3$query$, dibs.failed_thought_query(p_work_type, p_filter))
-  using coalesce('epoch'::timestamptz + split_part(p_cursor, '-', 1)::bigint * interval '1 microsecond', 'infinity'),
-    coalesce(substr(p_cursor, strpos(p_cursor, '-') + 1), 'ffffffff-ffff-ffff-ffff-ffffffffffff')::uuid, p_limit;
-end $function$;
-comment on function public.failed_thoughts(text,jsonb,integer,text) is 'Thoughts on which work of this type failed for good, the latest first: their attempts are used up (quarantined), or
-the failure was said to be permanent.
-p_filter: {ids?, error? (a LIKE pattern), failed_before?, failed_after?}, and may be empty. p_limit: at most so many,
-1 to 1000. p_cursor: go on after the row that has it.
 Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.parked_effects(p_limit integer DEFAULT 100)
@@ -8670,6 +8682,52 @@ end $function$;
 comment on function public.reap_tasks() is 'Make tasks of expired leases available again. Claims and the tick do this by themselves. Returns how many tasks
 came back.';
 
+CREATE OR REPLACE FUNCTION public.redrive_rows(p_source text, p_work_type text, p_filter jsonb, p_per_second numeric DEFAULT NULL::numeric, p_start timestamp with time zone DEFAULT NULL::timestamp with time zone, p_dry_run boolean DEFAULT true, p_limit integer DEFAULT 1000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_query text;
+  v_found text[];
+  v_done text[];
+  v_last timestamptz;
+  v_answer jsonb;
+begin
+  perform dibs.check_row_filter(p_source, p_work_type, p_filter), dibs.check_between('p_limit', p_limit, 1, 10000);
+  if p_per_second not between 0.001 and 10000 then
+    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000', 'Leave it out to let all run at once.');
+  end if;
+  v_query := dibs.failed_row_query(p_source, p_work_type, p_filter);
+  if p_dry_run is not false then
+    execute format($query$
+      select jsonb_build_object('dry_run', true, 'rows', count(*), 'more', count(*) > 0,
+        'sample', coalesce(jsonb_agg(id order by nth) filter (where nth <= 10), '[]'))
+      from (select id, row_number() over () as nth from (%s) t) t$query$, v_query) into v_answer;
+    return v_answer;
+  end if;
+  execute format('select array_agg(id order by failed_at, id) from (%s order by failed_at, id limit %L) t',
+    v_query, p_limit) into v_found;
+  execute format('select * from dibs.redrive_%s($1, $2, $3, $4)', dibs.source_rows(p_source)) into v_done, v_last
+    using p_work_type, v_found, greatest(p_start, dibs.clock()), p_per_second;
+  return jsonb_build_object('dry_run', false, 'rows', cardinality(v_done), 'last_run_at', v_last,
+    'more', cardinality(v_found) = p_limit or cardinality(v_done) < cardinality(v_found),
+    'sample', coalesce(to_jsonb(v_done[1:10]), '[]'));
+end $function$;
+comment on function public.redrive_rows(text,text,jsonb,numeric,timestamp with time zone,boolean,integer) is 'Make rows of a source on which work failed for good claimable again, as if never tried.
+p_filter: as in failed_rows, one field of it at least; {"statuses": ["failed"]} means all. p_per_second: so many become
+due each second, 0.001 to 10000, those that failed first coming first; null for all at once. p_start: when the first is
+due; null for now. p_dry_run: false to do it; otherwise it is only told what would be done. p_limit: at most so many in
+one call, 1 to 10000.
+Returns {dry_run, rows: how many, sample: up to ten of their ids, more: whether some are left} and, if it was done,
+last_run_at, when the last of them is due: the p_start of the next call.
+Errors: PT400 for bad input, for an empty filter too.';
+
 CREATE OR REPLACE FUNCTION public.redrive_tasks(p_filter jsonb, p_type text DEFAULT NULL::text, p_per_second numeric DEFAULT NULL::numeric, p_start timestamp with time zone DEFAULT NULL::timestamp with time zone, p_dry_run boolean DEFAULT true, p_limit integer DEFAULT 1000)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -8719,68 +8777,6 @@ those that failed first coming first; null for all at once. p_start: when the fi
 p_dry_run, p_limit and errors: as in cancel_tasks_where.
 Returns {dry_run, tasks, sample, more} as there, and last_run_at, when the last of them is due: the p_start of the next
 call where there are more.';
-
-CREATE OR REPLACE FUNCTION public.redrive_thoughts(p_work_type text, p_filter jsonb, p_per_second numeric DEFAULT NULL::numeric, p_start timestamp with time zone DEFAULT NULL::timestamp with time zone, p_dry_run boolean DEFAULT true, p_limit integer DEFAULT 1000)
- RETURNS jsonb
- LANGUAGE plpgsql
- SET search_path TO ''
- SET plan_cache_mode TO 'force_generic_plan'
- SET enable_seqscan TO 'off'
- SET enable_hashjoin TO 'off'
- SET enable_mergejoin TO 'off'
- SET jit TO 'off'
-AS $function$
-declare
-  v_start timestamptz := greatest(p_start, dibs.clock());
-  -- Those of a second become due together.
-  v_together int := ceil(p_per_second);
-  v_found uuid[];
-  v_done uuid[];
-  v_last timestamptz;
-  v_answer jsonb;
-begin
-  perform dibs.check_thought_filter(p_work_type, p_filter), dibs.check_between('p_limit', p_limit, 1, 10000);
-  if p_per_second not between 0.001 and 10000 then
-    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000',
-      'Leave it out to let all run at once.');
-  end if;
-  if p_dry_run is not false then
-    execute format($query$
-      select jsonb_build_object('dry_run', true, 'thoughts', count(*), 'more', count(*) > 0,
-        'sample', coalesce(jsonb_agg(id order by nth) filter (where nth <= 10), '[]'))
-      from (select id, row_number() over () as nth from (%s) t) t$query$,
-      dibs.failed_thought_query(p_work_type, p_filter)) into v_answer;
-    return v_answer;
-  end if;
-  execute format('select array_agg(id order by failed_at, id) from (%s limit %L) t',
-    dibs.failed_thought_query(p_work_type, p_filter), p_limit) into v_found;
-  v_done := array(
-    select c.thought_id from public.thought_work_claims c
-    where c.thought_id = any (v_found) and c.work_type || '' = p_work_type
-      and c.status || '' = 'failed' and c.retry_at is null
-    order by uuid_send(c.thought_id) for update skip locked);
-  with due as (
-    select id, v_start + coalesce((row_number() over (order by nth) - 1) / v_together * v_together / p_per_second, 0)
-      * interval '1 s' as at
-    from unnest(v_found) with ordinality f(id, nth) where id = any (v_done)
-  ), changed as (
-    update public.thought_work_claims c set retry_at = due.at, attempt_count = 0
-    from due where c.thought_id = any (array[due.id]) and c.work_type || '' = p_work_type
-    returning c.retry_at
-  )
-  select max(retry_at) into v_last from changed;
-  return jsonb_build_object('dry_run', false, 'thoughts', cardinality(v_done), 'last_run_at', v_last,
-    'more', cardinality(v_found) = p_limit or cardinality(v_done) < cardinality(v_found),
-    'sample', array(select unnest(v_found) intersect all select unnest(v_done) limit 10));
-end $function$;
-comment on function public.redrive_thoughts(text,jsonb,numeric,timestamp with time zone,boolean,integer) is 'Make thoughts on which work failed for good claimable again, as if never tried.
-p_filter: as in failed_thoughts, one field of it at least; {"statuses": ["failed"]} means all. p_per_second: so many
-become due each second, 0.001 to 10000, those that failed first coming first; null for all at once. p_start: when the
-first is due; null for now. p_dry_run: false to do it; otherwise it is only told what would be done. p_limit: at most so
-many in one call, 1 to 10000.
-Returns {dry_run, thoughts: how many, sample: up to ten of their ids, more: whether some are left} and, if it was done,
-last_run_at, when the last of them is due: the p_start of the next call.
-Errors: PT400 for bad input, for an empty filter too.';
 
 CREATE OR REPLACE FUNCTION public.release_claims_for_worker(p_work_type text, p_worker_id text)
  RETURNS integer
@@ -9713,9 +9709,8 @@ revoke all on function
   public.enqueue_tasks(jsonb,text),
   public.explain_claim(text,text,text),
   public.explain_task(uuid),
-  public.failed_rows(text,text),
+  public.failed_rows(text,text,jsonb,integer,text),
   public.failed_tasks(jsonb,integer,text),
-  public.failed_thoughts(text,jsonb,integer,text),
   public.parked_effects(integer),
   public.pause_claims(text,text),
   public.pause_schedule(text),
@@ -9725,8 +9720,8 @@ revoke all on function
   public.put_schedule(text,text,text,jsonb,text,text,jsonb),
   public.quarantined_thoughts(text),
   public.reap_tasks(),
+  public.redrive_rows(text,text,jsonb,numeric,timestamp with time zone,boolean,integer),
   public.redrive_tasks(jsonb,text,numeric,timestamp with time zone,boolean,integer),
-  public.redrive_thoughts(text,jsonb,numeric,timestamp with time zone,boolean,integer),
   public.release_claims_for_worker(text,text),
   public.release_rows_for_worker(text,text,text),
   public.release_tasks_for_worker(text),
@@ -9846,10 +9841,10 @@ grant execute on function
   dibs.check_label(text,text,integer),
   dibs.check_outcomes(jsonb),
   dibs.check_rest(text),
+  dibs.check_row_filter(text,text,jsonb,boolean),
   dibs.check_schedule_options(text,jsonb),
   dibs.check_source(dibs.claim_source),
   dibs.check_task(text,text,bigint,bigint,text),
-  dibs.check_thought_filter(text,jsonb,boolean),
   dibs.check_unique(text,text,jsonb),
   dibs.claim_facts_of(text,text,text),
   dibs.claim_facts_of_thoughts(uuid,text),
@@ -9883,8 +9878,7 @@ grant execute on function
   dibs.ended_types(),
   dibs.enqueue_scheduled(dibs.recurring_schedule,timestamp with time zone),
   dibs.failed_dispatches(),
-  dibs.failed_rows_of_thoughts(text),
-  dibs.failed_thought_query(text,jsonb),
+  dibs.failed_row_query(text,text,jsonb),
   dibs.faults_of_tasks(),
   dibs.fence_out(),
   dibs.fill_in(text,jsonb),
@@ -9901,6 +9895,7 @@ grant execute on function
   dibs.gate_of(text,text),
   dibs.gate_to_set(text,text,boolean,boolean),
   dibs.gated_lanes(text[]),
+  dibs.given_up_thoughts(text),
   dibs.go_on_pruning(timestamp with time zone,boolean),
   dibs.grant_named_thoughts(uuid[],text,text,text,integer,integer),
   dibs.grant_next_thoughts(text,text,integer,integer,integer),
@@ -10000,6 +9995,7 @@ grant execute on function
   dibs.reap_thoughts(text),
   dibs.reap_work_type(text),
   dibs.recall(text,text),
+  dibs.redrive_thoughts(text,text[],timestamp with time zone,numeric),
   dibs.refuse(text,text,text),
   dibs.refuse_findings(jsonb),
   dibs.refuse_lost(uuid),
@@ -10012,6 +10008,7 @@ grant execute on function
   dibs.revive(int8multirange,text[],text,text),
   dibs.room(text,text),
   dibs.room_for_thoughts(text),
+  dibs.row_condition(text,text,jsonb),
   dibs.rows_grant(text,bigint,jsonb),
   dibs.rows_query(dibs.claim_source),
   dibs.run_schedule(dibs.recurring_schedule,timestamp with time zone),
@@ -10060,7 +10057,6 @@ grant execute on function
   dibs.tell(int8multirange,text,boolean),
   dibs.tell_late(),
   dibs.texts_of(jsonb),
-  dibs.thought_condition(text,jsonb),
   dibs.thought_key(uuid),
   dibs.thoughts_wait(text),
   dibs.tick(),
@@ -10116,9 +10112,8 @@ grant execute on function
   public.enqueue_tasks(jsonb,text),
   public.explain_claim(text,text,text),
   public.explain_task(uuid),
-  public.failed_rows(text,text),
+  public.failed_rows(text,text,jsonb,integer,text),
   public.failed_tasks(jsonb,integer,text),
-  public.failed_thoughts(text,jsonb,integer,text),
   public.parked_effects(integer),
   public.pause_claims(text,text),
   public.pause_schedule(text),
@@ -10128,8 +10123,8 @@ grant execute on function
   public.put_schedule(text,text,text,jsonb,text,text,jsonb),
   public.quarantined_thoughts(text),
   public.reap_tasks(),
+  public.redrive_rows(text,text,jsonb,numeric,timestamp with time zone,boolean,integer),
   public.redrive_tasks(jsonb,text,numeric,timestamp with time zone,boolean,integer),
-  public.redrive_thoughts(text,jsonb,numeric,timestamp with time zone,boolean,integer),
   public.release_claims_for_worker(text,text),
   public.release_rows_for_worker(text,text,text),
   public.release_tasks_for_worker(text),

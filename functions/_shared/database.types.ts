@@ -375,12 +375,21 @@ export type Database = {
         }[]
       }
       failed_rows: {
-        Args: { p_source: string; p_work_type: string }
+        Args: {
+          p_cursor?: string
+          p_filter?: Json
+          p_limit?: number
+          p_source: string
+          p_work_type: string
+        }
         Returns: {
-          attempt_count: number
-          finished_at: string
+          attempts: number
+          cursor: string
+          error: string
+          failed_at: string
           id: string
-          last_error: string
+          max_attempts: number
+          worker_id: string
         }[]
       }
       failed_tasks: {
@@ -396,23 +405,6 @@ export type Database = {
           priority: number
           type: string
           unique_key: string
-        }[]
-      }
-      failed_thoughts: {
-        Args: {
-          p_cursor?: string
-          p_filter?: Json
-          p_limit?: number
-          p_work_type: string
-        }
-        Returns: {
-          attempts: number
-          cursor: string
-          error: string
-          failed_at: string
-          max_attempts: number
-          thought_id: string
-          worker_id: string
         }[]
       }
       parked_effects: {
@@ -464,6 +456,18 @@ export type Database = {
         }[]
       }
       reap_tasks: { Args: Record<PropertyKey, never>; Returns: number }
+      redrive_rows: {
+        Args: {
+          p_dry_run?: boolean
+          p_filter: Json
+          p_limit?: number
+          p_per_second?: number
+          p_source: string
+          p_start?: string
+          p_work_type: string
+        }
+        Returns: Json
+      }
       redrive_tasks: {
         Args: {
           p_dry_run?: boolean
@@ -472,17 +476,6 @@ export type Database = {
           p_per_second?: number
           p_start?: string
           p_type?: string
-        }
-        Returns: Json
-      }
-      redrive_thoughts: {
-        Args: {
-          p_dry_run?: boolean
-          p_filter: Json
-          p_limit?: number
-          p_per_second?: number
-          p_start?: string
-          p_work_type: string
         }
         Returns: Json
       }

@@ -130,7 +130,7 @@ create or replace function dibs.interface() returns text[]
     'task_attempts', 'task_dependencies', 'set_retention', 'remove_retention', 'retention_rules',
     'explain_task', 'explain_claim',
     'cancel_tasks_where', 'retry_tasks_where', 'reprioritize_tasks_where', 'failed_tasks', 'redrive_tasks',
-    'failed_thoughts', 'redrive_thoughts',
+    'redrive_rows',
     'put_schedule', 'delete_schedule', 'pause_schedule', 'resume_schedule', 'run_schedule_now', 'schedules',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'set_task_limit', 'remove_task_limit', 'set_task_rate', 'remove_task_rate', 'pause_tasks', 'resume_tasks',

@@ -163,18 +163,6 @@ Returns how many. PT400 when there is no such source.';
 
 -- Failed rows --------------------------------------------------------------------------------------
 
-create or replace function public.failed_rows(p_source text, p_work_type text)
-  returns table (id text, attempt_count int, last_error text, finished_at timestamptz)
-  language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
-begin
-  perform dibs.source_rows(p_source);
-  return query execute format('select * from dibs.failed_rows_of_%s($1)', p_source) using p_work_type;
-end $$;
-comment on function public.failed_rows(text, text) is
-  'Rows of a source on which work failed for good: nobody gets them until retry_failed_rows, or until their version
-changes. PT400 when there is no such source.';
-
 create or replace function public.retry_failed_rows(p_source text, p_work_type text, p_ids text[] default null)
   returns int
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan

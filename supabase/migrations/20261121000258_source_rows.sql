@@ -192,18 +192,6 @@ begin
 end $$;
 comment on function dibs.settle_rows_of_{source}(bigint, jsonb, text) is
   'Settle rows of one lease, as settle_rows says: all that is named and still held, and with p_rest all else it holds.';
-
-create or replace function dibs.failed_rows_of_{source}(p_work_type text)
-  returns table (id text, attempt_count int, last_error text, finished_at timestamptz)
-  language plpgsql stable set search_path = '' as $$
-begin
-  return query
-    select c.row_id::text, c.attempt_count, c.last_error, c.finished_at
-    from {claims} c
-    where c.work_type = p_work_type and c.status = 'failed' and c.retry_at is null{blocks}
-    order by c.finished_at, c.row_id;
-end $$;
-comment on function dibs.failed_rows_of_{source}(text) is 'Rows on which work failed for good.';
 $define$);
 
 select dibs.define_for_sources('453 versions', 'versioned', $define$
@@ -245,18 +233,6 @@ begin
     from dibs.granted_thoughts(p_fence) g;
 end $$;
 comment on function dibs.granted_rows_of_thoughts(bigint) is 'What a grant of thoughts still holds, told as rows are.';
-
-create or replace function dibs.failed_rows_of_thoughts(p_work_type text)
-  returns table (id text, attempt_count int, last_error text, finished_at timestamptz)
-  language plpgsql stable set search_path = '' as $$
-begin
-  return query
-    select c.thought_id::text, c.attempt_count, c.last_error, c.finished_at
-    from {claims} c
-    where c.work_type = p_work_type and c.status = 'failed' and c.retry_at is null
-    order by c.finished_at, c.thought_id;
-end $$;
-comment on function dibs.failed_rows_of_thoughts(text) is 'Thoughts on which work failed for good.';
 $define$);
 
 select dibs.seal();

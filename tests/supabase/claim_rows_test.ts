@@ -68,8 +68,8 @@ testSources("each row of a lease gets its own outcome", async (stage) => {
   assert.equal((await settleRows(service, fence, [], "succeeded")).settled, 2);
   assert.deepEqual(rowIds(await claimRows(service, name, ids)), [handedBack]);
 
-  const given = await service`select id, last_error from failed_rows(${name}, 'index')`;
-  assert.deepEqual([...given], [{ id: hopeless, last_error: "never" }]);
+  const given = await service`select id, error from failed_rows(${name}, 'index')`;
+  assert.deepEqual([...given], [{ id: hopeless, error: "never" }]);
   await clock.advance("2 s");
   const [again] = await claimNextRows(service, name, 9);
   assert.deepEqual([again.id, again.attempt], [failed, 2]);

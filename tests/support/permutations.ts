@@ -121,7 +121,8 @@ begin
   delete from public.thoughts where true;
   for v_table in
     select c.oid from pg_class c
-    where c.relnamespace = 'dibs'::regnamespace and c.relkind = 'r' and c.relname <> all (array['id_seed', 'settings', 'lane', 'claim_source', 'source_sql'])
+    where c.relnamespace = 'dibs'::regnamespace and c.relkind = 'r'
+      and c.relname not in ('id_seed', 'settings', 'lane', 'claim_source', 'source_sql')
   loop
     execute format('delete from %s where true', v_table);
   end loop;

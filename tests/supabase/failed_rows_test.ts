@@ -19,7 +19,7 @@ async function fail(sql: Sql, error: string, permanent = false): Promise<string[
 }
 
 const list = async (sql: Sql, filter: object = {}, limit = 100, cursor: string | null = null) => [
-  ...await sql`select * from failed_thoughts(${WORK}, ${
+  ...await sql`select * from failed_rows('thoughts', ${WORK}, ${
     sql.json(filter as never)
   }, ${limit}, ${cursor})`,
 ];
@@ -30,7 +30,7 @@ async function redrive(sql: Sql, filter: object, { perSecond = null, dry = false
   limit?: number;
 } = {}): Promise<Row> {
   const [{ answer }] = await sql`
-    select redrive_thoughts(${WORK}, ${
+    select redrive_rows('thoughts', ${WORK}, ${
     sql.json(filter as never)
   }, ${perSecond}, null, ${dry}, ${limit}) as answer`;
   return answer;
@@ -47,7 +47,7 @@ Deno.test("failed thoughts are listed page by page, the latest first, by a filte
   const first = await list(db.sql, {}, 4);
   const second = await list(db.sql, {}, 4, first[3].cursor);
   assert.deepEqual(
-    [...first, ...second].map(({ thought_id }) => thought_id),
+    [...first, ...second].map(({ id }) => id),
     [...old.toSorted(), ...young.toSorted()].toReversed(),
   );
   assert.deepEqual([first[0].error, first[0].attempts], ["404", 1]);
@@ -61,10 +61,10 @@ Deno.test("redriven thoughts are claimed as if never tried, once they are due", 
   const clock = await testClock(db.sql, { stopped: true });
   await makeThoughts(db.sql, 25);
   const failed = await fail(db.sql, "503");
-  assert.equal((await redrive(db.sql, { error: "503" }, { dry: true })).thoughts, 25);
+  assert.equal((await redrive(db.sql, { error: "503" }, { dry: true })).rows, 25);
   assert.equal((await list(db.sql)).length, 25, "that was a dry run");
   const answer = await redrive(db.sql, { error: "503" }, { perSecond: 10 });
-  assert.deepEqual([answer.thoughts, answer.more, answer.sample.length], [25, false, 10]);
+  assert.deepEqual([answer.rows, answer.more, answer.sample.length], [25, false, 10]);
   assert.deepEqual(await list(db.sql), []);
   const due = [];
   for (let second = 0; second < 4; second++) {
@@ -82,15 +82,15 @@ Deno.test("a redrive does no more than its limit, and leaves what others have lo
   const failed = await fail(db.sql, "no");
   const all = { statuses: ["failed"] };
   const one = await redrive(db.sql, all, { limit: 3 });
-  assert.deepEqual([one.thoughts, one.more], [3, true]);
+  assert.deepEqual([one.rows, one.more], [3, true]);
   const other = db.connect();
   await other`begin`;
   const [left] = await list(db.sql);
-  await other`select from thought_work_claims where thought_id = ${left.thought_id} for update`;
+  await other`select from thought_work_claims where id = ${left.id} for update`;
   const two = await redrive(db.sql, all);
-  assert.deepEqual([two.thoughts, two.more], [1, true]);
+  assert.deepEqual([two.rows, two.more], [1, true]);
   await other`rollback`;
-  assert.equal((await redrive(db.sql, all)).thoughts, 1);
+  assert.equal((await redrive(db.sql, all)).rows, 1);
   assert.equal((await claimNext(db.sql, 100)).length, failed.length);
 });
 
