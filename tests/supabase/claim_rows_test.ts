@@ -183,3 +183,37 @@ Deno.test("a source that is none, and a fence that is none, are refused", async 
   await assertRefused(() => service`select renew_rows('4711')`, "p_fence must be the fence");
   await assertRefused(() => service`select settle_rows('nothing:4711')`, "p_source must be");
 });
+
+testSources(
+  "rows that failed for good are listed by page, and redriven at a rate",
+  async (stage) => {
+    const { db, service, source: { name } } = stage;
+    const clock = await testClock(db.sql, { stopped: true });
+    const ids = (await makeRows(db.sql, stage.source, 3)).toSorted();
+    const [{ fence }] = await claimNextRows(service, name, 3);
+    await settleRows(service, fence, [], "failed");
+    const outcomes = ids.map((id) => ({ id, status: "failed", error: "never", permanent: true }));
+    await clock.advance("1 hour");
+    const [again] = await claimNextRows(service, name, 3);
+    await settleRows(service, again.fence, outcomes);
+    const list = async (cursor: string | null) => [
+      ...await service`select id, cursor from failed_rows(${name}, 'index', p_limit => 2, p_cursor => ${cursor})`,
+    ];
+    const first = await list(null);
+    const second = await list(first[1].cursor);
+    assert.deepEqual([...first, ...second].map(({ id }) => id).toSorted(), ids);
+    const [{ answer }] = await service`
+    select redrive_rows(${name}, 'index', ${
+      service.json({ ids })
+    }, 1, p_dry_run => false) as answer`;
+    assert.deepEqual([answer.rows, answer.more], [3, false]);
+    const due = [];
+    for (let second = 0; second < 3; second++) {
+      due.push(...await claimNextRows(service, name, 9));
+      assert.equal(due.length, second + 1);
+      await clock.advance("1 s");
+    }
+    assert.deepEqual(rowIds(due).toSorted(), ids);
+    assert.ok(due.every(({ attempt }) => attempt === 1));
+  },
+);

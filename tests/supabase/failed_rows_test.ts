@@ -86,7 +86,7 @@ Deno.test("a redrive does no more than its limit, and leaves what others have lo
   const other = db.connect();
   await other`begin`;
   const [left] = await list(db.sql);
-  await other`select from thought_work_claims where id = ${left.id} for update`;
+  await other`select from thought_work_claims where thought_id = ${left.id} for update`;
   const two = await redrive(db.sql, all);
   assert.deepEqual([two.rows, two.more], [1, true]);
   await other`rollback`;
