@@ -5460,7 +5460,7 @@ begin
       ('dibs.turn', 'select, insert, update, delete'),
       ('dibs.slot', 'select, insert, update, delete'),
       ('dibs.bucket', 'select, insert, update, delete'),
-      ('dibs.gates_changed', 'select, update'),
+      ('dibs.gates_changed', 'usage, select, update'),
       ('dibs.fence', 'usage'),
       ('dibs.task_number', 'usage'),
       ('dibs.task_page', 'usage')
@@ -9813,7 +9813,7 @@ grant select on table
 
 grant select, update on table dibs.settings to service_role;
 
-grant select, update on sequence dibs.gates_changed to service_role;
+grant select, update, usage on sequence dibs.gates_changed to service_role;
 
 grant usage on sequence
   dibs.fence,

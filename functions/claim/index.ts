@@ -1,3 +1,4 @@
+import { ApiError } from "../_shared/errors.ts";
 import type { Rpc } from "../_shared/rpc.ts";
 import {
   ClaimRequest,
@@ -39,6 +40,7 @@ async function claimThoughts(rpc: Rpc, claim: z.output<typeof ClaimThoughts>) {
   };
   const rows = claim.thought_ids
     ? await rpc.call("claim_named_thoughts", { ...terms, p_thought_ids: claim.thought_ids })
+      .catch((error) => nameTheId(error, claim.thought_ids!))
     : await rpc.call("claim_next_thoughts", { ...terms, p_limit: claim.limit ?? 1 });
   return thoughtGrant(rows);
 }
@@ -56,4 +58,12 @@ async function claimRows(rpc: Rpc, claim: z.output<typeof ClaimRows>) {
     ? await rpc.call("claim_rows", { ...terms, p_ids: claim.ids })
     : await rpc.call("claim_next_rows", { ...terms, p_limit: claim.limit ?? 1 });
   return rowsGrant(rows);
+}
+
+/** Only the database knows whether thoughts have uuids or numbers, and it does not say which id is none. */
+function nameTheId(error: unknown, ids: string[]): never {
+  if (!(error instanceof ApiError) || error.hint !== "SQLSTATE 22P02") throw error;
+  const at = Math.max(0, ids.findIndex((id) => !id.includes("-")));
+  const [path, message] = [`thought_ids[${at}]`, "must be an id as thoughts have it"];
+  throw new ApiError("bad_request", `${path} ${message}`, { details: [{ path, message }] });
 }

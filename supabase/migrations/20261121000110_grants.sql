@@ -90,7 +90,7 @@ begin
       ('dibs.turn', 'select, insert, update, delete'),
       ('dibs.slot', 'select, insert, update, delete'),
       ('dibs.bucket', 'select, insert, update, delete'),
-      ('dibs.gates_changed', 'select, update'),
+      ('dibs.gates_changed', 'usage, select, update'),
       ('dibs.fence', 'usage'),
       ('dibs.task_number', 'usage'),
       ('dibs.task_page', 'usage')

@@ -105,7 +105,7 @@ Deno.test("the table stays under another name as it was, and the functions that 
   assert.deepEqual(functions.map(({ name, result, open }) => [name, result, open]), [
     ["claim_task()", "SETOF tasks", false],
     ["claim_task_before_dibs()", "SETOF tasks_before_dibs", false],
-    ["create_task(text,jsonb,integer,timestamp with time zone,integer,text)", "uuid", false],
+    ["create_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb)", "uuid", false],
     ["create_task_before_dibs(text,jsonb)", "uuid", false],
   ]);
   const [{ created }] = await db.sql`select public.create_task('email', '{}') as created`;

@@ -90,6 +90,6 @@ async function workThroughGates(sql: Sql): Promise<void> {
   await sql`select public.settle_lease(${first.fence}, '[]', 'succeeded')`;
   await sql`select public.claim_tasks('worker', '{gated}', 2)`;
   await sql`select public.pause_tasks('gated', 'k'), public.task_gates()`;
-  await sql`select public.set_thought_limit('gated', 1), public.pause_thoughts('gated')`;
+  await sql`select public.set_claim_limit('thoughts', 'gated', 1), public.pause_claims('thoughts', 'gated')`;
   await sql`select public.claim_next_thoughts('gated', 'worker'), public.thought_gates()`;
 }
