@@ -49,6 +49,25 @@ create type dibs.explanation as (
 );
 comment on type dibs.explanation is 'Why something is not being worked on, as explain_task and explain_claim return it.';
 
+create type dibs.task_facts as (
+  id uuid,
+  type text,
+  status text,
+  priority smallint,
+  run_at timestamp with time zone,
+  attempts integer,
+  max_attempts integer,
+  error text,
+  worker_id text,
+  started_at timestamp with time zone,
+  completed_at timestamp with time zone,
+  lease_expires_at timestamp with time zone,
+  progress jsonb,
+  key text,
+  order_key text
+);
+comment on type dibs.task_facts is 'What there is to know about a task, from public.tasks.';
+
 -- Tables ------------------------------------------------------------------------------------------
 
 create table dibs.claim_source (
@@ -3576,7 +3595,8 @@ CREATE OR REPLACE FUNCTION dibs.ms_until(p_moment timestamp with time zone)
 AS $function$
 begin
   -- In float: extract would count in numeric, which takes longer than all the rest here.
-  return greatest(0, floor(date_part('epoch', p_moment - dibs.clock()) * 1000));
+  -- Half a microsecond more, lest 1.001 s be told as 1000 ms.
+  return greatest(0, floor(date_part('epoch', p_moment - dibs.clock()) * 1000 + 0.0005));
 end $function$;
 comment on function dibs.ms_until(timestamp with time zone) is 'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no
 harm.';
@@ -7082,7 +7102,7 @@ begin
 end $function$;
 comment on function dibs.why_claim_ended(dibs.claim_facts) is 'Whether it is done, waits for its next attempt, has used up its attempts, or failed for good.';
 
-CREATE OR REPLACE FUNCTION dibs.why_ended(p_task public.tasks)
+CREATE OR REPLACE FUNCTION dibs.why_ended(p_task dibs.task_facts)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
  STABLE
@@ -7099,7 +7119,7 @@ begin
       when 'failed' then 'retry_tasks lets it run again, with all its attempts anew; task_attempts has why they failed.'
       else 'retry_tasks lets it run after all.' end)::dibs.explanation;
 end $function$;
-comment on function dibs.why_ended(public.tasks) is 'Whether it has ended, and how.';
+comment on function dibs.why_ended(dibs.task_facts) is 'Whether it has ended, and how.';
 
 CREATE OR REPLACE FUNCTION dibs.why_held(p_claim dibs.claim_facts)
  RETURNS dibs.explanation
@@ -7149,7 +7169,7 @@ begin
 end $function$;
 comment on function dibs.why_kept_back(text,text) is 'Whether this kind of work on the source is paused, or as many rows are claimed for it as may at once.';
 
-CREATE OR REPLACE FUNCTION dibs.why_leased(p_task public.tasks)
+CREATE OR REPLACE FUNCTION dibs.why_leased(p_task dibs.task_facts)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
  STABLE
@@ -7168,9 +7188,9 @@ begin
       else 'It is being worked on. Its worker settles it, or the lease runs out. release_tasks_for_worker takes it '
         || 'from a worker that is gone.' end)::dibs.explanation;
 end $function$;
-comment on function dibs.why_leased(public.tasks) is 'Whether a worker holds it, or held it and was not heard of again.';
+comment on function dibs.why_leased(dibs.task_facts) is 'Whether a worker holds it, or held it and was not heard of again.';
 
-CREATE OR REPLACE FUNCTION dibs.why_limited(p_task public.tasks)
+CREATE OR REPLACE FUNCTION dibs.why_limited(p_task dibs.task_facts)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
  STABLE
@@ -7197,7 +7217,7 @@ begin
   end loop;
   return null;
 end $function$;
-comment on function dibs.why_limited(public.tasks) is 'Whether as many of its type, or of its key, run as may at once.';
+comment on function dibs.why_limited(dibs.task_facts) is 'Whether as many of its type, or of its key, run as may at once.';
 
 CREATE OR REPLACE FUNCTION dibs.why_no_row(p_claim dibs.claim_facts)
  RETURNS dibs.explanation
@@ -7242,7 +7262,7 @@ end $function$;
 comment on function dibs.why_not_claimed(dibs.claim_facts) is 'Nothing is in the way of it: whether no claim has come to it yet, or nobody seems to ask for this kind of work.
 Asking in vain leaves no trace, so that where all else is done it looks the same.';
 
-CREATE OR REPLACE FUNCTION dibs.why_not_due(p_task public.tasks)
+CREATE OR REPLACE FUNCTION dibs.why_not_due(p_task dibs.task_facts)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
  STABLE
@@ -7259,9 +7279,9 @@ begin
     p_task.run_at,
     format('Time; or update public.tasks set run_at = now() where id = %L.', p_task.id))::dibs.explanation;
 end $function$;
-comment on function dibs.why_not_due(public.tasks) is 'Whether its time has not come: it failed and waits for its next attempt, or it was enqueued for later.';
+comment on function dibs.why_not_due(dibs.task_facts) is 'Whether its time has not come: it failed and waits for its next attempt, or it was enqueued for later.';
 
-CREATE OR REPLACE FUNCTION dibs.why_out_of_order(p_task public.tasks)
+CREATE OR REPLACE FUNCTION dibs.why_out_of_order(p_task dibs.task_facts)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
  STABLE
@@ -7284,9 +7304,9 @@ begin
     format('The end of task %s, the first of its order key; explain_task says why that has not come.', v_first.id))
     ::dibs.explanation;
 end $function$;
-comment on function dibs.why_out_of_order(public.tasks) is 'Whether another task of its order key comes first, and has not ended.';
+comment on function dibs.why_out_of_order(dibs.task_facts) is 'Whether another task of its order key comes first, and has not ended.';
 
-CREATE OR REPLACE FUNCTION dibs.why_paused(p_task public.tasks)
+CREATE OR REPLACE FUNCTION dibs.why_paused(p_task dibs.task_facts)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
  STABLE
@@ -7307,9 +7327,9 @@ begin
     format('select resume_tasks(%s).', concat_ws(', ', quote_literal(nullif(v_gate.type, '')),
       quote_literal(nullif(v_gate.key, '')))))::dibs.explanation;
 end $function$;
-comment on function dibs.why_paused(public.tasks) is 'Whether its type, its key or everything is paused.';
+comment on function dibs.why_paused(dibs.task_facts) is 'Whether its type, its key or everything is paused.';
 
-CREATE OR REPLACE FUNCTION dibs.why_rated(p_task public.tasks)
+CREATE OR REPLACE FUNCTION dibs.why_rated(p_task dibs.task_facts)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
  STABLE
@@ -7334,9 +7354,9 @@ begin
   end loop;
   return null;
 end $function$;
-comment on function dibs.why_rated(public.tasks) is 'Whether as many of its type, or of its key, were claimed as may in a time.';
+comment on function dibs.why_rated(dibs.task_facts) is 'Whether as many of its type, or of its key, were claimed as may in a time.';
 
-CREATE OR REPLACE FUNCTION dibs.why_unclaimed(p_task public.tasks)
+CREATE OR REPLACE FUNCTION dibs.why_unclaimed(p_task dibs.task_facts)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
  STABLE
@@ -7371,10 +7391,10 @@ begin
         || 'type: none asks, or what all of them are given is of other types.', p_task.type,
         floor(extract(epoch from v_now - p_task.run_at) / 60)) end)::dibs.explanation;
 end $function$;
-comment on function dibs.why_unclaimed(public.tasks) is 'Nothing is in the way of it: whether its turn has not come, or nobody seems to ask for its type. Asking leaves no
+comment on function dibs.why_unclaimed(dibs.task_facts) is 'Nothing is in the way of it: whether its turn has not come, or nobody seems to ask for its type. Asking leaves no
 trace; but who asks is given what is due, so that a due task without any grant since says that nobody did.';
 
-CREATE OR REPLACE FUNCTION dibs.why_unknown(p_id uuid, p_task public.tasks)
+CREATE OR REPLACE FUNCTION dibs.why_unknown(p_id uuid, p_task dibs.task_facts)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
  STABLE
@@ -7386,7 +7406,7 @@ begin
     'Nothing: no task has this id. It was never enqueued here, was deleted, or its retention was over.')
     ::dibs.explanation;
 end $function$;
-comment on function dibs.why_unknown(uuid,public.tasks) is 'Whether no task has this id.';
+comment on function dibs.why_unknown(uuid,dibs.task_facts) is 'Whether no task has this id.';
 
 CREATE OR REPLACE FUNCTION dibs.why_unwanted(p_claim dibs.claim_facts)
  RETURNS dibs.explanation
@@ -7401,7 +7421,7 @@ begin
 end $function$;
 comment on function dibs.why_unwanted(dibs.claim_facts) is 'Whether the filter of its source leaves it out.';
 
-CREATE OR REPLACE FUNCTION dibs.why_waiting(p_task public.tasks)
+CREATE OR REPLACE FUNCTION dibs.why_waiting(p_task dibs.task_facts)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
  STABLE
@@ -7420,7 +7440,7 @@ begin
     null,
     'The end of the tasks it depends on; explain_task says of each of them why that has not come.')::dibs.explanation;
 end $function$;
-comment on function dibs.why_waiting(public.tasks) is 'Whether it waits for others that it depends on.';
+comment on function dibs.why_waiting(dibs.task_facts) is 'Whether it waits for others that it depends on.';
 
 CREATE OR REPLACE FUNCTION dibs.withdraw(p_tasks int8multirange, p_leased boolean DEFAULT true)
  RETURNS int8multirange
@@ -8379,10 +8399,12 @@ CREATE OR REPLACE FUNCTION public.explain_task(p_id uuid)
  SET search_path TO ''
 AS $function$
 declare
-  v_task public.tasks;
+  v_task dibs.task_facts;
   v_why dibs.explanation;
 begin
-  select * into v_task from public.tasks t where t.id = p_id;
+  select t.id, t.type, t.status, t.priority, t.run_at, t.attempts, t.max_attempts, t.error, t.worker_id, t.started_at,
+      t.completed_at, t.lease_expires_at, t.progress, t.key, t.order_key
+    into v_task from public.tasks t where t.id = p_id;
   -- The first that says something is the reason: what would have to change before all that follow matter.
   v_why := coalesce(
     dibs.why_unknown(p_id, v_task),
@@ -10073,21 +10095,21 @@ grant execute on function
   dibs.wake(timestamp with time zone,text[]),
   dibs.was_settled(bigint,bigint,text),
   dibs.why_claim_ended(dibs.claim_facts),
-  dibs.why_ended(public.tasks),
+  dibs.why_ended(dibs.task_facts),
   dibs.why_held(dibs.claim_facts),
   dibs.why_kept_back(text,text),
-  dibs.why_leased(public.tasks),
-  dibs.why_limited(public.tasks),
+  dibs.why_leased(dibs.task_facts),
+  dibs.why_limited(dibs.task_facts),
   dibs.why_no_row(dibs.claim_facts),
   dibs.why_not_claimed(dibs.claim_facts),
-  dibs.why_not_due(public.tasks),
-  dibs.why_out_of_order(public.tasks),
-  dibs.why_paused(public.tasks),
-  dibs.why_rated(public.tasks),
-  dibs.why_unclaimed(public.tasks),
-  dibs.why_unknown(uuid,public.tasks),
+  dibs.why_not_due(dibs.task_facts),
+  dibs.why_out_of_order(dibs.task_facts),
+  dibs.why_paused(dibs.task_facts),
+  dibs.why_rated(dibs.task_facts),
+  dibs.why_unclaimed(dibs.task_facts),
+  dibs.why_unknown(uuid,dibs.task_facts),
   dibs.why_unwanted(dibs.claim_facts),
-  dibs.why_waiting(public.tasks),
+  dibs.why_waiting(dibs.task_facts),
   dibs.withdraw(int8multirange,boolean),
   dibs.withdraw_at_once(bigint[],boolean),
   dibs.withdraw_gated(int8multirange),

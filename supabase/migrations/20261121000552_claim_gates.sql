@@ -4,19 +4,6 @@
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
-create table if not exists dibs.claim_gate (
-  source text not null references dibs.claim_source (name) on delete cascade,
-  work_type text not null,
-  most int,
-  paused_at timestamptz,
-  passed bigint not null default 0,
-  primary key (source, work_type)
-);
-comment on table dibs.claim_gate is
-  'What is set for a kind of work on rows of a source, '''' for all of them. most: so many rows are claimed at once.
-paused_at: none is. passed: how many calls there were; who claims updates that, so that stricter transactions cannot
-miss each other.';
-
 create or replace function public.set_claim_limit(p_source text, p_work_type text, p_limit int) returns void
   language plpgsql set search_path = '' set lock_timeout = '3s' as $$
 begin

@@ -141,7 +141,8 @@ create or replace function dibs.ms_until(p_moment timestamptz) returns int
   language plpgsql volatile set search_path = '' as $$
 begin
   -- In float: extract would count in numeric, which takes longer than all the rest here.
-  return greatest(0, floor(date_part('epoch', p_moment - dibs.clock()) * 1000));
+  -- Half a microsecond more, lest 1.001 s be told as 1000 ms.
+  return greatest(0, floor(date_part('epoch', p_moment - dibs.clock()) * 1000 + 0.0005));
 end $$;
 comment on function dibs.ms_until(timestamptz) is
   'Milliseconds from now. Workers count these on their own monotonic clock, so that a wrong wall clock does no

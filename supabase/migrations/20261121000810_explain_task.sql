@@ -13,14 +13,28 @@ end $$;
 comment on type dibs.explanation is
   'Why something is not being worked on, as explain_task and explain_claim return it.';
 
+do $$
+begin
+  -- Not the type of the view, which could then not be dropped.
+  if to_regtype('dibs.task_facts') is null then
+    create type dibs.task_facts as (
+      id uuid, type text, status text, priority smallint, run_at timestamptz, attempts int, max_attempts int, error text,
+      worker_id text, started_at timestamptz, completed_at timestamptz, lease_expires_at timestamptz, progress jsonb,
+      key text, order_key text);
+  end if;
+end $$;
+comment on type dibs.task_facts is 'What there is to know about a task, from public.tasks.';
+
 create or replace function public.explain_task(p_id uuid)
   returns table (state text, reason text, detail jsonb, until timestamptz, what_would_change_it text)
   language plpgsql stable set search_path = '' as $$
 declare
-  v_task public.tasks;
+  v_task dibs.task_facts;
   v_why dibs.explanation;
 begin
-  select * into v_task from public.tasks t where t.id = p_id;
+  select t.id, t.type, t.status, t.priority, t.run_at, t.attempts, t.max_attempts, t.error, t.worker_id, t.started_at,
+      t.completed_at, t.lease_expires_at, t.progress, t.key, t.order_key
+    into v_task from public.tasks t where t.id = p_id;
   -- The first that says something is the reason: what would have to change before all that follow matter.
   v_why := coalesce(
     dibs.why_unknown(p_id, v_task),
@@ -43,7 +57,7 @@ limit, rate, behind_others, next, nobody_asked.';
 
 -- Reasons, in the order in which they are looked at ------------------------------------------------
 
-create or replace function dibs.why_unknown(p_id uuid, p_task public.tasks) returns dibs.explanation
+create or replace function dibs.why_unknown(p_id uuid, p_task dibs.task_facts) returns dibs.explanation
   language plpgsql stable set search_path = '' as $$
 begin
   if p_task.id is not null then return null; end if;
@@ -51,9 +65,9 @@ begin
     'Nothing: no task has this id. It was never enqueued here, was deleted, or its retention was over.')
     ::dibs.explanation;
 end $$;
-comment on function dibs.why_unknown(uuid, public.tasks) is 'Whether no task has this id.';
+comment on function dibs.why_unknown(uuid, dibs.task_facts) is 'Whether no task has this id.';
 
-create or replace function dibs.why_ended(p_task public.tasks) returns dibs.explanation
+create or replace function dibs.why_ended(p_task dibs.task_facts) returns dibs.explanation
   language plpgsql stable set search_path = '' as $$
 begin
   if p_task.status not in ('completed', 'failed', 'cancelled') then return null; end if;
@@ -66,9 +80,9 @@ begin
       when 'failed' then 'retry_tasks lets it run again, with all its attempts anew; task_attempts has why they failed.'
       else 'retry_tasks lets it run after all.' end)::dibs.explanation;
 end $$;
-comment on function dibs.why_ended(public.tasks) is 'Whether it has ended, and how.';
+comment on function dibs.why_ended(dibs.task_facts) is 'Whether it has ended, and how.';
 
-create or replace function dibs.why_leased(p_task public.tasks) returns dibs.explanation
+create or replace function dibs.why_leased(p_task dibs.task_facts) returns dibs.explanation
   language plpgsql stable set search_path = '' as $$
 declare
   v_expired boolean := p_task.lease_expires_at <= dibs.clock();
@@ -83,10 +97,10 @@ begin
       else 'It is being worked on. Its worker settles it, or the lease runs out. release_tasks_for_worker takes it '
         || 'from a worker that is gone.' end)::dibs.explanation;
 end $$;
-comment on function dibs.why_leased(public.tasks) is
+comment on function dibs.why_leased(dibs.task_facts) is
   'Whether a worker holds it, or held it and was not heard of again.';
 
-create or replace function dibs.why_not_due(p_task public.tasks) returns dibs.explanation
+create or replace function dibs.why_not_due(p_task dibs.task_facts) returns dibs.explanation
   language plpgsql stable set search_path = '' as $$
 declare
   v_last dibs.attempt;
@@ -99,10 +113,10 @@ begin
     p_task.run_at,
     format('Time; or update public.tasks set run_at = now() where id = %L.', p_task.id))::dibs.explanation;
 end $$;
-comment on function dibs.why_not_due(public.tasks) is
+comment on function dibs.why_not_due(dibs.task_facts) is
   'Whether its time has not come: it failed and waits for its next attempt, or it was enqueued for later.';
 
-create or replace function dibs.why_unclaimed(p_task public.tasks) returns dibs.explanation
+create or replace function dibs.why_unclaimed(p_task dibs.task_facts) returns dibs.explanation
   language plpgsql stable set search_path = '' as $$
 declare
   v_now timestamptz := dibs.clock();
@@ -133,7 +147,7 @@ begin
         || 'type: none asks, or what all of them are given is of other types.', p_task.type,
         floor(extract(epoch from v_now - p_task.run_at) / 60)) end)::dibs.explanation;
 end $$;
-comment on function dibs.why_unclaimed(public.tasks) is
+comment on function dibs.why_unclaimed(dibs.task_facts) is
   'Nothing is in the way of it: whether its turn has not come, or nobody seems to ask for its type. Asking leaves no
 trace; but who asks is given what is due, so that a due task without any grant since says that nobody did.';
 

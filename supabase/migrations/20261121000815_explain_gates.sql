@@ -4,7 +4,7 @@
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
-create or replace function dibs.why_waiting(p_task public.tasks) returns dibs.explanation
+create or replace function dibs.why_waiting(p_task dibs.task_facts) returns dibs.explanation
   language plpgsql stable set search_path = '' as $$
 declare
   v_waiting dibs.waiting;
@@ -19,9 +19,9 @@ begin
     null,
     'The end of the tasks it depends on; explain_task says of each of them why that has not come.')::dibs.explanation;
 end $$;
-comment on function dibs.why_waiting(public.tasks) is 'Whether it waits for others that it depends on.';
+comment on function dibs.why_waiting(dibs.task_facts) is 'Whether it waits for others that it depends on.';
 
-create or replace function dibs.why_paused(p_task public.tasks) returns dibs.explanation
+create or replace function dibs.why_paused(p_task dibs.task_facts) returns dibs.explanation
   language plpgsql stable set search_path = '' as $$
 declare
   v_gate dibs.gate;
@@ -38,9 +38,9 @@ begin
     format('select resume_tasks(%s).', concat_ws(', ', quote_literal(nullif(v_gate.type, '')),
       quote_literal(nullif(v_gate.key, '')))))::dibs.explanation;
 end $$;
-comment on function dibs.why_paused(public.tasks) is 'Whether its type, its key or everything is paused.';
+comment on function dibs.why_paused(dibs.task_facts) is 'Whether its type, its key or everything is paused.';
 
-create or replace function dibs.why_out_of_order(p_task public.tasks) returns dibs.explanation
+create or replace function dibs.why_out_of_order(p_task dibs.task_facts) returns dibs.explanation
   language plpgsql stable set search_path = '' as $$
 declare
   v_first public.tasks;
@@ -59,10 +59,10 @@ begin
     format('The end of task %s, the first of its order key; explain_task says why that has not come.', v_first.id))
     ::dibs.explanation;
 end $$;
-comment on function dibs.why_out_of_order(public.tasks) is
+comment on function dibs.why_out_of_order(dibs.task_facts) is
   'Whether another task of its order key comes first, and has not ended.';
 
-create or replace function dibs.why_limited(p_task public.tasks) returns dibs.explanation
+create or replace function dibs.why_limited(p_task dibs.task_facts) returns dibs.explanation
   language plpgsql stable set search_path = '' as $$
 declare
   v_key text;
@@ -85,10 +85,10 @@ begin
   end loop;
   return null;
 end $$;
-comment on function dibs.why_limited(public.tasks) is
+comment on function dibs.why_limited(dibs.task_facts) is
   'Whether as many of its type, or of its key, run as may at once.';
 
-create or replace function dibs.why_rated(p_task public.tasks) returns dibs.explanation
+create or replace function dibs.why_rated(p_task dibs.task_facts) returns dibs.explanation
   language plpgsql stable set search_path = '' as $$
 declare
   v_key text;
@@ -109,7 +109,7 @@ begin
   end loop;
   return null;
 end $$;
-comment on function dibs.why_rated(public.tasks) is
+comment on function dibs.why_rated(dibs.task_facts) is
   'Whether as many of its type, or of its key, were claimed as may in a time.';
 
 -- Claims -------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ const NOT_RUN = {
   "it is about a project of yours; tests/scripts/remove_test.ts runs it": 2,
   "it is about a table that no database of these tests has": 1,
   "it works until it is stopped; tests/docs/python_worker_test.ts runs it": 1,
+  "it works until it is stopped": 1,
   "they work until they are stopped": 1,
 };
 

@@ -21,6 +21,7 @@ const VALUES: Record<string, [text: string | null, shown: string | null]> = {
   failures_before_rest: ["5", "5"],
   shortest_rest: ["1 min", "00:01:00"],
   longest_rest: ["1 hour", "01:00:00"],
+  priority_aging: ["5 minutes", "00:05:00"],
 };
 
 Deno.test("every setting can be changed by name, and says what it may be", async () => {

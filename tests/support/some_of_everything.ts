@@ -91,5 +91,5 @@ async function workThroughGates(sql: Sql): Promise<void> {
   await sql`select public.claim_tasks('worker', '{gated}', 2)`;
   await sql`select public.pause_tasks('gated', 'k'), public.task_gates()`;
   await sql`select public.set_claim_limit('thoughts', 'gated', 1), public.pause_claims('thoughts', 'gated')`;
-  await sql`select public.claim_next_thoughts('gated', 'worker'), public.thought_gates()`;
+  await sql`select public.claim_next_thoughts('gated', 'worker'), public.claim_gates()`;
 }
