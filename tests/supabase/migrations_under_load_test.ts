@@ -5,7 +5,7 @@ import { OLDER_CLIENTS, startLoad } from "../support/load.ts";
 import { applyMigrations, listMigrations } from "../../scripts/stack/migrations.ts";
 import { OLDER_CLIENT } from "../support/older_client.ts";
 import { retrying } from "../support/retrying.ts";
-import { someOfEverything } from "../support/some_of_everything.ts";
+import { everythingButGates, setGates } from "../support/some_of_everything.ts";
 
 const ROUNDS = 2;
 
@@ -58,8 +58,9 @@ Deno.test("a function that gets another argument is replaced under calls, and no
 Deno.test("migrations applied again do not wait for transactions that stay open, whatever those did", async () => {
   await using db = await freshDatabase();
   const stalled = db.connect();
+  await setGates(db.sql);
   await stalled`begin`;
-  await someOfEverything(stalled);
+  await everythingButGates(stalled);
   await applyMigrations(db.sql, await listMigrations()); // each would give up after a while
   await stalled`commit`;
 });
@@ -68,11 +69,12 @@ Deno.test("nobody waits for a migration that is applied again, however long it t
   await using db = await freshDatabase();
   const [migrator, client] = [db.connect(), db.connect()];
   await client`set lock_timeout = '2s'`;
+  await setGates(client);
   for (const migration of await listMigrations()) {
     await migrator`begin`;
     await applyMigrations(migrator, [migration]);
     await client`begin`;
-    await someOfEverything(client);
+    await everythingButGates(client);
     await client`rollback`;
     await migrator`rollback`;
   }

@@ -35,7 +35,9 @@ export function wantedOf(object: string, role: typeof ROLES[number]): string[] {
   const line = WANTED.find((line) => line.startsWith(`${object}  `)) ??
     WANTED.find((line) => line.startsWith(`${sharedName(object)}  `));
   if (!line) throw new Error(`grants.txt has no line for ${object}`);
-  return line.split("  ")[2 + ROLES.indexOf(role)].split(" ");
+  const privileges = line.split("  ")[2 + ROLES.indexOf(role)].split(" ");
+  const all = object.startsWith("sequence ") && privileges[0] === "all";
+  return all ? ["usage", "select", "update"] : privileges;
 }
 
 function findShared(line: string): string | undefined {

@@ -5,6 +5,12 @@ import type { Sql } from "postgres";
  * cancelled, handed back, kept back by gates, with results, progress, effects and request ids; and a changed setting.
  */
 export async function someOfEverything(sql: Sql): Promise<void> {
+  await setGates(sql);
+  await everythingButGates(sql);
+}
+
+/** All but setting gates, which waits for whoever works. */
+export async function everythingButGates(sql: Sql): Promise<void> {
   await workOnThoughts(sql);
   await workOnTasks(sql);
   await workThroughGates(sql);
@@ -79,9 +85,13 @@ async function workOnTasks(sql: Sql): Promise<void> {
   await sql`select public.prune_tasks('1 day')`;
 }
 
-async function workThroughGates(sql: Sql): Promise<void> {
+export async function setGates(sql: Sql): Promise<void> {
   await sql`select public.set_task_limit('gated', 2), public.set_task_limit('gated', 1, p_each_key => true)`;
   await sql`select public.set_task_rate('gated', 9, '1 hour', p_each_key => true)`;
+  await sql`select public.pause_tasks('paused', 'k'), public.set_claim_limit('thoughts', 'gated', 1)`;
+}
+
+async function workThroughGates(sql: Sql): Promise<void> {
   await sql`
     select public.enqueue_tasks('[
       {"type": "gated", "key": "k", "order_key": "o"}, {"type": "gated", "key": "k", "order_key": "o"},
@@ -89,7 +99,6 @@ async function workThroughGates(sql: Sql): Promise<void> {
   const [first] = await sql`select fence from public.claim_tasks('worker', '{gated}', 1)`;
   await sql`select public.settle_lease(${first.fence}, '[]', 'succeeded')`;
   await sql`select public.claim_tasks('worker', '{gated}', 2)`;
-  await sql`select public.pause_tasks('gated', 'k'), public.task_gates()`;
-  await sql`select public.set_claim_limit('thoughts', 'gated', 1), public.pause_claims('thoughts', 'gated')`;
-  await sql`select public.claim_next_thoughts('gated', 'worker'), public.claim_gates()`;
+  await sql`select public.claim_next_thoughts('gated', 'worker')`;
+  await sql`select public.task_gates(), public.claim_gates()`;
 }
