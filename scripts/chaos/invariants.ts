@@ -32,6 +32,9 @@ export interface Terms {
 export interface Testimony extends Terms {
   /** What is wrong with the tables of tasks. */
   unsound: string[];
+  /** Tasks that were granted though their limit or their order did not let them. */
+  overLimits: string[];
+  outOfOrder: string[];
   errors: LoggedError[];
   /** What other roles than the service role may do. */
   openDoors: string[];
@@ -167,6 +170,16 @@ export const RUN_INVARIANTS: RunInvariant[] = [
     key: "unsound_tables",
     says: "Every task is in exactly one place.",
     brokenBy: ({ unsound }) => unsound,
+  },
+  {
+    key: "over_limits",
+    says: "Of a limited key no more are held at once than its limit.",
+    brokenBy: ({ overLimits }) => overLimits,
+  },
+  {
+    key: "out_of_order",
+    says: "Of an order key one is granted after the other has ended, in the order of enqueueing.",
+    brokenBy: ({ outOfOrder }) => outOfOrder,
   },
   {
     key: "deadlocks",

@@ -6,6 +6,7 @@ import { connected, Connection, STATEMENT_MS } from "./connection.ts";
 import { NOBODY } from "./contest.ts";
 import type { Entry, HistoryEvent, Parked, Share } from "./evidence.ts";
 import type { LoggedError } from "./invariants.ts";
+import { findOutOfOrder, findOverLimits } from "./gates.ts";
 import { findOpenDoors } from "./open_doors.ts";
 import { findUnsound } from "./soundness.ts";
 import { CANARY, WORK_TYPE } from "./workload.ts";
@@ -18,6 +19,8 @@ export interface Witness {
   testify(): Promise<{
     maxLosses: number;
     unsound: string[];
+    overLimits: string[];
+    outOfOrder: string[];
     openDoors: string[];
     errors: LoggedError[];
     leaks: string[];
@@ -62,6 +65,8 @@ export async function callWitness(stack: Stack): Promise<Witness> {
       return {
         maxLosses,
         unsound: await read(findUnsound),
+        overLimits: await read(findOverLimits),
+        outOfOrder: await read(findOutOfOrder),
         openDoors: await read(findOpenDoors),
         errors: await readErrors(stack.stateDir),
         leaks: await findLeaks(stack.stateDir),
