@@ -158,8 +158,10 @@ export const ITEM_INVARIANTS: ItemInvariant[] = [
   },
   {
     key: "slow_recoveries",
-    says: `What is lost is granted again within the lease and ${RECOVERY_SECONDS} s.`,
+    says:
+      `What is lost is granted again within the lease and ${RECOVERY_SECONDS} s, unless a limit is full.`,
     isBrokenBy: (item, { leaseSeconds }) =>
+      !item.entries.some(({ isLimited }) => isLimited) &&
       recoverySeconds(item, leaseSeconds)
         .some((seconds) => seconds > leaseSeconds + RECOVERY_SECONDS),
   },
