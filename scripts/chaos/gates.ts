@@ -16,18 +16,18 @@ export async function setLimits(databaseUrl: string): Promise<void> {
 
 /** The grants of a task of a limited key while as many of it as may were held. */
 export async function findOverLimits(sql: Sql): Promise<string[]> {
-  // What a claim takes and puts back before it commits nobody has ever held: only the sum counts.
+  // What counts is what a transaction leaves behind: a claim may take back what expired, grant it anew with
+  // others, and put some of it back, before anybody else sees any of that.
   const rows = await sql<{ says: string }[]>`
     with changed as (
-      select type, key, item, xact, max(n) as n,
-        sum(case event when 'granted' then 1 else -1 end) as change
+      select type, key, max(n) as n, sum(case event when 'granted' then 1 else -1 end) as change,
+        string_agg(distinct item, ' ') filter (where event = 'granted') as granted
       from chaos.gated_history where key is not null and event in ('granted', 'left')
-      group by type, key, item, xact
+      group by type, key, xact
     ), counted as (
-      select *, sum(change) over (partition by type, key order by n) as held
-      from changed where change <> 0
+      select *, sum(change) over (partition by type, key order by n) as held from changed
     )
-    select format('%s: granted while %s of %s were held', item, held - 1, key) as says
+    select format('%s: then %s of %s were held', granted, held, key) as says
     from counted
     where change > 0 and held > case key when ${NARROW_KEY} then ${NARROW_MOST}::int else ${EACH_KEY_MOST}::int end`;
   return rows.map(({ says }) => says);

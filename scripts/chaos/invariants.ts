@@ -1,3 +1,4 @@
+// longer than 300 lines because one reads side by side what must hold
 import { CONTEST_LEASE_SECONDS } from "./contest.ts";
 import type { HistoryEvent, Item, Lease } from "./evidence.ts";
 import { THOUGHT_ATTEMPTS } from "./workload.ts";
