@@ -197,8 +197,10 @@ begin
 end $$;
 comment on function dibs.all_paused() is 'Whether everything is paused.';
 
+-- Volatile, that is with eyes of its own: where a place was taken since the statement began that asks for one, Postgres
+-- looks at the place as it is now, and its lease must be seen as well.
 create or replace function dibs.holds(p_fence bigint, p_task bigint) returns boolean
-  language plpgsql stable set search_path = '' as $$
+  language plpgsql volatile set search_path = '' as $$
 begin
   return exists (select from dibs.lease l where l.fence = p_fence and l.held @> p_task);
 end $$;
