@@ -2739,7 +2739,6 @@ Returns the lease; it is gone where it would hold nothing.';
 CREATE OR REPLACE FUNCTION dibs.holds(p_fence bigint, p_task bigint)
  RETURNS boolean
  LANGUAGE plpgsql
- STABLE
  SET search_path TO ''
 AS $function$
 begin
