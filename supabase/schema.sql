@@ -4962,7 +4962,8 @@ begin
     order by uuid_send(c.thought_id) for update skip locked);
   with due as (
     select id::uuid as id, nth, p_start
-      + coalesce((row_number() over (order by nth) - 1) / v_together * v_together / p_per_second, 0) * interval '1 s' as at
+      + coalesce((row_number() over (order by nth) - 1) / v_together * v_together / p_per_second, 0) * interval '1 s'
+      as at
     from unnest(p_ids) with ordinality f (id, nth) where id::uuid = any (v_ids)
   ), changed as (
     update public.thought_work_claims c set retry_at = due.at, attempt_count = 0
@@ -4972,8 +4973,8 @@ begin
   select array_agg(id::text order by nth), max(retry_at) into done, last from changed;
   done := coalesce(done, '{}');
 end $function$;
-comment on function dibs.redrive_thoughts(text,text[],timestamp with time zone,numeric) is 'Let failed thoughts be claimed again, so many becoming due each second, in this order; what others have locked stays as
-it is. Returns which, and when the last is due.';
+comment on function dibs.redrive_thoughts(text,text[],timestamp with time zone,numeric) is 'Let failed thoughts be claimed again, so many becoming due each second, in this order; what others have locked stays
+as it is. Returns which, and when the last is due.';
 
 CREATE OR REPLACE FUNCTION dibs.refuse(p_sqlstate text, p_message text, p_hint text DEFAULT NULL::text)
  RETURNS void
@@ -8451,8 +8452,8 @@ begin
 end $function$;
 comment on function public.failed_rows(text,text,jsonb,integer,text) is 'Rows of a source, thoughts or another, on which work of this type failed for good, the latest first: their attempts
 are used up (quarantined), or the failure was said to be permanent.
-p_filter: {ids?, error? (a LIKE pattern), failed_before?, failed_after?}, and may be empty. p_limit: at most so many, 1 to
-1000. p_cursor: go on after the row that has it.
+p_filter: {ids?, error? (a LIKE pattern), failed_before?, failed_after?}, and may be empty. p_limit: at most so many,
+1 to 1000. p_cursor: go on after the row that has it.
 Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.failed_tasks(p_filter jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 100, p_cursor text DEFAULT NULL::text)
@@ -8722,7 +8723,8 @@ declare
 begin
   perform dibs.check_row_filter(p_source, p_work_type, p_filter), dibs.check_between('p_limit', p_limit, 1, 10000);
   if p_per_second not between 0.001 and 10000 then
-    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000', 'Leave it out to let all run at once.');
+    perform dibs.refuse('PT400', 'p_per_second must be between 0.001 and 10000',
+      'Leave it out to let all run at once.');
   end if;
   v_query := dibs.failed_row_query(p_source, p_work_type, p_filter);
   if p_dry_run is not false then

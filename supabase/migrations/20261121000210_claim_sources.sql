@@ -29,6 +29,20 @@ create table if not exists dibs.source_sql (
 );
 comment on table dibs.source_sql is 'What is made for each source, in the order of the parts, with {names} to fill in.';
 
+-- Before whatever claims; 552_claim_gates.sql says what it is for.
+create table if not exists dibs.claim_gate (
+  source text not null references dibs.claim_source (name) on delete cascade,
+  work_type text not null,
+  most int,
+  paused_at timestamptz,
+  passed bigint not null default 0,
+  primary key (source, work_type)
+);
+comment on table dibs.claim_gate is
+  'What is set for a kind of work on rows of a source, '''' for all of them. most: so many rows are claimed at once.
+paused_at: none is. passed: how many calls there were; who claims updates that, so that stricter transactions cannot
+miss each other.';
+
 create or replace function dibs.define_for_sources(p_part text, p_made_for text, p_sql text) returns void
   language plpgsql set search_path = '' as $$
 declare

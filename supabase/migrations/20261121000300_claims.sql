@@ -32,20 +32,6 @@ end $$;
 comment on function dibs.fence_out() is
   'A claim that a client takes over by an update of its own is another grant: whoever had it comes too late.';
 
--- Before whatever claims; 552_claim_gates.sql says what it is for.
-create table if not exists dibs.claim_gate (
-  source text not null references dibs.claim_source (name) on delete cascade,
-  work_type text not null,
-  most int,
-  paused_at timestamptz,
-  passed bigint not null default 0,
-  primary key (source, work_type)
-);
-comment on table dibs.claim_gate is
-  'What is set for a kind of work on rows of a source, '''' for all of them. most: so many rows are claimed at once.
-paused_at: none is. passed: how many calls there were; who claims updates that, so that stricter transactions cannot
-miss each other.';
-
 select dibs.define_for_sources('300 claims', 'every source', $define$
 create table if not exists {claims} (
   {id} {type}{collate} not null references {table} ({key}) on delete cascade,
