@@ -19,8 +19,8 @@ begin
   if to_regtype('dibs.task_facts') is null then
     create type dibs.task_facts as (
       id uuid, type text, status text, priority smallint, run_at timestamptz, attempts int, max_attempts int,
-      error text, worker_id text, started_at timestamptz, completed_at timestamptz, lease_expires_at timestamptz, progress jsonb,
-      key text, order_key text);
+      error text, worker_id text, started_at timestamptz, completed_at timestamptz, lease_expires_at timestamptz,
+      progress jsonb, key text, order_key text);
   end if;
 end $$;
 comment on type dibs.task_facts is 'What there is to know about a task, from public.tasks.';
