@@ -2268,7 +2268,6 @@ declare
   v_places int;
   v_over int;
   v_held int;
-  v_slots tid[];
 begin
   select count(*) filter (where n <= p_most), count(*) filter (where n > p_most and dibs.holds(fence, task))
     into v_places, v_over
@@ -2290,14 +2289,11 @@ begin
       from dibs.slot s where s.type = p_type and s.key = p_key and s.order_key = p_order_key;
     p_wanted := least(p_wanted, p_most - v_held);
   end if;
-  v_slots := array(
+  return array(
     select s.ctid from dibs.slot s
     where s.type = p_type and s.key = p_key and s.order_key = p_order_key and s.n <= p_most
       and s.ctid <> all (p_taken) and not dibs.holds(s.fence, s.task)
     order by s.n limit greatest(p_wanted, 0) for update skip locked);
-  -- Looked at again: a claim that committed between the look and the lock has a lease which that look does not see.
-  return array(
-    select s.ctid from dibs.slot s where s.ctid = any (v_slots) and not dibs.holds(s.fence, s.task) order by s.n);
 end $function$;
 comment on function dibs.free_slots(text,text,text,integer,integer,tid[]) is 'Up to so many places of a limit that are free, locked for whoever occupies them. p_taken: not these.';
 
@@ -2852,6 +2848,12 @@ AS $function$
 begin
   -- A transaction that is stricter cannot see who has begun to wait meanwhile.
   if current_setting('transaction_isolation') <> 'read committed' then return true; end if;
+  -- Mostly tasks of one page, of which there is but a range to look up.
+  if lower(p_tasks) >> 7 = (upper(p_tasks) - 1) >> 7 then
+    return exists (
+      select from dibs.dependency d
+      where d.awaited and d.parent >= lower(p_tasks) and d.parent < upper(p_tasks) and d.parent <@ p_tasks);
+  end if;
   return exists (
     -- A page at a time, as in dibs.histories_of.
     select from (

@@ -29,7 +29,6 @@ declare
   v_places int;
   v_over int;
   v_held int;
-  v_slots tid[];
 begin
   select count(*) filter (where n <= p_most), count(*) filter (where n > p_most and dibs.holds(fence, task))
     into v_places, v_over
@@ -51,14 +50,11 @@ begin
       from dibs.slot s where s.type = p_type and s.key = p_key and s.order_key = p_order_key;
     p_wanted := least(p_wanted, p_most - v_held);
   end if;
-  v_slots := array(
+  return array(
     select s.ctid from dibs.slot s
     where s.type = p_type and s.key = p_key and s.order_key = p_order_key and s.n <= p_most
       and s.ctid <> all (p_taken) and not dibs.holds(s.fence, s.task)
     order by s.n limit greatest(p_wanted, 0) for update skip locked);
-  -- Looked at again: a claim that committed between the look and the lock has a lease which that look does not see.
-  return array(
-    select s.ctid from dibs.slot s where s.ctid = any (v_slots) and not dibs.holds(s.fence, s.task) order by s.n);
 end $$;
 comment on function dibs.free_slots(text, text, text, int, int, tid[]) is
   'Up to so many places of a limit that are free, locked for whoever occupies them. p_taken: not these.';

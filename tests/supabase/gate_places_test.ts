@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { testClock } from "../support/clock.ts";
 import { freshDatabase } from "../support/database.ts";
-import { startBlocked } from "../support/locks.ts";
 import { claim, enqueue, ids, settle, testTasks } from "../support/tasks.ts";
 
 testTasks(
@@ -62,27 +61,4 @@ Deno.test("no claim waits for another, and both together stay under the limit", 
   assert.equal(first.length, 3);
   assert.ok(second.length <= 1);
   assert.equal(new Set(ids([...first, ...second])).size, first.length + second.length);
-});
-
-Deno.test("a place that is taken between a look at it and its lock is not taken twice", async () => {
-  await using db = await freshDatabase();
-  const [a, b, gatekeeper] = [db.connect(), db.connect(), db.connect()];
-  await enqueue(db.sql, "a", 2);
-  await db.sql`select set_task_limit('a', 1)`;
-  await a`begin`;
-  assert.equal((await claim(a)).length, 1);
-  // From here on a look waits, having begun.
-  await db.sql.unsafe(`
-    create or replace function dibs.holds(p_fence bigint, p_task bigint) returns boolean
-      language plpgsql stable set search_path = '' as $$
-    begin
-      perform pg_advisory_xact_lock_shared(77);
-      return exists (select from dibs.lease l where l.fence = p_fence and l.held @> p_task);
-    end $$`);
-  await gatekeeper`begin`;
-  await gatekeeper`select pg_advisory_xact_lock(77)`;
-  const { done } = await startBlocked(db.sql, b, (b) => claim(b));
-  await a`commit`;
-  await gatekeeper`commit`;
-  assert.deepEqual(await done, []);
 });
