@@ -3019,6 +3019,12 @@ begin
           and run && p_tasks
         order by lower(run) for share) r);
     p_tasks := p_tasks - (
+      select coalesce(range_agg(g.run), '{}') from (
+        select run from dibs.gated
+        where lower(run) >> 7 = any (array(select distinct lower(r) >> 7 from dibs.runs_of(p_tasks) r))
+          and run && p_tasks
+        order by lower(run) for share) g);
+    p_tasks := p_tasks - (
       select coalesce(range_agg(l.held), '{}') from (
         select held from dibs.lease where held && p_tasks order by fence for share) l);
     p_tasks := p_tasks - (

@@ -111,3 +111,14 @@ testTasks("what is redriven as another type takes its key and its order along", 
   await settle(sql, first[0].fence, [], "succeeded");
   assert.deepEqual(ids(await claim(sql, { limit: 9, types: ["b"] })), [tasks[1]]);
 });
+
+testTasks("a task can depend on others wherever they wait", async ({ sql }) => {
+  const parents = await onePerPlace(sql);
+  const list = parents.map((parent) => ({ type: "child", depends_on: [parent] }));
+  const children = (await sql`select id from enqueue_tasks(${sql.json(list)})`).map(({ id }) => id);
+  for (const child of children) assert.deepEqual(await placesOf(sql, child), ["waiting"]);
+  while ((await sql`select from tasks where status = 'pending'`).length > 0) {
+    for (const { fence } of await claimAll(sql)) await settle(sql, fence, [], "succeeded");
+  }
+  assert.deepEqual(await statuses(sql, children), Array(4).fill("completed"));
+});
