@@ -242,12 +242,14 @@ create table dibs.hint (
   seen_task bigint not null,
   run_length real not null,
   sweep_at timestamp with time zone not null,
-  sweep_if_empty_at timestamp with time zone not null
+  sweep_if_empty_at timestamp with time zone not null,
+  in_turn boolean default true not null
 );
 alter table dibs.hint enable row level security;
 CREATE INDEX hint_newest ON dibs.hint USING btree (type, priority, made_at DESC);
 comment on table dibs.hint is 'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it; how
-long its runs are; and when to look from its start again, since what was committed late lies before.
+long its runs are; and when to look from its start again, since what was committed late lies before. in_turn: something
+waits at gates or grows in priority, so that the first run is not simply whose turn it is.
 Inserted, never updated; never trusted.';
 
 create table dibs.id_seed (
@@ -1288,14 +1290,19 @@ AS $function$
 declare
   v_now timestamptz := dibs.clock();
   v_lease dibs.lease;
+  v_awaited boolean;
 begin
   if p_fence !~ '^[0-9]{1,18}$' then return null; end if;
   delete from dibs.lease where fence = p_fence::bigint returning * into v_lease;
   if not found then return null; end if;
   if v_lease.plain and lower(v_lease.held) >> 7 = (upper(v_lease.held) - 1) >> 7 then
     insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
-      values (v_lease.held, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id, v_lease.type);
-    if dibs.is_awaited(v_lease.held) then perform dibs.decide(dibs.tell(v_lease.held, 'completed')); end if;
+      values (v_lease.held, v_lease.started_at, v_now, v_lease.fence, 'completed', v_lease.worker_id, v_lease.type)
+      -- What dibs.is_awaited asks, in passing.
+      returning current_setting('transaction_isolation') <> 'read committed' or exists (
+        select from dibs.dependency d
+        where d.awaited and d.parent >= lower(v_lease.held) and d.parent < upper(v_lease.held)) into v_awaited;
+    if v_awaited then perform dibs.decide(dibs.tell(v_lease.held, 'completed')); end if;
   else
     perform dibs.end_tasks(v_lease.held, 'completed', v_lease, v_now);
   end if;
@@ -2434,7 +2441,8 @@ begin
     )
     -- A lane without a length of runs is one of gated; what is first in it is what was seen.
     select row(
-      lane.type, lane.priority, 'infinity', '-infinity', 0, head.run_at, 0, 0, 'infinity', 'infinity')::dibs.hint
+      lane.type, lane.priority, 'infinity', '-infinity', 0, head.run_at, 0, 0, 'infinity', 'infinity',
+      true)::dibs.hint
     from lane,
       lateral (
         select g.run_at from dibs.gated g where g.type = lane.type and g.priority = lane.priority
@@ -2848,12 +2856,6 @@ AS $function$
 begin
   -- A transaction that is stricter cannot see who has begun to wait meanwhile.
   if current_setting('transaction_isolation') <> 'read committed' then return true; end if;
-  -- Mostly tasks of one page, of which there is but a range to look up.
-  if lower(p_tasks) >> 7 = (upper(p_tasks) - 1) >> 7 then
-    return exists (
-      select from dibs.dependency d
-      where d.awaited and d.parent >= lower(p_tasks) and d.parent < upper(p_tasks) and d.parent <@ p_tasks);
-  end if;
   return exists (
     -- A page at a time, as in dibs.histories_of.
     select from (
@@ -3106,10 +3108,8 @@ declare
   v_taken record;
   v_more record;
   v_passed int8multirange;
-  v_paused boolean;
-  v_in_turn boolean;
   v_told boolean := false;
-  v_now timestamptz;
+  v_gated boolean;
   v_lease dibs.lease;
 begin
   if (p_limit between 1 and 1000 and p_lease_seconds between 1 and 86400 and p_worker_id ~ '^[\w.:@/-]{1,200}$')
@@ -3119,12 +3119,7 @@ begin
       dibs.check_between('p_lease_seconds', p_lease_seconds, 1, 86400);
   end if;
   loop
-    select exists (select from dibs.gate where type = ''),
-        exists (select from dibs.gated) or s.priority_aging is not null
-      into v_paused, v_in_turn from dibs.settings s;
-    if v_paused then return null; end if;
-    -- Where more than priority and age decide, the long way does.
-    v_taken := dibs.take_first_run(case when cardinality(v_types) = 1 and not v_in_turn then v_types[1] end, p_limit);
+    v_taken := dibs.take_first_run(case when cardinality(v_types) = 1 then v_types[1] end, p_limit);
     v_passed := '{}';
     if v_taken.count is distinct from p_limit then
       v_more := dibs.take_tasks(v_types, p_limit - coalesce(v_taken.count, 0), p_limit);
@@ -3145,14 +3140,19 @@ begin
     end if;
     if not v_taken.plain then v_taken.tasks := dibs.single_out_suspects(v_taken.tasks); end if;
     -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
-    v_now := dibs.clock();
+    v_lease.started_at := dibs.clock();
+    v_lease.expires_at := v_lease.started_at + p_lease_seconds * interval '1 s';
+    v_lease.held := v_taken.tasks;
+    v_lease.plain := v_taken.plain;
+    v_lease.worker_id := p_worker_id;
+    v_lease.type := v_taken.of_type;
     insert into dibs.lease (started_at, expires_at, held, plain, worker_id, type)
-      values (
-        v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id, v_taken.of_type)
-      returning * into v_lease;
+      values (v_lease.started_at, v_lease.expires_at, v_lease.held, v_lease.plain, p_worker_id, v_lease.type)
+      -- Whoever sets a gate keeps leases from being written. So this statement, which looks only once it may write,
+      -- sees every gate that was committed.
+      returning fence, exists (select from dibs.gate) into v_lease.fence, v_gated;
     if v_passed <> '{}' then perform dibs.occupy(v_more.slots, v_more.slot_tasks, v_lease.fence); end if;
-    -- Only now that the lease is there, for which whoever sets a gate waits, is it seen what gates there are.
-    if exists (select from dibs.gate) or not v_taken.plain and exists (select from dibs.task_key)
+    if v_gated or not v_lease.plain and exists (select from dibs.task_key)
       or current_setting('transaction_isolation') <> 'read committed' then
       v_lease := dibs.hold_back(v_lease, v_passed);
     end if;
@@ -3469,7 +3469,8 @@ begin
     coalesce(v_head.run_at, v_now), coalesce(v_head.task, 0), p_lane.run_length,
     -- While an old snapshot is held a sweep gets slow; it then comes so seldom that it takes a twentieth of the time.
     coalesce(v_now + greatest(v_took * 20, interval '1 s'), p_lane.sweep_at),
-    coalesce(v_now + greatest(v_took - interval '100 ms', interval '0') * 20, p_lane.sweep_if_empty_at));
+    coalesce(v_now + greatest(v_took - interval '100 ms', interval '0') * 20, p_lane.sweep_if_empty_at),
+    p_lane.in_turn);
   -- Now and then, those that no claim reads any more.
   if v_took is not null and random() < 0.02 then
     delete from dibs.hint where ctid = any (array(
@@ -6060,14 +6061,14 @@ begin
       select case when l.made_at > v_now - v_fresh then r.place end
       from (select * from dibs.hinted_lane where type = '' order by priority offset 0) l,
         lateral (
-          select case when l.run_length >= p_limit then (
+          select case when l.run_length >= p_limit and not l.in_turn then (
             select r.ctid from dibs.ready r
             where r.priority = l.priority and r.run_at <= v_now
               and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
             order by r.run_at, lower(r.run) limit 1 for update skip locked
           ) end as place offset 0
         ) r
-      where r.place is not null or l.run_length < p_limit
+      where r.place is not null or l.run_length < p_limit or l.in_turn
       limit 1)
     returning * into v_run;
   else
@@ -6075,14 +6076,14 @@ begin
       select case when l.made_at > v_now - v_fresh then r.place end
       from (select * from dibs.hinted_lane where type = p_type order by priority offset 0) l,
         lateral (
-          select case when l.run_length >= p_limit then (
+          select case when l.run_length >= p_limit and not l.in_turn then (
             select r.ctid from dibs.ready r
             where r.type = p_type and r.priority = l.priority and r.run_at <= v_now
               and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
             order by r.run_at, lower(r.run) limit 1 for update skip locked
           ) end as place offset 0
         ) r
-      where r.place is not null or l.run_length < p_limit
+      where r.place is not null or l.run_length < p_limit or l.in_turn
       limit 1)
     returning * into v_run;
   end if;
@@ -6098,7 +6099,8 @@ begin
   end if;
 end $function$;
 comment on function dibs.take_first_run(text,integer) is 'Take the first run that nobody else has locked, or as much of it as is wanted, where that will do: by a new hint,
-which says that runs are long enough. All else is left to the long way, hints and sweeps among it.
+which says that runs are long enough, and that nothing but priority and age decides. All else is left to the long way,
+hints and sweeps among it.
 p_type: '''' stands for all, null for several. Returns what was taken, null when nothing was.';
 
 CREATE OR REPLACE FUNCTION dibs.take_from_pool(p_work_type text, p_wanted integer, p_piece integer)
@@ -6463,10 +6465,13 @@ declare
   v_sweep boolean;
   v_found boolean;
   v_round record;
+  v_in_turn boolean;
 begin
   passed := '{}';
   slots := '{}';
   slot_tasks := '{}';
+  if dibs.all_paused() then return; end if;
+  v_in_turn := exists (select from dibs.gated) or (select priority_aging is not null from dibs.settings);
   for v_look in 1..5 loop
     -- While an old snapshot is held, this reads every lease there has been since: then now and then will do.
     if (pg_stat_get_dead_tuples('dibs.lease'::regclass) < 10000 or random() < 0.05)
@@ -6513,6 +6518,7 @@ begin
       end loop;
       -- Ten hints a second are enough, the first one from a sweep.
       if v_found and (v_sweep or v_lane.made_at < v_now - interval '100 ms') then
+        v_lane.in_turn := v_in_turn;
         perform dibs.make_hint(v_lane, case when v_sweep then v_now end);
       end if;
       exit when v_wanted = 0;
@@ -7621,7 +7627,8 @@ create view dibs.hinted_lane with (security_invoker=true) as
     COALESCE(h.seen_task, 0::bigint) AS seen_task,
     COALESCE(h.run_length, 100::real) AS run_length,
     COALESCE(h.sweep_at, '-infinity'::timestamp with time zone) AS sweep_at,
-    COALESCE(h.sweep_if_empty_at, '-infinity'::timestamp with time zone) AS sweep_if_empty_at
+    COALESCE(h.sweep_if_empty_at, '-infinity'::timestamp with time zone) AS sweep_if_empty_at,
+    COALESCE(h.in_turn, true) AS in_turn
    FROM dibs.lane l
      LEFT JOIN LATERAL ( SELECT h_1.type,
             h_1.priority,
@@ -7632,7 +7639,8 @@ create view dibs.hinted_lane with (security_invoker=true) as
             h_1.seen_task,
             h_1.run_length,
             h_1.sweep_at,
-            h_1.sweep_if_empty_at
+            h_1.sweep_if_empty_at,
+            h_1.in_turn
            FROM dibs.hint h_1
           WHERE h_1.type = l.type AND h_1.priority = l.priority
           ORDER BY h_1.made_at DESC

@@ -248,14 +248,20 @@ create table if not exists dibs.hint (
   seen_task bigint not null,
   run_length real not null,
   sweep_at timestamptz not null,
-  sweep_if_empty_at timestamptz not null
+  sweep_if_empty_at timestamptz not null,
+  in_turn boolean not null default true
 );
 comment on table dibs.hint is
   'Where the work of a lane begins, so that claims step over the dead entries an old snapshot keeps before it; how
-long its runs are; and when to look from its start again, since what was committed late lies before.
+long its runs are; and when to look from its start again, since what was committed late lies before. in_turn: something
+waits at gates or grows in priority, so that the first run is not simply whose turn it is.
 Inserted, never updated; never trusted.';
 do $$
 begin
+  if not exists (
+    select from pg_catalog.pg_attribute where attrelid = 'dibs.hint'::regclass and attname = 'in_turn') then
+    alter table dibs.hint add column in_turn boolean not null default true;
+  end if;
   if to_regclass('dibs.hint_newest') is null then
     create index hint_newest on dibs.hint (type, priority, made_at desc);
   end if;
@@ -266,7 +272,7 @@ select l.type, l.priority, coalesce(h.made_at, '-infinity') as made_at,
   coalesce(h.begin_run_at, '-infinity') as begin_run_at, coalesce(h.begin_task, 0) as begin_task,
   coalesce(h.seen_run_at, '-infinity') as seen_run_at, coalesce(h.seen_task, 0) as seen_task,
   coalesce(h.run_length, 100) as run_length, coalesce(h.sweep_at, '-infinity') as sweep_at,
-  coalesce(h.sweep_if_empty_at, '-infinity') as sweep_if_empty_at
+  coalesce(h.sweep_if_empty_at, '-infinity') as sweep_if_empty_at, coalesce(h.in_turn, true) as in_turn
 from dibs.lane l
 left join lateral (
   select * from dibs.hint h where h.type = l.type and h.priority = l.priority order by h.made_at desc limit 1

@@ -8,12 +8,6 @@ create or replace function dibs.is_awaited(p_tasks int8multirange) returns boole
 begin
   -- A transaction that is stricter cannot see who has begun to wait meanwhile.
   if current_setting('transaction_isolation') <> 'read committed' then return true; end if;
-  -- Mostly tasks of one page, of which there is but a range to look up.
-  if lower(p_tasks) >> 7 = (upper(p_tasks) - 1) >> 7 then
-    return exists (
-      select from dibs.dependency d
-      where d.awaited and d.parent >= lower(p_tasks) and d.parent < upper(p_tasks) and d.parent <@ p_tasks);
-  end if;
   return exists (
     -- A page at a time, as in dibs.histories_of.
     select from (

@@ -58,10 +58,8 @@ declare
   v_taken record;
   v_more record;
   v_passed int8multirange;
-  v_paused boolean;
-  v_in_turn boolean;
   v_told boolean := false;
-  v_now timestamptz;
+  v_gated boolean;
   v_lease dibs.lease;
 begin
   if (p_limit between 1 and 1000 and p_lease_seconds between 1 and 86400 and p_worker_id ~ '^[\w.:@/-]{1,200}$')
@@ -71,12 +69,7 @@ begin
       dibs.check_between('p_lease_seconds', p_lease_seconds, 1, 86400);
   end if;
   loop
-    select exists (select from dibs.gate where type = ''),
-        exists (select from dibs.gated) or s.priority_aging is not null
-      into v_paused, v_in_turn from dibs.settings s;
-    if v_paused then return null; end if;
-    -- Where more than priority and age decide, the long way does.
-    v_taken := dibs.take_first_run(case when cardinality(v_types) = 1 and not v_in_turn then v_types[1] end, p_limit);
+    v_taken := dibs.take_first_run(case when cardinality(v_types) = 1 then v_types[1] end, p_limit);
     v_passed := '{}';
     if v_taken.count is distinct from p_limit then
       v_more := dibs.take_tasks(v_types, p_limit - coalesce(v_taken.count, 0), p_limit);
@@ -97,14 +90,19 @@ begin
     end if;
     if not v_taken.plain then v_taken.tasks := dibs.single_out_suspects(v_taken.tasks); end if;
     -- The clock is read when all is taken: no lease begins before the one it follows has ended, and none is short.
-    v_now := dibs.clock();
+    v_lease.started_at := dibs.clock();
+    v_lease.expires_at := v_lease.started_at + p_lease_seconds * interval '1 s';
+    v_lease.held := v_taken.tasks;
+    v_lease.plain := v_taken.plain;
+    v_lease.worker_id := p_worker_id;
+    v_lease.type := v_taken.of_type;
     insert into dibs.lease (started_at, expires_at, held, plain, worker_id, type)
-      values (
-        v_now, v_now + p_lease_seconds * interval '1 s', v_taken.tasks, v_taken.plain, p_worker_id, v_taken.of_type)
-      returning * into v_lease;
+      values (v_lease.started_at, v_lease.expires_at, v_lease.held, v_lease.plain, p_worker_id, v_lease.type)
+      -- Whoever sets a gate keeps leases from being written. So this statement, which looks only once it may write,
+      -- sees every gate that was committed.
+      returning fence, exists (select from dibs.gate) into v_lease.fence, v_gated;
     if v_passed <> '{}' then perform dibs.occupy(v_more.slots, v_more.slot_tasks, v_lease.fence); end if;
-    -- Only now that the lease is there, for which whoever sets a gate waits, is it seen what gates there are.
-    if exists (select from dibs.gate) or not v_taken.plain and exists (select from dibs.task_key)
+    if v_gated or not v_lease.plain and exists (select from dibs.task_key)
       or current_setting('transaction_isolation') <> 'read committed' then
       v_lease := dibs.hold_back(v_lease, v_passed);
     end if;

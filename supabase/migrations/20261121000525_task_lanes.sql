@@ -33,14 +33,14 @@ begin
       select case when l.made_at > v_now - v_fresh then r.place end
       from (select * from dibs.hinted_lane where type = '' order by priority offset 0) l,
         lateral (
-          select case when l.run_length >= p_limit then (
+          select case when l.run_length >= p_limit and not l.in_turn then (
             select r.ctid from dibs.ready r
             where r.priority = l.priority and r.run_at <= v_now
               and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
             order by r.run_at, lower(r.run) limit 1 for update skip locked
           ) end as place offset 0
         ) r
-      where r.place is not null or l.run_length < p_limit
+      where r.place is not null or l.run_length < p_limit or l.in_turn
       limit 1)
     returning * into v_run;
   else
@@ -48,14 +48,14 @@ begin
       select case when l.made_at > v_now - v_fresh then r.place end
       from (select * from dibs.hinted_lane where type = p_type order by priority offset 0) l,
         lateral (
-          select case when l.run_length >= p_limit then (
+          select case when l.run_length >= p_limit and not l.in_turn then (
             select r.ctid from dibs.ready r
             where r.type = p_type and r.priority = l.priority and r.run_at <= v_now
               and (r.run_at, lower(r.run)) >= (l.begin_run_at, l.begin_task)
             order by r.run_at, lower(r.run) limit 1 for update skip locked
           ) end as place offset 0
         ) r
-      where r.place is not null or l.run_length < p_limit
+      where r.place is not null or l.run_length < p_limit or l.in_turn
       limit 1)
     returning * into v_run;
   end if;
@@ -72,7 +72,8 @@ begin
 end $$;
 comment on function dibs.take_first_run(text, int) is
   'Take the first run that nobody else has locked, or as much of it as is wanted, where that will do: by a new hint,
-which says that runs are long enough. All else is left to the long way, hints and sweeps among it.
+which says that runs are long enough, and that nothing but priority and age decides. All else is left to the long way,
+hints and sweeps among it.
 p_type: '''' stands for all, null for several. Returns what was taken, null when nothing was.';
 
 create or replace function dibs.put_back(p_run dibs.ready, p_keep int, p_piece int) returns int8multirange
@@ -108,10 +109,13 @@ declare
   v_sweep boolean;
   v_found boolean;
   v_round record;
+  v_in_turn boolean;
 begin
   passed := '{}';
   slots := '{}';
   slot_tasks := '{}';
+  if dibs.all_paused() then return; end if;
+  v_in_turn := exists (select from dibs.gated) or (select priority_aging is not null from dibs.settings);
   for v_look in 1..5 loop
     -- While an old snapshot is held, this reads every lease there has been since: then now and then will do.
     if (pg_stat_get_dead_tuples('dibs.lease'::regclass) < 10000 or random() < 0.05)
@@ -158,6 +162,7 @@ begin
       end loop;
       -- Ten hints a second are enough, the first one from a sweep.
       if v_found and (v_sweep or v_lane.made_at < v_now - interval '100 ms') then
+        v_lane.in_turn := v_in_turn;
         perform dibs.make_hint(v_lane, case when v_sweep then v_now end);
       end if;
       exit when v_wanted = 0;
@@ -315,7 +320,8 @@ begin
     coalesce(v_head.run_at, v_now), coalesce(v_head.task, 0), p_lane.run_length,
     -- While an old snapshot is held a sweep gets slow; it then comes so seldom that it takes a twentieth of the time.
     coalesce(v_now + greatest(v_took * 20, interval '1 s'), p_lane.sweep_at),
-    coalesce(v_now + greatest(v_took - interval '100 ms', interval '0') * 20, p_lane.sweep_if_empty_at));
+    coalesce(v_now + greatest(v_took - interval '100 ms', interval '0') * 20, p_lane.sweep_if_empty_at),
+    p_lane.in_turn);
   -- Now and then, those that no claim reads any more.
   if v_took is not null and random() < 0.02 then
     delete from dibs.hint where ctid = any (array(

@@ -28,7 +28,8 @@ begin
     )
     -- A lane without a length of runs is one of gated; what is first in it is what was seen.
     select row(
-      lane.type, lane.priority, 'infinity', '-infinity', 0, head.run_at, 0, 0, 'infinity', 'infinity')::dibs.hint
+      lane.type, lane.priority, 'infinity', '-infinity', 0, head.run_at, 0, 0, 'infinity', 'infinity',
+      true)::dibs.hint
     from lane,
       lateral (
         select g.run_at from dibs.gated g where g.type = lane.type and g.priority = lane.priority
