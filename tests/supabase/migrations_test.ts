@@ -197,7 +197,8 @@ Deno.test("what an older version made otherwise, or not at all, is put right", a
   await using db = await freshDatabase();
   const wanted = await schemaSql(db.sql);
   await db.sql.unsafe(`
-    create or replace view dibs.hinted_lane with (security_invoker = true) as
+    drop view dibs.hinted_lane;
+    create view dibs.hinted_lane with (security_invoker = true) as
       select l.type, l.priority, h.made_at, h.begin_run_at, h.begin_task, h.seen_run_at, h.seen_task,
         h.run_length, h.sweep_at, h.sweep_if_empty_at
       from dibs.lane l left join dibs.hint h on h.type = l.type;
