@@ -30,6 +30,8 @@ export interface Entry {
   item: string;
   status: string;
   maxAttempts: number;
+  /** It may have to wait for others that have its key. */
+  isLimited: boolean;
   behaviour: Behaviour;
 }
 

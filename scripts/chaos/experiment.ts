@@ -9,6 +9,7 @@ import { prepareContest } from "./contest.ts";
 import { gatherItems, type Item, type Mail, type Sources } from "./evidence.ts";
 import { Feed } from "./feed.ts";
 import type { Fault, Victims } from "./fault.ts";
+import { setLimits } from "./gates.ts";
 import { Judge } from "./judge.ts";
 import { startProxy, Weather } from "./proxy.ts";
 import { randomFrom } from "./random.ts";
@@ -97,6 +98,7 @@ export async function experiment(
   const witness = await callWitness(stack);
   parts.defer(() => witness.leave());
   const contested = await prepareContest(stack.databaseUrl);
+  await setLimits(stack.databaseUrl);
   const weather = new Weather();
   const through = (target: string) => {
     const proxy = startProxy(target, weather);

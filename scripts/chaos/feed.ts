@@ -22,6 +22,8 @@ const LATEST_MS = 1_500;
 const TRANSACTION_MS = 10_000;
 /** Of the tasks that were enqueued together, one in so many is cancelled at once. */
 const CANCELLED_EACH = 45;
+/** So many more are cancelled by and by, when many are being worked on. */
+const LATEST_CANCEL_MS = 4_000;
 
 /** Hands work over as a careful client does: it repeats each call until it has an answer. */
 export class Feed {
@@ -61,7 +63,20 @@ export class Feed {
     await this.#insert(thoughts);
     // Repeats change nothing: what is cancelled already, or has ended, stays as it is.
     const cancelled = ids.filter((_, nth) => nth % CANCELLED_EACH === CANCELLED_EACH - 1);
-    if (cancelled.length > 0) await this.#post("/rest/v1/rpc/cancel_tasks", { p_ids: cancelled });
+    await this.#cancel(cancelled);
+    this.#cancelLater(ids.filter((_, nth) => nth % CANCELLED_EACH === 1))
+      .catch((error) => this.#failure = error);
+  }
+
+  async #cancelLater(ids: string[]): Promise<void> {
+    for (const id of ids) {
+      await delay(Math.random() * LATEST_CANCEL_MS / ids.length, { signal: this.terms.signal });
+      await this.#cancel([id]);
+    }
+  }
+
+  async #cancel(ids: string[]): Promise<void> {
+    if (ids.length > 0) await this.#post("/rest/v1/rpc/cancel_tasks", { p_ids: ids });
   }
 
   async #enqueue(path: string, tasks: NewTask[]): Promise<string[]> {

@@ -15,7 +15,8 @@ create table chaos.task_history (
   fence bigint,
   expires_at timestamptz,
   -- When it was really written: whoever granted it may have looked at the clock too early.
-  written_at timestamptz not null default clock_timestamp()
+  written_at timestamptz not null default clock_timestamp(),
+  xact xid8 not null default pg_current_xact_id()
 );
 
 create table chaos.thought_history (
@@ -148,6 +149,13 @@ create view chaos.history as
   select n, at, event, case work_type when 'chaos_contest' then 'contested ' else '' end || thought, fence,
     expires_at, written_at, by_hand
   from chaos.thought_history;
+
+-- Of the tasks that have a key or an order key, which their payloads name as well.
+create view chaos.gated_history as
+  select h.n, h.event, h.xact, l.type, l.payload ->> 'name' as item, l.payload ->> 'key' as key,
+    l.payload ->> 'order_key' as order_key
+  from chaos.task_history h, unnest(h.tasks) r, dibs.log l
+  where l.id >= dibs.id_of(lower(r)) and l.id < dibs.id_of(upper(r)) and l.payload ?| array['key', 'order_key'];
 
 -- Which items are judged together: there may be more than fit into memory.
 create function chaos.share_of(p_item text, p_shares int) returns int

@@ -1,3 +1,4 @@
+// longer than 300 lines because one reads side by side what must hold
 import { CONTEST_LEASE_SECONDS } from "./contest.ts";
 import type { HistoryEvent, Item, Lease } from "./evidence.ts";
 import { THOUGHT_ATTEMPTS } from "./workload.ts";
@@ -32,6 +33,9 @@ export interface Terms {
 export interface Testimony extends Terms {
   /** What is wrong with the tables of tasks. */
   unsound: string[];
+  /** Tasks that were granted though their limit or their order did not let them. */
+  overLimits: string[];
+  outOfOrder: string[];
   errors: LoggedError[];
   /** What other roles than the service role may do. */
   openDoors: string[];
@@ -155,8 +159,10 @@ export const ITEM_INVARIANTS: ItemInvariant[] = [
   },
   {
     key: "slow_recoveries",
-    says: `What is lost is granted again within the lease and ${RECOVERY_SECONDS} s.`,
+    says:
+      `What is lost is granted again within the lease and ${RECOVERY_SECONDS} s, unless a limit is full.`,
     isBrokenBy: (item, { leaseSeconds }) =>
+      !item.entries.some(({ isLimited }) => isLimited) &&
       recoverySeconds(item, leaseSeconds)
         .some((seconds) => seconds > leaseSeconds + RECOVERY_SECONDS),
   },
@@ -167,6 +173,16 @@ export const RUN_INVARIANTS: RunInvariant[] = [
     key: "unsound_tables",
     says: "Every task is in exactly one place.",
     brokenBy: ({ unsound }) => unsound,
+  },
+  {
+    key: "over_limits",
+    says: "Of a limited key no more are held at once than its limit.",
+    brokenBy: ({ overLimits }) => overLimits,
+  },
+  {
+    key: "out_of_order",
+    says: "Of an order key one is granted after the other has ended, in the order of enqueueing.",
+    brokenBy: ({ outOfOrder }) => outOfOrder,
   },
   {
     key: "deadlocks",

@@ -145,6 +145,25 @@ export const MUTATIONS: Record<string, Mutation> = {
     ],
     ...KILLS,
   },
+  limit_off_by_one: {
+    says: "a claim takes the free place of a limit though another one is about to take it",
+    replace: [[
+      "limit greatest(p_wanted, 0) for update skip locked);",
+      "limit greatest(p_wanted, 0));",
+    ]],
+    ...KILLS,
+  },
+  order_key_lets_two_run: {
+    says: "of an order key the first that waits is granted, whoever runs",
+    replace: [
+      [
+        "select o.task from dibs.in_order o where o.type = p_type and o.order_key = p_order_key order by o.task limit 1);",
+        "select lower(g.run) from dibs.gated g where g.type = p_type and g.order_key = p_order_key order by 1 limit 1);",
+      ],
+      ["  if slot is null then return; end if;\n", ""],
+    ],
+    ...KILLS,
+  },
   one_attempt_too_many: {
     says: "a task is tried once more than it may be",
     replace: [[

@@ -6,6 +6,7 @@ import { connected, Connection, STATEMENT_MS } from "./connection.ts";
 import { NOBODY } from "./contest.ts";
 import type { Entry, HistoryEvent, Parked, Share } from "./evidence.ts";
 import type { LoggedError } from "./invariants.ts";
+import { findOutOfOrder, findOverLimits } from "./gates.ts";
 import { findOpenDoors } from "./open_doors.ts";
 import { findUnsound } from "./soundness.ts";
 import { CANARY, WORK_TYPE } from "./workload.ts";
@@ -18,6 +19,8 @@ export interface Witness {
   testify(): Promise<{
     maxLosses: number;
     unsound: string[];
+    overLimits: string[];
+    outOfOrder: string[];
     openDoors: string[];
     errors: LoggedError[];
     leaks: string[];
@@ -62,6 +65,8 @@ export async function callWitness(stack: Stack): Promise<Witness> {
       return {
         maxLosses,
         unsound: await read(findUnsound),
+        overLimits: await read(findOverLimits),
+        outOfOrder: await read(findOutOfOrder),
         openDoors: await read(findOpenDoors),
         errors: await readErrors(stack.stateDir),
         leaks: await findLeaks(stack.stateDir),
@@ -99,14 +104,14 @@ async function* readEntries(url: string, { number, of }: Share): AsyncIterable<E
   yield* database.sql<Entry[]>`
     select * from (
       select t.payload ->> 'name' as item, t.status, l.max_attempts as "maxAttempts",
-        t.payload ->> 'behaviour' as behaviour
+        t.payload ? 'key' as "isLimited", t.payload ->> 'behaviour' as behaviour
       from public.tasks t join dibs.log l on l.id = t.id
       union all
       select t.id::text, case c.status
           when 'succeeded' then 'completed'
           when 'failed' then case when c.retry_at is null then 'failed' else 'waiting' end
           else coalesce(c.status, 'unclaimed') end,
-        5, t.content
+        5, false, t.content
       from public.thoughts t
       left join public.thought_work_claims c on c.thought_id = t.id and c.work_type = ${WORK_TYPE}) entry
     where ${of} = 1 or chaos.share_of(item, ${of}) = ${number}`.cursor(ROWS);

@@ -17,10 +17,19 @@ export type Mailing = "mails_with_key" | "mails_without_key";
 /** A task as it is enqueued. */
 export interface NewTask {
   type: string;
-  payload: { name: string; behaviour: Behaviour; canary: string };
+  payload: {
+    name: string;
+    behaviour: Behaviour;
+    canary: string;
+    /** As the task has it, for the history. */
+    key?: string;
+    order_key?: string;
+  };
   priority: number;
   max_attempts: number;
   unique_key?: string;
+  key?: string;
+  order_key?: string;
 }
 
 /** A thought as it is inserted. Its content is its behaviour. */
@@ -49,11 +58,22 @@ export const THOUGHT_ATTEMPTS = 5;
 /** In every payload, so that it is noticed where no payload may be. */
 export const CANARY = "canary-5d1f0c7e";
 
+/** So many tasks of a key may run at once, and of that one. */
+export const EACH_KEY_MOST = 2;
+export const NARROW_KEY = "narrow";
+export const NARROW_MOST = 1;
+
 const PRIORITIES = [0, 0, 5, -5];
 const TASKS_PER_WAVE = 200;
 const SINGLES_PER_WAVE = 2;
 const LATE_PER_WAVE = 10;
 /** Of each hundred tasks. */
+/** Of so many tasks one has the key of its wave, and of so many more one that all waves share. */
+const TASKS_PER_KEYED = 16;
+const TASKS_PER_NARROW = 1_000;
+/** Of so many groups that follow each other one has an order key. */
+const GROUP = 5;
+const GROUPS_PER_ORDERED = 16;
 const MAILS_PERCENT = 2;
 const POSTINGS_PERCENT = 1;
 
@@ -76,8 +96,9 @@ export function* makeWaves(
     const thoughts = Math.floor(amount.thoughts * (wave + 1) / count) -
       Math.floor(amount.thoughts * wave / count);
     yield {
-      singles: tasks.splice(0, SINGLES_PER_WAVE),
-      late: tasks.splice(0, LATE_PER_WAVE),
+      // What shares an order key is enqueued together, or one call after the other.
+      late: tasks.splice(-LATE_PER_WAVE),
+      singles: tasks.splice(-SINGLES_PER_WAVE),
       bulk: tasks,
       thoughts: Array.from({ length: thoughts }, () => newThought(random)),
     };
@@ -86,25 +107,43 @@ export function* makeWaves(
 
 function newTask(number: number, random: Random): NewTask {
   const name = `task-${number}`;
-  const { type, behaviour } = newKind(random);
+  const gates = newGates(number);
+  const { type, behaviour } = newKind(
+    random,
+    gates ? TASK_TYPES[gates.nth % TASK_TYPES.length] : undefined,
+  );
   return {
     type,
-    payload: { name, behaviour, canary: CANARY },
+    payload: { name, behaviour, canary: CANARY, ...gates?.keys },
     priority: random.pick(PRIORITIES),
     max_attempts: behaviour === "always_fails" ? 2 : 5,
-    ...number % 10 === 0 ? { unique_key: name } : {},
+    ...gates?.keys ?? (number % 10 === 0 ? { unique_key: name } : {}),
   };
 }
 
-function newKind(random: Random): { type: string; behaviour: Behaviour } {
+/** The key or the order key of a task, if it has one, and the how manieth of its kind that is. */
+function newGates(
+  number: number,
+): { keys: Pick<NewTask, "key" | "order_key">; nth: number } | null {
+  const [wave, group] = [Math.floor(number / TASKS_PER_WAVE), Math.floor(number / GROUP)];
+  if (group % GROUPS_PER_ORDERED === 7) {
+    return { keys: { order_key: `order-${group}` }, nth: group };
+  }
+  if (number % TASKS_PER_NARROW === 1) return { keys: { key: NARROW_KEY }, nth: 0 };
+  if (number % TASKS_PER_KEYED === 1) return { keys: { key: `key-${wave}` }, nth: wave };
+  return null;
+}
+
+/** Of this type of ordinary work, or of any. */
+function newKind(random: Random, ofType?: string): { type: string; behaviour: Behaviour } {
   const dice = random.between(0, 100);
-  if (dice < POSTINGS_PERCENT) return { type: POSTING_TYPE, behaviour: "posts" };
-  if (dice < POSTINGS_PERCENT + MAILS_PERCENT) {
+  if (!ofType && dice < POSTINGS_PERCENT) return { type: POSTING_TYPE, behaviour: "posts" };
+  if (!ofType && dice < POSTINGS_PERCENT + MAILS_PERCENT) {
     const behaviour = random.pick<Mailing>(["mails_with_key", "mails_without_key"]);
     return { type: MAIL_TYPE, behaviour };
   }
   const ways: Behaviour[] = ["fails_once", "takes_long", "always_fails", "fails_permanently"];
-  return { type: random.pick(TASK_TYPES), behaviour: newBehaviour(random, ways) };
+  return { type: ofType ?? random.pick(TASK_TYPES), behaviour: newBehaviour(random, ways) };
 }
 
 /** None that always fails: the backoff before a fifth attempt would be longer than all the rest. */
