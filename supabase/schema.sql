@@ -229,6 +229,7 @@ create table dibs.gated (
 alter table dibs.gated enable row level security;
 CREATE INDEX gated_by_age ON dibs.gated USING btree (type, priority, run_at);
 CREATE INDEX gated_by_page ON dibs.gated USING btree (((lower(run) >> 7)));
+CREATE INDEX gated_in_order ON dibs.gated USING btree (lower(run)) WHERE (order_key <> ''::text);
 CREATE INDEX gated_in_turn ON dibs.gated USING btree (type, priority, key, order_key, run_at, lower(run));
 comment on table dibs.gated is 'Due runs that wait at gates: of one task where it has a key. Inserted and deleted only. plain: as in dibs.ready.';
 
@@ -2367,26 +2368,15 @@ CREATE OR REPLACE FUNCTION dibs.gate_of(p_type text, p_key text, OUT most intege
  STABLE
  SET search_path TO ''
 AS $function$
-declare
-  v_each dibs.gate;
-  v_own dibs.gate;
 begin
-  select * into v_own from dibs.gate g
-    where g.type = p_type and g.scope = case p_key when '' then 'type' else 'key' end and g.key = p_key;
-  if p_key <> '' then
-    select * into v_each from dibs.gate g where g.type = p_type and g.scope = 'each key' and g.key = '';
-  end if;
-  most := coalesce(v_own.most, v_each.most);
-  if v_own.rate is null then
-    rate := v_each.rate;
-    period := v_each.period;
-    burst := v_each.burst;
-  else
-    rate := v_own.rate;
-    period := v_own.period;
-    burst := v_own.burst;
-  end if;
-  paused := v_own.paused_at is not null;
+  select coalesce(own.most, each.most), coalesce(own.rate, each.rate),
+      case when own.rate is null then each.period else own.period end,
+      case when own.rate is null then each.burst else own.burst end, own.paused_at is not null
+    into most, rate, period, burst, paused
+    from (values (p_type)) asked(type)
+    left join dibs.gate own
+      on own.type = asked.type and own.scope = case p_key when '' then 'type' else 'key' end and own.key = p_key
+    left join dibs.gate each on each.type = asked.type and each.scope = 'each key' and each.key = '' and p_key <> '';
 end $function$;
 comment on function dibs.gate_of(text,text) is 'The gate of a type (key empty) or of a key of it (null: of no key); nulls where it has none.';
 
@@ -3798,8 +3788,8 @@ end $function$;
 comment on function dibs.next_cron(text,text,timestamp with time zone) is 'The first moment after p_after at which a cron expression is due in a time zone, such as Europe/Berlin; null when it
 never is. Errors: PT400 for an expression that is none, saying what is wrong.';
 
-CREATE OR REPLACE FUNCTION dibs.next_keys(p_type text, p_priority smallint, p_wanted integer)
- RETURNS text[]
+CREATE OR REPLACE FUNCTION dibs.next_keys(p_type text, p_priority smallint, p_wanted integer, p_look integer DEFAULT NULL::integer, OUT keys text[], OUT reached text)
+ RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
@@ -3807,28 +3797,107 @@ declare
   v_last text := (
     select t.key from dibs.turn t
     where t.type = p_type and t.priority = p_priority order by t.made_at desc limit 1);
-  v_gates boolean := exists (select from dibs.gate g where g.type = p_type and g.scope in ('each key', 'key'));
-  -- No key has such a character: what comes after a key.
-  v_from text := coalesce(v_last || chr(1), '');
-  v_keys text[] := '{}';
-  v_around boolean := false;
-  v_key text;
+  v_each dibs.gate;
+  v_looks int := 0;
+  v_next record;
 begin
-  while cardinality(v_keys) < p_wanted loop
-    select g.key into v_key from dibs.gated g
-      where g.type = p_type and g.priority = p_priority and g.key >= v_from order by g.key limit 1;
-    if not found or v_around and v_key > v_last collate "C" then
-      exit when v_around or v_last is null;
-      v_around := true;
-      v_from := '';
-    else
-      if not v_gates or dibs.room(p_type, v_key) > 0 then v_keys := v_keys || v_key; end if;
-      v_from := v_key || chr(1);
+  keys := '{}';
+  select * into v_each from dibs.gate g where g.type = p_type and g.scope = 'each key' and g.key = '';
+  for v_next in
+    with recursive line as (
+      -- A place to begin after, not a key: none has such a character.
+      select (v_last || chr(1)) collate "C" as key, false as around
+      union all
+      select next.* from line,
+        lateral (
+          (select g.key, line.around from dibs.gated g
+            where g.type = p_type and g.priority = p_priority and g.key > line.key order by g.key limit 1)
+          union all
+          (select g.key, true from dibs.gated g
+            where g.type = p_type and g.priority = p_priority and not line.around order by g.key limit 1)
+          limit 1
+        ) next
+      where (next.around and next.key > v_last) is not true
+    )
+    -- Is there room, written out but for rates: a call for each would cost more than the look.
+    select l.key, own.paused_at is null
+        and (own.most is null and v_each.most is null or l.key = '' or coalesce(own.most, v_each.most) > (
+          select count(*) from dibs.slot s join dibs.lease h on h.fence = s.fence and h.held @> s.task
+          where s.type = p_type and s.key = l.key and s.order_key = ''))
+        and (own.rate is null and v_each.rate is null or l.key = '' or dibs.room(p_type, l.key) > 0) as is_open
+    from line l left join dibs.gate own on own.type = p_type and own.scope = 'key' and own.key = l.key offset 1
+  loop
+    if v_next.is_open then keys := keys || v_next.key; end if;
+    exit when cardinality(keys) = p_wanted;
+    v_looks := v_looks + 1;
+    if v_looks = p_look then
+      if keys = '{}' then reached := v_next.key; end if;
+      exit;
     end if;
   end loop;
-  return v_keys;
 end $function$;
-comment on function dibs.next_keys(text,smallint,integer) is 'Up to so many keys of a lane that have tasks waiting and an open gate, in turn. Empty: that of tasks without.';
+comment on function dibs.next_keys(text,smallint,integer,integer) is 'Up to so many keys of a lane that have tasks waiting and an open gate, in turn. Empty: that of tasks without.
+p_look: look at so many at most, null for all. reached: the last of these when none of them was open.';
+
+CREATE OR REPLACE FUNCTION dibs.next_order_keys(p_type text, p_priority smallint, p_key text, p_wanted integer, p_look integer DEFAULT NULL::integer, OUT keys text[], OUT since timestamp with time zone, OUT reached text)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_last text := (
+    select t.order_key from dibs.turn t
+    where t.type = p_type and t.priority = p_priority and t.key = p_key order by t.made_at desc limit 1);
+  v_looks int := 0;
+  v_next record;
+begin
+  keys := '{}';
+  for v_next in
+    with recursive line as (
+      select (v_last || chr(1)) collate "C" as order_key, false as around
+      union all
+      select next.* from line,
+        lateral (
+          (select g.order_key, line.around from dibs.gated g
+            where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key > line.order_key
+            order by g.order_key limit 1)
+          union all
+          (select g.order_key, true from dibs.gated g
+            where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key > ''
+              and not line.around
+            order by g.order_key limit 1)
+          limit 1
+        ) next
+      where (next.around and next.order_key > v_last) is not true
+    )
+    select l.order_key, (
+      select g.run_at from (
+          select o.task from dibs.in_order o
+          where o.type = p_type and o.order_key = l.order_key order by o.task limit 1
+        ) first,
+        lateral (
+          select g.run_at, g.priority, g.key from dibs.gated g
+          where lower(g.run) = first.task and g.order_key <> '' limit 1
+        ) g
+      where g.priority = p_priority and g.key = p_key and (
+        select h.fence from dibs.slot s join dibs.lease h on h.fence = s.fence and h.held @> s.task
+        where s.type = p_type and s.key = '' and s.order_key = l.order_key) is null) as since
+    from line l offset 1
+  loop
+    if v_next.since is not null then
+      since := coalesce(since, v_next.since);
+      keys := keys || v_next.order_key;
+    end if;
+    exit when cardinality(keys) = p_wanted;
+    v_looks := v_looks + 1;
+    if v_looks = p_look then
+      if keys = '{}' then reached := v_next.order_key; end if;
+      exit;
+    end if;
+  end loop;
+end $function$;
+comment on function dibs.next_order_keys(text,smallint,text,integer,integer) is 'Up to so many order keys of a key of a lane whose first task waits there while none of them runs, in turn, and since
+when the first of these has waited. p_look, reached: as in dibs.next_keys.';
 
 CREATE OR REPLACE FUNCTION dibs.not_told(p_tasks int8multirange, p_status text)
  RETURNS TABLE(at tid, task bigint, parent bigint)
@@ -4207,7 +4276,7 @@ begin
     v_room := least(dibs.room(v_lane.type, ''), p_most - tasks);
     continue when v_room <= 0;
     v_found := 0;
-    foreach v_key in array dibs.next_keys(v_lane.type, v_lane.priority, v_room) loop
+    foreach v_key in array (select keys from dibs.next_keys(v_lane.type, v_lane.priority, v_room)) loop
       v_found := v_found + dibs.passable_of_key(v_lane.type, v_lane.priority, v_key, v_room);
     end loop;
     if v_found > 0 then
@@ -4234,33 +4303,7 @@ begin
         where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key = ''
         order by g.run_at, lower(g.run) limit v_most
       ) g
-    ) + (
-      with recursive line as (
-        (select g.order_key from dibs.gated g
-          where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key > ''
-          order by g.order_key limit 1)
-        union all
-        select next.order_key from line, lateral (
-          select g.order_key from dibs.gated g
-          where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key > line.order_key
-          order by g.order_key limit 1) next
-      )
-      select count(*) from (
-        select from line,
-          lateral (
-            select o.task from dibs.in_order o
-            where o.type = p_type and o.order_key = line.order_key order by o.task limit 1
-          ) first
-        where exists (
-            select from dibs.gated g
-            where lower(g.run) >> 7 = first.task >> 7 and g.run @> first.task and g.priority = p_priority
-              and g.key = p_key)
-          and not exists (
-            select from dibs.slot s
-            where s.type = p_type and s.key = '' and s.order_key = line.order_key and dibs.holds(s.fence, s.task))
-        limit v_most
-      ) ready
-    ));
+    ) + cardinality((select keys from dibs.next_order_keys(p_type, p_priority, p_key, v_most))));
 end $function$;
 comment on function dibs.passable_of_key(text,smallint,text,integer) is 'How many tasks of a key (empty: of those without) of a lane its own gate would let through now, up to p_most.';
 
@@ -5187,8 +5230,10 @@ begin
   return case when v_gate.paused then 0 else greatest(0, least(
     v_gate.most - (
       select count(*) from dibs.slot s
-      where s.type = p_type and s.key = p_key and s.order_key = '' and dibs.holds(s.fence, s.task)),
-    dibs.tokens_left(v_gate, (select b.spent_until from dibs.bucket b where b.type = p_type and b.key = p_key)),
+      where v_gate.most is not null and s.type = p_type and s.key = p_key and s.order_key = ''
+        and exists (select from dibs.lease l where l.fence = s.fence and l.held @> s.task)),
+    case when v_gate.rate is not null then
+      dibs.tokens_left(v_gate, (select b.spent_until from dibs.bucket b where b.type = p_type and b.key = p_key)) end,
     1000000)) end;
 end $function$;
 comment on function dibs.room(text,text) is 'How many tasks the gate of a type (key empty) or of a key would let through, as far as can be seen without taking
@@ -6030,7 +6075,7 @@ declare
     select o.task from dibs.in_order o where o.type = p_type and o.order_key = p_order_key order by o.task limit 1);
   v_at tid := (
     select g.ctid from dibs.gated g
-    where lower(g.run) >> 7 = v_first >> 7 and g.run @> v_first and g.priority = p_priority and g.key = p_key
+    where lower(g.run) = v_first and g.order_key <> '' and g.priority = p_priority and g.key = p_key
     for update skip locked);
 begin
   if v_at is null then return; end if;
@@ -6165,13 +6210,15 @@ AS $function$
 declare
   v_gate record;
   v_places tid[];
+  v_next record;
   v_keys text[];
   v_key text;
-  v_last text;
-  v_noted boolean;
+  v_share int;
   v_taken record;
+  v_noted boolean;
+  v_last text;
+  v_last_noted boolean;
   v_left int := p_wanted;
-  v_before int;
   v_to_go int;
 begin
   count := 0;
@@ -6185,54 +6232,53 @@ begin
     v_places := dibs.free_slots(p_type, '', '', v_gate.most, v_left, p_taken);
     v_left := least(v_left, cardinality(v_places));
   end if;
-  if v_left > 0 then v_keys := dibs.next_keys(p_type, p_priority, v_left); end if;
+  if v_left = 0 then return; end if;
+  v_next := dibs.next_keys(p_type, p_priority, v_left, 1000);
+  if v_next.reached is not null then perform dibs.note_turn(p_type, p_priority, v_next.reached, ''); end if;
 
   -- An equal share for each, and what is left of it for those who have more.
-  loop
-    exit when v_left = 0 or v_keys = '{}';
-    v_before := v_left;
+  while v_left > 0 and v_next.keys <> '{}' loop
+    v_keys := v_next.keys;
+    v_next.keys := '{}';
     v_to_go := cardinality(v_keys);
     foreach v_key in array v_keys loop
       exit when v_left = 0;
-      v_taken := dibs.take_key(p_type, p_priority, v_key, ceil(v_left / v_to_go::real)::int, p_taken || slots);
+      v_share := ceil(v_left / v_to_go::real);
+      v_taken := dibs.take_key(p_type, p_priority, v_key, v_share, p_taken || slots);
       v_to_go := v_to_go - 1;
-      if cardinality(v_taken.tasks) > 0 then
-        slots := slots || v_taken.slots || v_places[count + 1 : count + cardinality(v_taken.tasks)];
-        slot_tasks := slot_tasks || v_taken.slot_tasks
-          || case when v_places is null then '{}' else v_taken.tasks end;
-        tasks := coalesce(tasks, '{}') + (select range_agg(int8range(t, t + 1)) from unnest(v_taken.tasks) t);
-        plain := v_taken.plain and plain is not false;
-        count := count + cardinality(v_taken.tasks);
-        v_left := v_left - cardinality(v_taken.tasks);
-        v_last := v_key;
-        v_noted := v_taken.served is not null;
-        if v_noted then perform dibs.note_turn(p_type, p_priority, v_key, v_taken.served); end if;
-      end if;
+      v_noted := v_taken.reached is not null;
+      if v_noted then perform dibs.note_turn(p_type, p_priority, v_key, v_taken.reached); end if;
+      continue when v_taken.tasks = '{}';
+      slots := slots || v_taken.slots || v_places[count + 1 : count + cardinality(v_taken.tasks)];
+      slot_tasks := slot_tasks || v_taken.slot_tasks || case when v_places is null then '{}' else v_taken.tasks end;
+      tasks := coalesce(tasks, '{}') + (select range_agg(int8range(t, t + 1)) from unnest(v_taken.tasks) t);
+      plain := v_taken.plain and plain is not false;
+      count := count + cardinality(v_taken.tasks);
+      v_left := v_left - cardinality(v_taken.tasks);
+      v_last := v_key;
+      v_last_noted := v_noted;
+      if cardinality(v_taken.tasks) = v_share then v_next.keys := v_next.keys || v_key; end if;
     end loop;
-    exit when v_left = v_before;
   end loop;
 
   if count = 0 then return; end if;
   if v_gate.rate is not null then perform dibs.spend(p_type, '', v_gate, count); end if;
-  if v_last <> '' and not v_noted then perform dibs.note_turn(p_type, p_priority, v_last, ''); end if;
+  if v_last <> '' and not v_last_noted then perform dibs.note_turn(p_type, p_priority, v_last, ''); end if;
 end $function$;
 comment on function dibs.take_gated(text,smallint,integer,tid[]) is 'Take up to p_wanted tasks of a lane that all their gates let through, from one key after the other, beginning after
 the one that was served last. p_taken: places that this claim has taken before.
 Returns them, null when none, and the places that they are to occupy (dibs.occupy) once they are leased.';
 
-CREATE OR REPLACE FUNCTION dibs.take_key(p_type text, p_priority smallint, p_key text, p_wanted integer, p_taken tid[], OUT tasks bigint[], OUT plain boolean, OUT slots tid[], OUT slot_tasks bigint[], OUT served text)
+CREATE OR REPLACE FUNCTION dibs.take_key(p_type text, p_priority smallint, p_key text, p_wanted integer, p_taken tid[], OUT tasks bigint[], OUT plain boolean, OUT slots tid[], OUT slot_tasks bigint[], OUT reached text)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_gate record := dibs.gate_of(p_type, nullif(p_key, ''));
+  v_gate record;
   v_places tid[];
-  v_last text := (
-    select t.order_key from dibs.turn t
-    where t.type = p_type and t.priority = p_priority and t.key = p_key order by t.made_at desc limit 1);
-  v_from text := coalesce(v_last || chr(1), '');
-  v_around boolean := false;
+  v_next record;
+  v_unordered_since timestamptz;
   v_order_key text;
   v_found record;
 begin
@@ -6240,38 +6286,44 @@ begin
   plain := true;
   slots := '{}';
   slot_tasks := '{}';
-  if v_gate.paused then return; end if;
-  if v_gate.rate is not null then p_wanted := least(p_wanted, dibs.tokens(p_type, p_key, v_gate)); end if;
-  if v_gate.most is not null then
-    v_places := dibs.free_slots(p_type, p_key, '', v_gate.most, p_wanted, p_taken);
-    p_wanted := least(p_wanted, cardinality(v_places));
+  if p_key <> '' then
+    v_gate := dibs.gate_of(p_type, p_key);
+    if v_gate.paused then return; end if;
+    if v_gate.rate is not null then p_wanted := least(p_wanted, dibs.tokens(p_type, p_key, v_gate)); end if;
+    if v_gate.most is not null then
+      v_places := dibs.free_slots(p_type, p_key, '', v_gate.most, p_wanted, p_taken);
+      p_wanted := least(p_wanted, cardinality(v_places));
+    end if;
+    if p_wanted = 0 then return; end if;
   end if;
 
-  while cardinality(tasks) < p_wanted loop
-    select g.order_key into v_order_key from dibs.gated g
-      where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key >= v_from
-      order by g.order_key limit 1;
-    if not found or v_around and v_order_key > v_last collate "C" then
-      exit when v_around or v_last is null;
-      v_around := true;
-      v_from := '';
-      continue;
-    end if;
+  v_next := dibs.next_order_keys(p_type, p_priority, p_key, p_wanted, 1000);
+  reached := v_next.reached;
+  -- The older of the two goes first: those that have an order key, and those that have none.
+  v_unordered_since := (
+    select g.run_at from dibs.gated g
+    where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key = ''
+    order by g.run_at limit 1);
+  if v_next.since < v_unordered_since then
+    v_next.keys := array_append(v_next.keys, '');
+  elsif v_unordered_since is not null then
+    v_next.keys := array_prepend('', v_next.keys);
+  end if;
+  foreach v_order_key in array v_next.keys loop
+    exit when cardinality(tasks) = p_wanted;
     if v_order_key = '' then
       v_found := dibs.take_unordered(p_type, p_priority, p_key, p_wanted - cardinality(tasks));
       tasks := tasks || v_found.tasks;
       plain := plain and v_found.plain;
     else
       v_found := dibs.take_first_in_order(p_type, p_priority, p_key, v_order_key);
-      if v_found.task is not null then
-        tasks := tasks || v_found.task;
-        slots := slots || v_found.slot;
-        slot_tasks := slot_tasks || v_found.task;
-        plain := false;
-        served := v_order_key;
-      end if;
+      continue when v_found.task is null;
+      tasks := tasks || v_found.task;
+      slots := slots || v_found.slot;
+      slot_tasks := slot_tasks || v_found.task;
+      plain := false;
+      reached := v_order_key;
     end if;
-    v_from := v_order_key || chr(1);
   end loop;
 
   if tasks = '{}' then return; end if;
@@ -6279,12 +6331,12 @@ begin
     slots := slots || v_places[1 : cardinality(tasks)];
     slot_tasks := slot_tasks || tasks;
   end if;
-  if v_gate.rate is not null then
-    perform dibs.spend(p_type, p_key, v_gate, cardinality(tasks));
+  if p_key <> '' then
+    if v_gate.rate is not null then perform dibs.spend(p_type, p_key, v_gate, cardinality(tasks)); end if;
   end if;
 end $function$;
 comment on function dibs.take_key(text,smallint,text,integer,tid[]) is 'Take up to so many tasks of a key (empty: of tasks without one) of a lane: of its order keys one each, in turn.
-Returns their numbers, the places that they are to occupy, and the order key that was served last, if any.';
+Returns their numbers, the places that they are to occupy, and the order key to go on after, null for no matter.';
 
 CREATE OR REPLACE FUNCTION dibs.take_key(p_type text, p_unique_key text, p_task bigint, p_scope text DEFAULT NULL::text, p_held_until timestamp with time zone DEFAULT NULL::timestamp with time zone, OUT holder uuid, OUT place text)
  RETURNS record
@@ -9992,7 +10044,8 @@ grant execute on function
   dibs.names_of_version(dibs.claim_source),
   dibs.newest_cron(text,text,timestamp with time zone,timestamp with time zone),
   dibs.next_cron(text,text,timestamp with time zone),
-  dibs.next_keys(text,smallint,integer),
+  dibs.next_keys(text,smallint,integer,integer),
+  dibs.next_order_keys(text,smallint,text,integer,integer),
   dibs.not_told(int8multirange,text),
   dibs.note_keys(bigint,text,jsonb),
   dibs.note_turn(text,smallint,text,text),

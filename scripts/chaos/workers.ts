@@ -175,5 +175,5 @@ export class Workers {
   }
 }
 
-/** Who listens for a jump of the clock; others would end at that signal. */
+/** Who listens for a jump of the clock. */
 const CLOCKED = [LOOP, LOOP_OVER_SQL, RIVALS];

@@ -16,7 +16,7 @@ export interface WorkerProcess {
   /** SIGSTOP, and SIGCONT. */
   freeze(): void;
   thaw(): void;
-  /** SIGUSR2. */
+  /** SIGURG, which who does not listen yet ignores. */
   poke(): void;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
@@ -81,7 +81,7 @@ export function startWorker(
     lastWords: () => tail(log),
     freeze: () => signal(child, "SIGSTOP"),
     thaw: () => signal(child, "SIGCONT"),
-    poke: () => signal(child, "SIGUSR2"),
+    poke: () => signal(child, "SIGURG"),
     async kill() {
       signal(child, "SIGKILL");
       await ended;

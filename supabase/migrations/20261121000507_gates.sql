@@ -77,6 +77,9 @@ begin
   if to_regclass('dibs.gated_by_page') is null then
     create index gated_by_page on dibs.gated ((lower(run) >> 7));
   end if;
+  if to_regclass('dibs.gated_in_order') is null then
+    create index gated_in_order on dibs.gated (lower(run)) where order_key <> '';
+  end if;
 end $$;
 
 create table if not exists dibs.turn (
@@ -158,26 +161,15 @@ the snapshot of the transaction is older than they are.';
 create or replace function dibs.gate_of(
     p_type text, p_key text, out most int, out rate int, out period interval, out burst int, out paused boolean)
   language plpgsql stable set search_path = '' as $$
-declare
-  v_each dibs.gate;
-  v_own dibs.gate;
 begin
-  select * into v_own from dibs.gate g
-    where g.type = p_type and g.scope = case p_key when '' then 'type' else 'key' end and g.key = p_key;
-  if p_key <> '' then
-    select * into v_each from dibs.gate g where g.type = p_type and g.scope = 'each key' and g.key = '';
-  end if;
-  most := coalesce(v_own.most, v_each.most);
-  if v_own.rate is null then
-    rate := v_each.rate;
-    period := v_each.period;
-    burst := v_each.burst;
-  else
-    rate := v_own.rate;
-    period := v_own.period;
-    burst := v_own.burst;
-  end if;
-  paused := v_own.paused_at is not null;
+  select coalesce(own.most, each.most), coalesce(own.rate, each.rate),
+      case when own.rate is null then each.period else own.period end,
+      case when own.rate is null then each.burst else own.burst end, own.paused_at is not null
+    into most, rate, period, burst, paused
+    from (values (p_type)) asked(type)
+    left join dibs.gate own
+      on own.type = asked.type and own.scope = case p_key when '' then 'type' else 'key' end and own.key = p_key
+    left join dibs.gate each on each.type = asked.type and each.scope = 'each key' and each.key = '' and p_key <> '';
 end $$;
 comment on function dibs.gate_of(text, text) is
   'The gate of a type (key empty) or of a key of it (null: of no key); nulls where it has none.';

@@ -17,7 +17,7 @@ begin
     v_room := least(dibs.room(v_lane.type, ''), p_most - tasks);
     continue when v_room <= 0;
     v_found := 0;
-    foreach v_key in array dibs.next_keys(v_lane.type, v_lane.priority, v_room) loop
+    foreach v_key in array (select keys from dibs.next_keys(v_lane.type, v_lane.priority, v_room)) loop
       v_found := v_found + dibs.passable_of_key(v_lane.type, v_lane.priority, v_key, v_room);
     end loop;
     if v_found > 0 then
@@ -43,33 +43,7 @@ begin
         where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key = ''
         order by g.run_at, lower(g.run) limit v_most
       ) g
-    ) + (
-      with recursive line as (
-        (select g.order_key from dibs.gated g
-          where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key > ''
-          order by g.order_key limit 1)
-        union all
-        select next.order_key from line, lateral (
-          select g.order_key from dibs.gated g
-          where g.type = p_type and g.priority = p_priority and g.key = p_key and g.order_key > line.order_key
-          order by g.order_key limit 1) next
-      )
-      select count(*) from (
-        select from line,
-          lateral (
-            select o.task from dibs.in_order o
-            where o.type = p_type and o.order_key = line.order_key order by o.task limit 1
-          ) first
-        where exists (
-            select from dibs.gated g
-            where lower(g.run) >> 7 = first.task >> 7 and g.run @> first.task and g.priority = p_priority
-              and g.key = p_key)
-          and not exists (
-            select from dibs.slot s
-            where s.type = p_type and s.key = '' and s.order_key = line.order_key and dibs.holds(s.fence, s.task))
-        limit v_most
-      ) ready
-    ));
+    ) + cardinality((select keys from dibs.next_order_keys(p_type, p_priority, p_key, v_most))));
 end $$;
 comment on function dibs.passable_of_key(text, smallint, text, int) is
   'How many tasks of a key (empty: of those without) of a lane its own gate would let through now, up to p_most.';

@@ -12,8 +12,10 @@ begin
   return case when v_gate.paused then 0 else greatest(0, least(
     v_gate.most - (
       select count(*) from dibs.slot s
-      where s.type = p_type and s.key = p_key and s.order_key = '' and dibs.holds(s.fence, s.task)),
-    dibs.tokens_left(v_gate, (select b.spent_until from dibs.bucket b where b.type = p_type and b.key = p_key)),
+      where v_gate.most is not null and s.type = p_type and s.key = p_key and s.order_key = ''
+        and exists (select from dibs.lease l where l.fence = s.fence and l.held @> s.task)),
+    case when v_gate.rate is not null then
+      dibs.tokens_left(v_gate, (select b.spent_until from dibs.bucket b where b.type = p_type and b.key = p_key)) end,
     1000000)) end;
 end $$;
 comment on function dibs.room(text, text) is

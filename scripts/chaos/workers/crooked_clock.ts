@@ -14,5 +14,5 @@ export function crookClock(offMs: number): void {
     }
   }
   globalThis.Date = CrookedDate as DateConstructor;
-  Deno.addSignalListener("SIGUSR2", () => off = off > 0 ? -HOUR_MS : HOUR_MS);
+  Deno.addSignalListener("SIGURG", () => off = off > 0 ? -HOUR_MS : HOUR_MS);
 }
