@@ -718,6 +718,7 @@ export type Database = {
           type: string
         }[]
       }
+      task_retry_after: { Args: { p_types?: string[] }; Returns: number }
       was_completed: {
         Args: { p_fence: string; p_id: string }
         Returns: boolean

@@ -1,3 +1,4 @@
+import type { Rpc } from "./rpc.ts";
 import type { Result, RowsGrant, TaskGrant, ThoughtGrant } from "./schemas.ts";
 
 /** The rows of a claim, as one grant: the fence and the end are the same in every row. */
@@ -6,6 +7,17 @@ export function taskGrant(rows: Result<"claim_tasks">): TaskGrant {
     { fence: _, lease_expires_at: __, lease_ms: ___, dependencies, ...task },
   ) => dependencies ? { ...task, dependencies } : task);
   return { ...leaseOf(rows), tasks };
+}
+
+/** With when to ask again, where rates keep back all that was asked for. */
+export async function withRetryAfter<G extends TaskGrant>(
+  rpc: Rpc,
+  grant: G,
+  types: string[] | null,
+): Promise<G> {
+  if (grant.fence !== null) return grant;
+  const seconds = await rpc.call("task_retry_after", { p_types: types });
+  return seconds === null ? grant : { ...grant, retry_after_seconds: seconds };
 }
 
 export function thoughtGrant(rows: Result<"claim_next_thoughts">): ThoughtGrant {

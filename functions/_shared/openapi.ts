@@ -8,7 +8,7 @@ interface Operation {
   summary: string;
   description: string;
   request?: z.ZodType;
-  responses: Record<number, { description: string; schema: z.ZodType }>;
+  responses: Record<number, { description: string; schema: z.ZodType; retryAfter?: true }>;
   /** Beyond those every operation can answer with. */
   errors?: number[];
   security?: Record<string, string[]>[];
@@ -22,7 +22,9 @@ const OPERATIONS: Operation[] = [
     description:
       "Grants only what nobody else holds, under one lease. An empty list means: nothing now, ask again later.",
     request: schemas.ClaimRequest,
-    responses: { 200: { description: "What was granted.", schema: schemas.ClaimResponse } },
+    responses: {
+      200: { description: "What was granted.", schema: schemas.ClaimResponse, retryAfter: true },
+    },
     errors: [409],
   },
   {
@@ -84,6 +86,10 @@ const OPERATIONS: Operation[] = [
   },
 ];
 
+const RETRY_AFTER = {
+  "retry-after": { description: "Seconds to wait.", schema: { type: "integer" } },
+};
+
 /** The OpenAPI 3.1 document of the seven endpoints. */
 export function openApiDocument() {
   return {
@@ -131,7 +137,11 @@ function operation(op: Operation) {
     responses: {
       ...mapValues(
         op.responses,
-        ({ description, schema }) => ({ description, content: json(schema) }),
+        ({ description, schema, retryAfter }) => ({
+          description,
+          content: json(schema),
+          ...(retryAfter && { headers: RETRY_AFTER }),
+        }),
       ),
       ...Object.fromEntries(errorStatuses(op).map((status) => [status, errorResponse(status)])),
     },
@@ -148,9 +158,7 @@ function errorResponse(status: number) {
   return {
     description: codes.map(([code, { message }]) => `${code}: ${message}`).join(" "),
     content: json(schemas.ErrorBody),
-    ...((status === 429 || status === 503) && {
-      headers: { "retry-after": { description: "Seconds to wait.", schema: { type: "integer" } } },
-    }),
+    ...((status === 429 || status === 503) && { headers: RETRY_AFTER }),
   };
 }
 

@@ -17,6 +17,7 @@ export interface Call<Body> {
 export interface Answer {
   status?: 200 | 202;
   body: unknown;
+  retryAfterSeconds?: number;
   facts?: LogFields;
 }
 
@@ -59,8 +60,12 @@ export function endpoint<Schema extends z.ZodType>(
       await admit(request, options);
       const body = await parse(request, options.request);
       const rpc = (options.connect ?? functionRpc)();
-      const { status = 200, body: answered, facts } = await handler({ body, rpc, log, requestId });
-      return { response: respond(status, answered, requestId), facts };
+      const { status = 200, ...answered } = await handler({ body, rpc, log, requestId });
+      const headers = retryAfter(answered.retryAfterSeconds);
+      return {
+        response: respond(status, answered.body, requestId, headers),
+        facts: answered.facts,
+      };
     } catch (thrown) {
       const error = ApiError.from(thrown);
       if (error.code === "internal") log.error("unforeseen", { error: nameOf(error.cause) });
@@ -113,9 +118,13 @@ function respond(status: number, body: unknown, requestId: string, headers = {})
 
 function headersOf<S extends z.ZodType>(error: ApiError, options: EndpointOptions<S>): HeadersInit {
   return {
-    ...(error.retryAfterSeconds && { "retry-after": String(Math.ceil(error.retryAfterSeconds)) }),
+    ...retryAfter(error.retryAfterSeconds),
     ...(error.status === 405 && { allow: options.method ?? "POST" }),
   };
+}
+
+function retryAfter(seconds?: number): Record<string, string> {
+  return seconds ? { "retry-after": String(Math.ceil(seconds)) } : {};
 }
 
 /** A caller's own id is kept when it is fit for a header and a log. */

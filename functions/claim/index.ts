@@ -7,7 +7,7 @@ import {
   type ClaimThoughts,
 } from "../_shared/schemas.ts";
 import { endpoint } from "../_shared/serve.ts";
-import { rowsGrant, taskGrant, thoughtGrant } from "../_shared/grants.ts";
+import { rowsGrant, taskGrant, thoughtGrant, withRetryAfter } from "../_shared/grants.ts";
 import type { z } from "zod";
 
 export default endpoint({ name: "claim", request: ClaimRequest }, async ({ body, rpc }) => {
@@ -16,18 +16,20 @@ export default endpoint({ name: "claim", request: ClaimRequest }, async ({ body,
     : "work_type" in body
     ? await claimThoughts(rpc, body)
     : await claimTasks(rpc, body);
-  return { body: grant, facts: { fence: grant.fence } };
+  const retryAfterSeconds = "tasks" in grant ? grant.retry_after_seconds : undefined;
+  return { body: grant, facts: { fence: grant.fence }, retryAfterSeconds };
 });
 
 async function claimTasks(rpc: Rpc, claim: z.output<typeof ClaimTasks>) {
+  const types = claim.types ?? null;
   const rows = await rpc.call("claim_tasks", {
     p_worker_id: claim.worker_id,
-    p_types: claim.types ?? null,
+    p_types: types,
     p_limit: claim.limit,
     p_lease_seconds: claim.lease_seconds,
     p_request_id: claim.request_id ?? null,
   });
-  return taskGrant(rows);
+  return withRetryAfter(rpc, taskGrant(rows), types);
 }
 
 async function claimThoughts(rpc: Rpc, claim: z.output<typeof ClaimThoughts>) {

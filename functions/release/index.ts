@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { ApiError } from "../_shared/errors.ts";
+import { withRetryAfter } from "../_shared/grants.ts";
 import type { Rpc } from "../_shared/rpc.ts";
 import {
   isRowFence,
@@ -59,14 +60,18 @@ async function settleAndClaim(rpc: Rpc, body: Settle, claim: NonNullable<Settle[
     p_limit: claim.limit,
     p_lease_seconds: claim.lease_seconds,
   };
-  const { settled, lost, ...grant } = "work_type" in claim
-    ? await rpc.call("settle_and_claim_thoughts", {
+  if ("work_type" in claim) {
+    const { settled, lost, ...grant } = await rpc.call("settle_and_claim_thoughts", {
       ...terms,
       p_work_type: claim.work_type,
       p_max_attempts: claim.max_attempts,
-    })
-    : await rpc.call("settle_and_claim_tasks", { ...terms, p_types: claim.types ?? null });
-  return { settled, lost, claim: grant };
+    });
+    return { settled, lost, claim: grant };
+  }
+  const types = claim.types ?? null;
+  const answer = await rpc.call("settle_and_claim_tasks", { ...terms, p_types: types });
+  const { settled, lost, ...grant } = answer;
+  return { settled, lost, claim: await withRetryAfter(rpc, grant, types) };
 }
 
 async function settleRows(rpc: Rpc, { claim, ...body }: Rows) {

@@ -53,6 +53,36 @@ Deno.test("nothing to claim is no error", async () => {
   assert.deepEqual(json, { fence: null, lease_expires_at: null, lease_ms: 0, tasks: [] });
 });
 
+Deno.test("what only a rate keeps back says when to ask again", async () => {
+  const stack = sharedStack();
+  const type = name("rated");
+  const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    await sql`select set_task_rate(${type}, 1, '1 hour')`;
+    await post(stack, "enqueue", { tasks: Array(2).fill({ type }) });
+    const terms = { worker_id: "w", types: [type] };
+    const first = await post(stack, "claim", terms);
+    assert.equal(first.headers.get("retry-after"), null);
+    assert.equal("retry_after_seconds" in first.json, false);
+
+    const { status, json, headers } = await post(stack, "claim", terms);
+    assert.deepEqual([status, json.fence, json.tasks], [200, null, []]);
+    assert.ok(json.retry_after_seconds > 3000 && json.retry_after_seconds <= 3600);
+    assert.equal(headers.get("retry-after"), String(Math.ceil(json.retry_after_seconds)));
+
+    const released = await post(stack, "release", {
+      fence: first.json.fence,
+      rest: "succeeded",
+      claim: terms,
+    });
+    assert.ok(released.json.claim.retry_after_seconds > 3000);
+  } finally {
+    await sql`select remove_task_rate(${type})`;
+    await sql`select cancel_tasks(array(select id from tasks where type = ${type}))`;
+    await sql.end();
+  }
+});
+
 Deno.test("a claim repeated with its request id is granted the same", async () => {
   const stack = sharedStack();
   const type = name("repeat");

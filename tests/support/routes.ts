@@ -139,6 +139,7 @@ function functions({ fence, task, thoughts, completable, inDoubt }: Subject): Ro
     pause_tasks: { p_type: "matrix gate" },
     resume_tasks: { p_type: "matrix gate" },
     task_gates: {},
+    task_retry_after: {},
     set_claim_limit: { p_source: "thoughts", p_work_type: "matrix gate", p_limit: 1 },
     remove_claim_limit: { p_source: "thoughts", p_work_type: "matrix gate" },
     pause_claims: { p_source: "thoughts", p_work_type: "matrix gate" },

@@ -100,5 +100,5 @@ async function workThroughGates(sql: Sql): Promise<void> {
   await sql`select public.settle_lease(${first.fence}, '[]', 'succeeded')`;
   await sql`select public.claim_tasks('worker', '{gated}', 2)`;
   await sql`select public.claim_next_thoughts('gated', 'worker')`;
-  await sql`select public.task_gates(), public.claim_gates()`;
+  await sql`select public.task_gates(), public.task_retry_after(), public.claim_gates()`;
 }

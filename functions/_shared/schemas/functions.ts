@@ -48,6 +48,11 @@ export const sqlFunctions = {
     ),
     repeat: "with_request_id",
   },
+  task_retry_after: {
+    args: z.object({ p_types: Names }),
+    result: z.number().positive().nullable(),
+    repeat: "always",
+  },
   claim_next_thoughts: {
     args: z.object({
       p_work_type: z.string(),

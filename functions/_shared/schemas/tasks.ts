@@ -128,5 +128,9 @@ export const TaskGrant = z.object({
   lease_expires_at: Moment.nullable(),
   lease_ms: LeaseMs,
   tasks: z.array(GrantedTask),
+  retry_after_seconds: z.number().positive().optional().meta({
+    description:
+      "When there was nothing to grant only because rates keep back what is due: ask again then.",
+  }),
 }).meta({ id: "TaskGrant" });
 export type TaskGrant = z.infer<typeof TaskGrant>;
