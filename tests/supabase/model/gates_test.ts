@@ -7,6 +7,7 @@ import type { Call, Everything, Row } from "./gates/calls.ts";
 import { gatesCommand, meaningOf } from "./gates/commands.ts";
 import { GatesDatabase } from "./gates/database.ts";
 import { VERBS } from "./gates/model.ts";
+import { ONCE_FAILED } from "./gates/once_failed.ts";
 import { Tasks } from "./gates/state.ts";
 import { Moments } from "./moments.ts";
 import { holdForSequences } from "./sequences.ts";
@@ -26,7 +27,7 @@ Deno.test("tasks pass gates, keep their order and their unique keys as their mod
       returns void language plpgsql as 'begin end'`;
   let walks = 0;
 
-  await holdForSequences(gatesCommand, [], async (commands) => {
+  await holdForSequences(gatesCommand, ONCE_FAILED, async (commands) => {
     await forgetEverything(sql);
     if (walks++ % 100 === 0) await vacuum(sql);
     const state = new Tasks();
