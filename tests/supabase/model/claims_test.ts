@@ -41,7 +41,7 @@ Deno.test("claims do what their model says, in whatever order things happen", as
 });
 
 const TABLES = ["dibs.thought_attempt", "dibs.thought_run", "dibs.thought_pass", "dibs.reap_hint"]
-  .concat("dibs.request");
+  .concat("dibs.request", "dibs.claim_gate");
 
 async function forgetEverything(sql: Sql): Promise<void> {
   await sql.unsafe(`

@@ -2,16 +2,17 @@ import fc from "fast-check";
 
 /**
  * Fails when some sequence of commands makes the run throw: those that once did, and as many drawn
- * by chance as DIBS_MODEL_RUNS says. The failure says how to repeat it; see CONTRIBUTING.md.
+ * by chance as DIBS_MODEL_RUNS or the test says. The failure says how to repeat it; see CONTRIBUTING.md.
  */
 export async function holdForSequences<Command>(
   command: fc.Arbitrary<Command>,
   examples: Command[][],
   run: (commands: Command[]) => Promise<void>,
+  runs = 5000,
 ): Promise<void> {
   const [seed, ...path] = (Deno.env.get("DIBS_MODEL_SEED") ?? "").split(":");
   const details = await fc.check(fc.asyncProperty(sequenceOf(command), run), {
-    numRuns: Number(Deno.env.get("DIBS_MODEL_RUNS") ?? 5000),
+    numRuns: Number(Deno.env.get("DIBS_MODEL_RUNS") ?? runs),
     seed: seed ? Number(seed) : undefined,
     path: path.join(":"),
     examples: examples.map((commands) => [commands]),

@@ -15,6 +15,8 @@ export interface Pair<CallCommand, Call> {
   inModel(call: Call, seen: unknown): unknown;
   /** Compares everything that is to be seen. */
   look(): Promise<void>;
+  /** Whether after every command. */
+  looksAlways?: boolean;
 }
 
 /** Walks through a sequence on both sides. Fails as soon as they differ. */
@@ -27,7 +29,7 @@ export async function walk<CallCommand extends { verb: string }, Call>(
     try {
       await step(command);
       // What the database chose is asked before anything follows from it.
-      if (pair.model.questions.length > 0) await pair.look();
+      if (pair.looksAlways || pair.model.questions.length > 0) await pair.look();
     } catch (error) {
       throw new Error(`in command ${n + 1}, ${command.verb}`, { cause: error });
     }

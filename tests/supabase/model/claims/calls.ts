@@ -14,6 +14,11 @@ export interface Calls<Id = string, Fence = string> {
   reap: { work: string | null };
   retry: { work: string; ids: Id[] | null };
   quarantined: { work: string };
+  /** Gates. No kind of work: all of them. */
+  set_limit: { work: string; limit: number };
+  remove_limit: { work: string };
+  pause: { work: string | null };
+  resume: { work: string | null };
   /** What clients do to the tables themselves. */
   insert_thought: { content: string };
   edit_thought: { id: Id; content: string };
@@ -35,6 +40,10 @@ export interface Answers {
   reap: number;
   retry: number;
   quarantined: Quarantined[];
+  set_limit: null;
+  remove_limit: boolean;
+  pause: number;
+  resume: boolean;
   insert_thought: string;
   edit_thought: number;
   delete_thought: number;
@@ -91,10 +100,19 @@ export interface Quarantined {
   finished_at: number;
 }
 
-/** Every thought and every row of `thought_work_claims`, in order. */
+/** Every thought, every row of `thought_work_claims` and every gate, in order. */
 export interface Everything {
   thoughts: { id: string; content: string; metadata: object }[];
   claims: Row[];
+  gates: GateRow[];
+}
+
+/** A row of `claim_gates()`. */
+export interface GateRow {
+  work_type: string | null;
+  max_running: number | null;
+  paused_at: number | null;
+  running: number;
 }
 
 export interface Row {

@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
 import { check } from "../refusal.ts";
 import type { Calls, Claim, ClaimNext, Grant } from "./calls.ts";
+import { roomFor } from "./gates.ts";
 import { reapWork } from "./reap.ts";
 import { type Claims, keyOf, type Thought } from "./state.ts";
 
-export function claim(state: Claims, { ids, ...claim }: Calls["claim"]): string[] {
+export function claim(
+  state: Claims,
+  { ids, ...claim }: Calls["claim"],
+  seen: string[] | null,
+): string[] {
   checkClaim(claim);
   reapWork(state, claim.work);
-  const free = freeOf(state, ids, claim.work);
-  write(state, free, claim, null, null);
-  return free.map(({ id }) => id).sort();
+  const chosen = choose(state, ids, claim.work, Infinity, seen);
+  write(state, chosen, claim, null, null);
+  return chosen.map(({ id }) => id).sort();
 }
 
 export function claim_named(
@@ -21,7 +26,8 @@ export function claim_named(
   const fence = state.requests.once("claim_named", call.request, () => {
     checkClaim(call);
     reapWork(state, call.work);
-    return grant(state, freeOf(state, call.ids, call.work), call, seen) ?? "none";
+    const chosen = choose(state, call.ids, call.work, Infinity, idsOf(seen));
+    return grant(state, chosen, call, seen) ?? "none";
   });
   return granted(state, fence);
 }
@@ -34,12 +40,10 @@ export function claim_next(state: Claims, call: ClaimNext, seen: Grant | null): 
   return granted(state, fence);
 }
 
-/** Whichever thoughts the database chose: so many, or all that nobody has claimed. */
 export function grantNext(state: Claims, call: ClaimNext, seen: Grant | null): string | null {
   reapWork(state, call.work);
-  const free = freeOf(state, [...state.thoughts.keys()], call.work);
-  const chosen = free.filter(({ id }) => seen?.thoughts.some((thought) => thought.id === id));
-  assert.equal(chosen.length, Math.min(call.limit, free.length), "as many thoughts as there are");
+  const all = [...state.thoughts.keys()];
+  const chosen = choose(state, all, call.work, call.limit, idsOf(seen));
   return grant(state, chosen, call, seen);
 }
 
@@ -52,11 +56,26 @@ function checkClaim({ work, worker, seconds }: Claim): void {
   check(work !== "" && worker !== "" && seconds > 0);
 }
 
-/** The thoughts there are among these that have no claim, held or finished. */
-function freeOf(state: Claims, ids: (string | null)[], work: string): Thought[] {
-  return [...new Set(ids)].flatMap((id) => state.thoughts.get(id ?? "") ?? [])
+/**
+ * Whichever the database chose of these thoughts that have no claim, held or finished: so many, or all that there are
+ * and that the gate lets through.
+ */
+function choose(
+  state: Claims,
+  ids: (string | null)[],
+  work: string,
+  limit: number,
+  seen: string[] | null,
+): Thought[] {
+  const free = [...new Set(ids)].flatMap((id) => state.thoughts.get(id ?? "") ?? [])
     .filter(({ id }) => !state.on(id, work));
+  const chosen = free.filter(({ id }) => seen?.includes(id));
+  const most = Math.min(limit, free.length, roomFor(state, work));
+  assert.equal(chosen.length, most, "as many thoughts as there are and may be claimed");
+  return chosen;
 }
+
+const idsOf = (seen: Grant | null): string[] | null => seen?.thoughts.map(({ id }) => id) ?? null;
 
 function grant(
   state: Claims,

@@ -55,6 +55,7 @@ const settlement = {
   rest: mostly<string | null>(rest, fc.constant("done"), 50),
 };
 
+const paused = mostly<string | null>(claim.work, fc.constant(null), 3);
 const status = mostly(fc.constantFrom("succeeded", "failed"), fc.constant("released"), 20);
 const error = fc.constantFrom(null, "broken");
 const content = fc.constantFrom("new", "old");
@@ -76,6 +77,10 @@ const verbs: { [V in Verb]: [weight: number, fc.Arbitrary<Calls<number, number>[
   reap: [2, fields({ work: mostly<string | null>(work, fc.constant(null), 2) })],
   retry: [2, fields({ work, ids: fc.option(fc.array(nth, { maxLength: 3 })) })],
   quarantined: [1, fields({ work })],
+  set_limit: [2, fields({ work: claim.work, limit: fc.constantFrom(1, 2, 3) })],
+  remove_limit: [1, fields({ work: claim.work })],
+  pause: [1, fields({ work: paused })],
+  resume: [2, fields({ work: paused })],
   insert_thought: [1, fields({ content })],
   edit_thought: [1, fields({ id: nth, content })],
   delete_thought: [2, fields({ id: nth })],

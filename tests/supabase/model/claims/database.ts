@@ -1,7 +1,7 @@
 import type { Row as SqlRow, Sql } from "postgres";
 import { inOrder } from "../in_order.ts";
 import type { Moments } from "../moments.ts";
-import type { Answers, Calls, Everything, Row, Verb } from "./calls.ts";
+import type { Answers, Calls, Everything, GateRow, Row, Verb } from "./calls.ts";
 
 /** The verbs as SQL. */
 export class ClaimsDatabase implements VerbsInSql {
@@ -96,6 +96,26 @@ export class ClaimsDatabase implements VerbsInSql {
     return rows.map((row) => this.moments.inRow(row));
   }
 
+  async set_limit({ work, limit }: Calls["set_limit"]) {
+    await this.sql`select set_claim_limit('thoughts', ${work}, ${limit})`;
+    return null;
+  }
+
+  async remove_limit({ work }: Calls["remove_limit"]) {
+    const [{ removed }] = await this
+      .sql`select remove_claim_limit('thoughts', ${work}) as removed`;
+    return removed;
+  }
+
+  async pause({ work }: Calls["pause"]) {
+    return count(await this.sql`select pause_claims('thoughts', ${work}) as count`);
+  }
+
+  async resume({ work }: Calls["resume"]) {
+    const [{ resumed }] = await this.sql`select resume_claims('thoughts', ${work}) as resumed`;
+    return resumed;
+  }
+
   async insert_thought({ content }: Calls["insert_thought"]) {
     const [{ id }] = await this
       .sql`insert into thoughts (content) values (${content}) returning id`;
@@ -124,15 +144,21 @@ export class ClaimsDatabase implements VerbsInSql {
   }
 
   async look(): Promise<Everything> {
-    const [thoughts, claims] = await Promise.all([
+    const [thoughts, claims, gates] = await Promise.all([
       this.sql<Everything["thoughts"]>`select id, content, metadata from thoughts order by id`,
       this.sql<Row[]>`
         -- A backoff is no whole number of milliseconds; from the next one on it is over.
         select thought_id, work_type, worker_id, claimed_at, ttl_expires_at, status, attempt_count,
           last_error, fence, finished_at, max_attempts, retry_at + interval '999 us' as retry_at
         from thought_work_claims order by thought_id, work_type`,
+      this.sql<GateRow[]>`
+        select work_type, max_running, paused_at, running::int from claim_gates()`,
     ]);
-    return { thoughts: [...thoughts], claims: claims.map((row) => this.moments.inRow(row)) };
+    return {
+      thoughts: [...thoughts],
+      claims: claims.map((row) => this.moments.inRow(row)),
+      gates: gates.map((row) => this.moments.inRow(row)),
+    };
   }
 }
 

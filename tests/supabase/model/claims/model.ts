@@ -12,6 +12,7 @@ import {
   insert_claim,
   insert_thought,
 } from "./clients.ts";
+import { pause, remove_limit, resume, set_limit } from "./gates.ts";
 import { quarantined, reap, retry } from "./reap.ts";
 import { release, release_all, renew, settle, settle_and_claim } from "./settle.ts";
 import type { Claims } from "./state.ts";
@@ -30,6 +31,10 @@ export const VERBS: {
   reap,
   retry,
   quarantined,
+  set_limit,
+  remove_limit,
+  pause,
+  resume,
   insert_thought,
   edit_thought,
   delete_thought,

@@ -1,5 +1,5 @@
 import { Requests } from "../requests.ts";
-import type { Everything, Row } from "./calls.ts";
+import type { Everything, GateRow, Row } from "./calls.ts";
 
 export interface Thought {
   id: string;
@@ -32,12 +32,20 @@ export interface Memory {
   error: string | null;
 }
 
+/** What keeps a kind of work back. */
+export interface Gate {
+  most: number | null;
+  pausedAt: number | null;
+}
+
 /** All thoughts and claims there are. */
 export class Claims {
   now = 0;
   readonly thoughts = new Map<string, Thought>();
   readonly claims = new Map<string, Claim>();
   readonly memories = new Map<string, Memory>();
+  /** By kind of work; null stands for all. */
+  readonly gates = new Map<string | null, Gate>();
   readonly requests = new Requests();
   /** Every thought and every grant with a fence that there ever was. */
   readonly ids: string[] = [];
@@ -53,7 +61,27 @@ export class Claims {
     return {
       thoughts: [...this.thoughts.values()].sort((a, b) => a.id < b.id ? -1 : 1),
       claims: [...this.claims].sort(([a], [b]) => a < b ? -1 : 1).map(([, claim]) => rowOf(claim)),
+      gates: [...this.gates].sort(([a], [b]) => (a ?? "") < (b ?? "") ? -1 : 1)
+        .map(([work, gate]) => this.#gateRow(work, gate)),
     };
+  }
+
+  #gateRow(work: string | null, { most, pausedAt }: Gate): GateRow {
+    const running = this.claimed(work);
+    return { work_type: work, max_running: most, paused_at: pausedAt, running };
+  }
+
+  setGate(work: string | null, set: Partial<Gate>): void {
+    const gate = { most: null, pausedAt: null, ...this.gates.get(work), ...set };
+    if (gate.most === null && gate.pausedAt === null) this.gates.delete(work);
+    else this.gates.set(work, gate);
+  }
+
+  /** How many are claimed for a kind of work, null for any. */
+  claimed(work: string | null): number {
+    return this.all().filter((claim) =>
+      claim.status === "claimed" && (work ?? claim.work) === claim.work
+    ).length;
   }
 
   /** Moments at which something happens by itself. */
