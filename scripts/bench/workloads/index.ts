@@ -47,7 +47,10 @@ export const workloads: Record<string, (scale: Scale) => Cell[]> = {
   racing: racingCells,
 };
 
-/** Those that some goal is about, but for limits, where kills need time: what a quick bench measures unless it is told what. */
+/**
+ * What a quick bench measures unless it is told what: those that some goal is about, but for limits,
+ * whose kills take their time.
+ */
 export const workloadsWithGoals = [
   "enqueue",
   "drain",

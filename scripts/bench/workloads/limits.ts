@@ -17,7 +17,7 @@ const LIMITED = "limited";
 const WORK_MS = 10;
 /** The shortest there is: so long after a kill nobody may have the key. */
 const LEASE_SECONDS = 1;
-const KILL_EVERY_MS = 1_500;
+const KILL_EVERY_MS = 2_000;
 const LONGEST_MS = 60_000;
 
 const NO_KEYS = { ...dibs, name: "dibs_no_keys" };
