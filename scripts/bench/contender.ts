@@ -18,6 +18,8 @@ export interface Task {
   delaySeconds?: number;
   /** `bench` when not given. */
   type?: string;
+  /** Whose it is. */
+  key?: string;
 }
 
 /** A way of keeping a queue in PostgreSQL. */

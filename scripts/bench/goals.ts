@@ -158,6 +158,15 @@ function define(cellsOf: (workload: string) => Set<string>): Definition[] {
       value: (look) => look("settling", "100 claims", "dibs", "bulk_against_one_by_one"),
     },
     {
+      measure: "limits: other keys beside a key with limit 1",
+      reach: 0.8,
+      beyond: 0.95,
+      value: (look) => {
+        const [cell] = cellsOf("limits");
+        return against("dibs_no_limit", "limits", cell, RATE, "dibs_limit_1")(look);
+      },
+    },
+    {
       measure: "half of the tasks fail once: rate against none failing",
       reach: 0.3,
       beyond: 0.6,

@@ -11,7 +11,7 @@ export interface Line {
 }
 
 /** Those the others are measured against. */
-const BASES = ["guide", "limit", "pgmq"];
+const BASES = ["guide", "limit", "pgmq", "dibs_no_limit"];
 
 /** The medians of every contender in every cell, with its ratios to the bases. */
 export function summarise(cells: Cell[], results: Result[]): Line[] {

@@ -14,6 +14,7 @@ const COLUMNS: Column[] = [
   { title: "× guide", figure: "against_guide", show: range },
   { title: "× limit", figure: "against_limit", show: range },
   { title: "× pgmq", figure: "against_pgmq", show: range },
+  { title: "× no limit", figure: "against_dibs_no_limit", show: range },
   { title: "call ms\np50", figure: "call_p50_ms", show: middle },
   { title: "p99", figure: "call_p99_ms", show: middle },
   { title: "WAL\nB/task", figure: "wal_bytes_per_task", show: ({ median }) => whole(median) },
@@ -48,6 +49,10 @@ const COLUMNS: Column[] = [
   { title: "longest\ncall ms", figure: "call_longest_ms", show: ({ median }) => whole(median) },
   { title: "purge\ns", figure: "purge_seconds", show: middle },
   { title: "size when\nfilled again", figure: "size_filled_again", show: range },
+  { title: "kills", figure: "kills", show: ({ median }) => whole(median) },
+  // One is too many, in whichever repeat.
+  { title: "overlaps of the\nlimited key", figure: "overlaps", show: ({ max }) => whole(max) },
+  { title: "done\nof it", figure: "limited_done", show: ({ median }) => whole(median) },
   { title: "by id ms\np50", figure: "lookup_p50_ms", show: middle },
   { title: "latency ms\np50", figure: "latency_p50_ms", show: range },
   { title: "p99", figure: "latency_p99_ms", show: range },

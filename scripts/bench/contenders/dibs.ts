@@ -56,9 +56,9 @@ interface Claimed {
 }
 
 /** As an item of `enqueue_tasks`. */
-export function toItem({ payload, type = "bench", priority, delaySeconds }: Task) {
+export function toItem({ payload, type = "bench", priority, delaySeconds, key }: Task) {
   const run_at = delaySeconds && new Date(Date.now() + delaySeconds * 1000).toISOString();
-  return { type, payload: { ...payload }, priority, run_at };
+  return { type, payload: { ...payload }, priority, run_at, key };
 }
 
 function newCaller(

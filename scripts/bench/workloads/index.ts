@@ -7,6 +7,7 @@ import { enqueueCells } from "./enqueue.ts";
 import { fewCells } from "./few.ts";
 import { httpCells } from "./http.ts";
 import { latencyCells } from "./latency.ts";
+import { limitsCells } from "./limits.ts";
 import { nextRowsCells, nextThoughtsCells } from "./next_thoughts.ts";
 import { partitionsCells } from "./partitions.ts";
 import { payloadsCells } from "./payloads.ts";
@@ -34,6 +35,7 @@ export const workloads: Record<string, (scale: Scale) => Cell[]> = {
   pinned: pinnedCells,
   steady: steadyCells,
   purge: purgeCells,
+  limits: limitsCells,
   http: httpCells,
   latency: latencyCells,
   dispatch: dispatchCells,
@@ -45,7 +47,10 @@ export const workloads: Record<string, (scale: Scale) => Cell[]> = {
   racing: racingCells,
 };
 
-/** Those that some goal is about: what a quick bench measures unless it is told what. */
+/**
+ * What a quick bench measures unless it is told what: those that some goal is about, but for limits,
+ * whose kills take their time.
+ */
 export const workloadsWithGoals = [
   "enqueue",
   "drain",

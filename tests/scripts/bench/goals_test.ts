@@ -95,6 +95,19 @@ Deno.test("goals about long backlogs say how long they were", () => {
   ]);
 });
 
+Deno.test("other keys are compared with themselves beside a key without its limit", () => {
+  const found = judge(
+    workloads.limits({ quick: true }).flatMap(({ workload, name }) => [
+      result(0, workload, name, "dibs_no_keys", { tasks_per_second: 50 }),
+      result(0, workload, name, "dibs_no_limit", { tasks_per_second: 20 }),
+      result(0, workload, name, "dibs_limit_1", { tasks_per_second: 18 }),
+    ]),
+  );
+  assert.deepEqual(found.map(({ measure, value }) => [measure, value]), [
+    ["limits: other keys beside a key with limit 1", 0.9],
+  ]);
+});
+
 for (const quick of [true, false]) {
   Deno.test(`every goal finds what it is about in ${quick ? "the quick" : "the long"} bench`, () => {
     const figures = {

@@ -17,6 +17,12 @@ Deno.test("each workload has a table of its own, with the columns that it measur
   assert.doesNotMatch(few, /× pgmq/);
 });
 
+Deno.test("an overlap is shown in whichever repeat it was", () => {
+  const figures = { overlaps: { median: 0, min: 0, max: 7 } };
+  const rendered = renderTable([{ workload: "limits", cell: "W32", contender: "dibs", figures }]);
+  assert.match(rendered, /dibs .* 7 /);
+});
+
 Deno.test("a cell is named once, above its contenders", () => {
   const line = { workload: "drain", cell: "W4", figures: {} };
   const rendered = renderTable([{ ...line, contender: "dibs" }, { ...line, contender: "pgmq" }]);
