@@ -2807,7 +2807,8 @@ AS $function$
     'put_schedule', 'delete_schedule', 'pause_schedule', 'resume_schedule', 'run_schedule_now', 'schedules',
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'set_task_limit', 'remove_task_limit', 'set_task_rate', 'remove_task_rate', 'pause_tasks', 'resume_tasks',
-    'task_gates', 'set_claim_limit', 'remove_claim_limit', 'pause_claims', 'resume_claims', 'claim_gates',
+    'task_gates', 'task_retry_after',
+    'set_claim_limit', 'remove_claim_limit', 'pause_claims', 'resume_claims', 'claim_gates',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
@@ -9738,6 +9739,46 @@ end $function$;
 comment on function public.task_gates() is 'What is set for tasks: limits, rates and pauses, by type and scope (everything, type, each key, key). running: how
 many such tasks workers hold now. retry_after_seconds: when the rate lets the next one through, 0 for now.';
 
+CREATE OR REPLACE FUNCTION public.task_retry_after(p_types text[] DEFAULT NULL::text[])
+ RETURNS double precision
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (select from dibs.bucket) or dibs.all_paused() then return null; end if;
+  return (
+    with recursive lane as (
+      select l.type, l.priority, dibs.opens_at(l.type, '') as opens_at,
+        exists (select from dibs.gate g where g.type = l.type and g.scope in ('each key', 'key')) as by_key
+      from unnest(dibs.gated_lanes(coalesce(array_remove(p_types, ''), array['']))) l
+    ), waiting as (
+      -- The first key of a lane, and the others only where they may have gates of their own.
+      select lane.*, first.key from lane,
+        lateral (
+          select g.key from dibs.gated g where g.type = lane.type and g.priority = lane.priority order by g.key limit 1
+        ) first
+      union all
+      select w.type, w.priority, w.opens_at, w.by_key, next.key from waiting w,
+        lateral (
+          select g.key from dibs.gated g
+          where w.by_key and g.type = w.type and g.priority = w.priority and g.key > w.key order by g.key limit 1
+        ) next
+    ), rated as (
+      select greatest(w.opens_at, dibs.opens_at(w.type, w.key)) as opens_at from waiting w
+      where not exists (
+        select from dibs.gate g
+        where g.type = w.type and g.scope = 'key' and g.key = w.key and g.paused_at is not null)
+    )
+    -- What no rate keeps back may go at any moment.
+    select case when bool_and(opens_at is not null) then
+        greatest(ceil(extract(epoch from min(opens_at) - dibs.clock()) * 1000), 1)::float8 / 1000 end
+    from rated);
+end $function$;
+comment on function public.task_retry_after(text[]) is 'In how many seconds the first of the due tasks of these types (null: of all) gets past its rates. Null when nothing
+is due, or some of it waits for something else than a rate and may be had at any moment; what is paused does not count.
+For whoever has just claimed nothing.';
+
 CREATE OR REPLACE FUNCTION public.was_completed(p_fence text, p_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -9848,6 +9889,7 @@ revoke all on function
   public.task_counts(),
   public.task_dependencies(uuid),
   public.task_gates(),
+  public.task_retry_after(text[]),
   public.was_completed(text,uuid)
   from public, anon, authenticated, service_role;
 
@@ -10252,5 +10294,6 @@ grant execute on function
   public.task_counts(),
   public.task_dependencies(uuid),
   public.task_gates(),
+  public.task_retry_after(text[]),
   public.was_completed(text,uuid)
   to service_role;
