@@ -5,6 +5,7 @@ import * as dispatch from "./checks/dispatch.ts";
 import * as functions from "./checks/functions.ts";
 import * as grants from "./checks/grants.ts";
 import { inputs } from "./checks/inputs.ts";
+import { pausedWork } from "./checks/pauses.ts";
 import { retention } from "./checks/retention.ts";
 import * as schedule from "./checks/schedule.ts";
 import { schedulesRun } from "./checks/schedules.ts";
@@ -66,6 +67,7 @@ export const GROUPS: Group[] = [
       work.workWaits,
       work.backlog,
       work.noHandler,
+      pausedWork,
       schedulesRun,
       work.parkedEffects,
       retention,

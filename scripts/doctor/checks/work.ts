@@ -160,7 +160,8 @@ async function readBacklog(project: Project): Promise<Backlog> {
       due as (
         select type, sum(dibs.count_of(run))::float8 as due,
           extract(epoch from dibs.clock() - min(run_at))::float8 as oldest
-        from dibs.ready where run_at <= dibs.clock() group by type
+        -- While everything is paused, nobody is to be at it.
+        from dibs.ready where run_at <= dibs.clock() and not dibs.all_paused() group by type
       )
       select s.max_drains, s.tasks_per_drain,
         (select count(distinct worker_id)::int from live left join handled on true

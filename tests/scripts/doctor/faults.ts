@@ -164,6 +164,29 @@ export const FAULTS: Fault[] = [
     byHand: /select .*;$/,
   },
   {
+    what: "a key and a type that somebody paused and forgot, while tasks wait",
+    plant: ({ sql }) =>
+      sql.unsafe(`
+        select create_task('stopped', p_options => '{"key": "o''clock"}'), create_task('halted');
+        select pause_tasks('stopped', 'o''clock'), pause_tasks('halted'), pause_tasks('idle');
+        update dibs.gate set paused_at = now() - interval '2 hours' where paused_at is not null`),
+    finds: [["paused_work"], ["paused_work"]],
+    tidy: ({ sql }) =>
+      sql.unsafe(`
+        select cancel_tasks(array(select id from tasks where type in ('stopped', 'halted'))), resume_tasks('idle')`),
+  },
+  {
+    what: "all work paused and forgotten, so that nobody is sent to it, nor should be",
+    plant: async (patient) => {
+      await makeDue(patient, "nobody_does_this");
+      await patient.sql.unsafe(`
+        select pause_tasks();
+        update dibs.gate set paused_at = now() - interval '2 hours' where paused_at is not null`);
+    },
+    finds: [["paused_work"], ["no_handler"]],
+    byHand: /select .*;$/,
+  },
+  {
     what: "an effect of which nobody knows whether it happened",
     plant: ({ sql }) => parkEffect(sql, { type: "pay", error: "cut off" }),
     finds: [["parked_effects"]],
