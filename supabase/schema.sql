@@ -231,7 +231,8 @@ CREATE INDEX gated_by_age ON dibs.gated USING btree (type, priority, run_at);
 CREATE INDEX gated_by_page ON dibs.gated USING btree (((lower(run) >> 7)));
 CREATE INDEX gated_in_order ON dibs.gated USING btree (lower(run)) WHERE (order_key <> ''::text);
 CREATE INDEX gated_in_turn ON dibs.gated USING btree (type, priority, key, order_key, run_at, lower(run));
-comment on table dibs.gated is 'Due runs that wait at gates: of one task where it has a key. Inserted and deleted only. plain: as in dibs.ready.';
+comment on table dibs.gated is 'Due runs that wait at gates: of one task where it has a key. Inserted and deleted only. plain: as in dibs.ready,
+but that it may have a key.';
 
 create table dibs.hint (
   type text not null,
@@ -3140,11 +3141,12 @@ begin
     insert into dibs.lease (started_at, expires_at, held, plain, worker_id, type)
       values (v_lease.started_at, v_lease.expires_at, v_lease.held, v_lease.plain, p_worker_id, v_lease.type)
       -- Whoever sets a gate keeps leases from being written. So this statement, which looks only once it may write,
-      -- sees every gate that was committed.
-      returning fence, exists (select from dibs.gate) into v_lease.fence, v_gated;
+      -- sees every gate that was committed. Those of keys are nothing to plain tasks, which have none.
+      returning fence, exists (select from dibs.gate where scope in ('everything', 'type') or not v_lease.plain)
+        into v_lease.fence, v_gated;
     if v_passed <> '{}' then perform dibs.occupy(v_more.slots, v_more.slot_tasks, v_lease.fence); end if;
-    if v_gated or not v_lease.plain and exists (select from dibs.task_key)
-      or current_setting('transaction_isolation') <> 'read committed' then
+    if v_lease.held <> v_passed and (v_gated or not v_lease.plain and exists (select from dibs.task_key)
+      or current_setting('transaction_isolation') <> 'read committed') then
       v_lease := dibs.hold_back(v_lease, v_passed);
     end if;
     exit when not isempty(v_lease.held);
@@ -3789,18 +3791,19 @@ end $function$;
 comment on function dibs.next_cron(text,text,timestamp with time zone) is 'The first moment after p_after at which a cron expression is due in a time zone, such as Europe/Berlin; null when it
 never is. Errors: PT400 for an expression that is none, saying what is wrong.';
 
-CREATE OR REPLACE FUNCTION dibs.next_keys(p_type text, p_priority smallint, p_wanted integer, p_look integer DEFAULT NULL::integer, OUT keys text[], OUT reached text)
+CREATE OR REPLACE FUNCTION dibs.next_keys(p_type text, p_priority smallint, p_wanted integer, p_look integer DEFAULT NULL::integer, p_after text DEFAULT NULL::text, OUT keys text[], OUT reached text)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_last text := (
+  v_last text := coalesce(p_after, (
     select t.key from dibs.turn t
-    where t.type = p_type and t.priority = p_priority order by t.made_at desc limit 1);
+    where t.type = p_type and t.priority = p_priority order by t.made_at desc limit 1));
   v_each dibs.gate;
   v_looks int := 0;
   v_next record;
+  v_passed text[] := '{}';
 begin
   keys := '{}';
   select * into v_each from dibs.gate g where g.type = p_type and g.scope = 'each key' and g.key = '';
@@ -3828,17 +3831,27 @@ begin
         and (own.rate is null and v_each.rate is null or l.key = '' or dibs.room(p_type, l.key) > 0) as is_open
     from line l left join dibs.gate own on own.type = p_type and own.scope = 'key' and own.key = l.key offset 1
   loop
-    if v_next.is_open then keys := keys || v_next.key; end if;
+    if v_next.is_open then
+      -- Claims that run at once see the same turn. Each begins with a key of its own, or all would take of the same.
+      if keys <> '{}' or p_look is null or pg_try_advisory_xact_lock(
+        hashtextextended(format('dibs.turn:%s:%L:%L', p_priority, p_type, v_next.key), 0)) then
+        keys := keys || v_next.key;
+      else
+        v_passed := v_passed || v_next.key;
+      end if;
+    end if;
     exit when cardinality(keys) = p_wanted;
     v_looks := v_looks + 1;
     if v_looks = p_look then
-      if keys = '{}' then reached := v_next.key; end if;
+      if keys || v_passed = '{}' then reached := v_next.key; end if;
       exit;
     end if;
   end loop;
+  keys := (keys || v_passed)[1:p_wanted];
 end $function$;
-comment on function dibs.next_keys(text,smallint,integer,integer) is 'Up to so many keys of a lane that have tasks waiting and an open gate, in turn. Empty: that of tasks without.
-p_look: look at so many at most, null for all. reached: the last of these when none of them was open.';
+comment on function dibs.next_keys(text,smallint,integer,integer,text) is 'Up to so many keys of a lane that have tasks waiting and an open gate, in turn. Empty: that of tasks without.
+p_look: for a claim, which looks at so many at most; null for who only counts. p_after: not from the turn on, but
+after this key. reached: the last key that was looked at when none of them was open.';
 
 CREATE OR REPLACE FUNCTION dibs.next_order_keys(p_type text, p_priority smallint, p_key text, p_wanted integer, p_look integer DEFAULT NULL::integer, OUT keys text[], OUT since timestamp with time zone, OUT reached text)
  RETURNS record
@@ -4062,6 +4075,7 @@ CREATE OR REPLACE FUNCTION dibs.occupy(p_slots tid[], p_tasks bigint[], p_fence 
  SET search_path TO ''
 AS $function$
 begin
+  if p_slots = '{}' then return; end if;
   update dibs.slot s set task = u.task, fence = p_fence
     from unnest(p_slots, p_tasks) u (slot, task)
     where s.ctid = u.slot and dibs.holds(p_fence, u.task);
@@ -4562,7 +4576,7 @@ begin
 end $function$;
 comment on function dibs.put_in_pool(text,uuid[],integer) is 'Add thoughts to the pool of a work type that has one, so many a row.';
 
-CREATE OR REPLACE FUNCTION dibs.put_keyed(p_task bigint, p_type text, p_priority integer, p_run_at timestamp with time zone, p_extras jsonb)
+CREATE OR REPLACE FUNCTION dibs.put_keyed(p_task bigint, p_type text, p_priority integer, p_run_at timestamp with time zone, p_extras jsonb, p_plain boolean)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -4570,15 +4584,15 @@ AS $function$
 begin
   -- In gated all is due; what is to wait for its time waits in ready.
   if p_run_at <= dibs.clock() then
-    insert into dibs.gated (type, priority, key, order_key, run_at, run)
+    insert into dibs.gated (type, priority, key, order_key, run_at, run, plain)
       values (p_type, p_priority, coalesce(p_extras ->> 'key', ''), coalesce(p_extras ->> 'order_key', ''), p_run_at,
-        int8multirange(int8range(p_task, p_task + 1)));
+        int8multirange(int8range(p_task, p_task + 1)), p_plain);
   else
     insert into dibs.ready (type, priority, run_at, run)
       values (p_type, p_priority, p_run_at, int8multirange(int8range(p_task, p_task + 1)));
   end if;
 end $function$;
-comment on function dibs.put_keyed(bigint,text,integer,timestamp with time zone,jsonb) is 'Let a new task that has a key or an order key wait.';
+comment on function dibs.put_keyed(bigint,text,integer,timestamp with time zone,jsonb,boolean) is 'Let a new task that has a key or an order key wait. p_plain: that is all it has.';
 
 CREATE OR REPLACE FUNCTION dibs.put_mixed_tasks(p_tasks jsonb, OUT ids uuid[], OUT deduplicated boolean[], OUT replaced boolean[])
  RETURNS record
@@ -4690,7 +4704,8 @@ begin
     if dibs.put_waiting(v_task, v_run_at, p_extras) then return; end if;
   end if;
   if p_extras ?| array['key', 'order_key'] then
-    perform dibs.put_keyed(v_task, p_type, p_priority, v_run_at, p_extras);
+    perform dibs.put_keyed(v_task, p_type, p_priority, v_run_at, p_extras,
+      p_plain => p_unique_key is null and not p_extras ?| array['order_key', 'depends_on']);
   else
     insert into dibs.ready (type, priority, run_at, run, plain)
       values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);
@@ -6211,14 +6226,17 @@ AS $function$
 declare
   v_gate record;
   v_places tid[];
+  v_after text;
   v_next record;
   v_keys text[];
+  v_more text[];
   v_key text;
   v_share int;
   v_taken record;
   v_noted boolean;
   v_last text;
   v_last_noted boolean;
+  v_wanted int;
   v_left int := p_wanted;
   v_to_go int;
 begin
@@ -6234,32 +6252,39 @@ begin
     v_left := least(v_left, cardinality(v_places));
   end if;
   if v_left = 0 then return; end if;
-  v_next := dibs.next_keys(p_type, p_priority, v_left, 1000);
-  if v_next.reached is not null then perform dibs.note_turn(p_type, p_priority, v_next.reached, ''); end if;
 
-  -- An equal share for each, and what is left of it for those who have more.
-  while v_left > 0 and v_next.keys <> '{}' loop
+  -- Again where some had nothing to give, since another claim is at it, and there are more keys to ask.
+  for v_round in 1..3 loop
+    v_wanted := v_left;
+    v_next := dibs.next_keys(p_type, p_priority, v_wanted, 1000, v_after);
+    if v_next.reached is not null then perform dibs.note_turn(p_type, p_priority, v_next.reached, ''); end if;
     v_keys := v_next.keys;
-    v_next.keys := '{}';
-    v_to_go := cardinality(v_keys);
-    foreach v_key in array v_keys loop
-      exit when v_left = 0;
-      v_share := ceil(v_left / v_to_go::real);
-      v_taken := dibs.take_key(p_type, p_priority, v_key, v_share, p_taken || slots);
-      v_to_go := v_to_go - 1;
-      v_noted := v_taken.reached is not null;
-      if v_noted then perform dibs.note_turn(p_type, p_priority, v_key, v_taken.reached); end if;
-      continue when v_taken.tasks = '{}';
-      slots := slots || v_taken.slots || v_places[count + 1 : count + cardinality(v_taken.tasks)];
-      slot_tasks := slot_tasks || v_taken.slot_tasks || case when v_places is null then '{}' else v_taken.tasks end;
-      tasks := coalesce(tasks, '{}') + (select range_agg(int8range(t, t + 1)) from unnest(v_taken.tasks) t);
-      plain := v_taken.plain and plain is not false;
-      count := count + cardinality(v_taken.tasks);
-      v_left := v_left - cardinality(v_taken.tasks);
-      v_last := v_key;
-      v_last_noted := v_noted;
-      if cardinality(v_taken.tasks) = v_share then v_next.keys := v_next.keys || v_key; end if;
+    -- An equal share for each, and what is left of it for those who have more.
+    while v_left > 0 and v_keys <> '{}' loop
+      v_more := '{}';
+      v_to_go := cardinality(v_keys);
+      foreach v_key in array v_keys loop
+        exit when v_left = 0;
+        v_share := ceil(v_left / v_to_go::real);
+        v_taken := dibs.take_key(p_type, p_priority, v_key, v_share, p_taken || slots);
+        v_to_go := v_to_go - 1;
+        v_noted := v_taken.reached is not null;
+        if v_noted then perform dibs.note_turn(p_type, p_priority, v_key, v_taken.reached); end if;
+        continue when v_taken.tasks = '{}';
+        slots := slots || v_taken.slots || v_places[count + 1 : count + cardinality(v_taken.tasks)];
+        slot_tasks := slot_tasks || v_taken.slot_tasks || case when v_places is null then '{}' else v_taken.tasks end;
+        tasks := coalesce(tasks, '{}') + (select range_agg(int8range(t, t + 1)) from unnest(v_taken.tasks) t);
+        plain := v_taken.plain and plain is not false;
+        count := count + cardinality(v_taken.tasks);
+        v_left := v_left - cardinality(v_taken.tasks);
+        v_last := v_key;
+        v_last_noted := v_noted;
+        if cardinality(v_taken.tasks) = v_share then v_more := v_more || v_key; end if;
+      end loop;
+      v_keys := v_more;
     end loop;
+    exit when v_left = 0 or cardinality(v_next.keys) < v_wanted;
+    v_after := v_next.keys[v_wanted];
   end loop;
 
   if count = 0 then return; end if;
@@ -6444,7 +6469,8 @@ begin
       select f.type, f.priority, f.key, f.order_key, f.run_at, f.run - v_tasks, f.plain
       from found f where not f.run <@ v_tasks
     )
-    select f.run_at, f.run * v_tasks, f.priority, f.plain, f.type from found f;
+    -- A key is found again only where it is looked for.
+    select f.run_at, f.run * v_tasks, f.priority, f.plain and f.key = '', f.type from found f;
 end $function$;
 comment on function dibs.take_pending(bigint[]) is 'Take those of the tasks that are ready or wait at a gate, and that nobody has locked, out of there. Returns their
 parts of the runs.';
@@ -10086,7 +10112,7 @@ grant execute on function
   dibs.names_of_version(dibs.claim_source),
   dibs.newest_cron(text,text,timestamp with time zone,timestamp with time zone),
   dibs.next_cron(text,text,timestamp with time zone),
-  dibs.next_keys(text,smallint,integer,integer),
+  dibs.next_keys(text,smallint,integer,integer,text),
   dibs.next_order_keys(text,smallint,text,integer,integer),
   dibs.not_told(int8multirange,text),
   dibs.note_keys(bigint,text,jsonb),
@@ -10114,7 +10140,7 @@ grant execute on function
   dibs.put_alike_tasks(jsonb,integer),
   dibs.put_back(dibs.ready,integer,integer),
   dibs.put_in_pool(text,uuid[],integer),
-  dibs.put_keyed(bigint,text,integer,timestamp with time zone,jsonb),
+  dibs.put_keyed(bigint,text,integer,timestamp with time zone,jsonb,boolean),
   dibs.put_mixed_tasks(jsonb),
   dibs.put_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
   dibs.put_tasks(jsonb),

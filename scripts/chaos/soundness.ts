@@ -47,11 +47,12 @@ select
     join logged l on r.run @> l.task where (r.type, r.priority) <> (l.type, l.priority) limit 1)
     as "a task waits in a wrong lane",
   (select format('%s', p) from (
-      select run, plain from dibs.ready union all select run, plain from dibs.gated union all select held, plain from dibs.lease) p
+      select run, plain, true as in_ready from dibs.ready
+      union all select run, plain, false from dibs.gated union all select held, plain, false from dibs.lease) p
     where plain and (exists (select from dibs.attempt a where p.run @> a.task)
       or exists (select from dibs.unique_key k where p.run @> k.task)
       or exists (select from dibs.dependency d where p.run @> d.task)
-      or exists (select from dibs.task_key k where p.run @> k.task)) limit 1)
+      or exists (select from dibs.task_key k where p.run @> k.task and (in_ready or k.order_key <> ''))) limit 1)
     as "what is called plain has a history, a key or dependencies",
   (select format('%s', r) from dibs.ready r where not exists (
     select from dibs.lane l where (l.type, l.priority) = (r.type, r.priority)) limit 1)

@@ -65,7 +65,8 @@ create table if not exists dibs.gated (
   plain boolean not null default false
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 comment on table dibs.gated is
-  'Due runs that wait at gates: of one task where it has a key. Inserted and deleted only. plain: as in dibs.ready.';
+  'Due runs that wait at gates: of one task where it has a key. Inserted and deleted only. plain: as in dibs.ready,
+but that it may have a key.';
 do $$
 begin
   if to_regclass('dibs.gated_in_turn') is null then

@@ -121,7 +121,8 @@ begin
     if dibs.put_waiting(v_task, v_run_at, p_extras) then return; end if;
   end if;
   if p_extras ?| array['key', 'order_key'] then
-    perform dibs.put_keyed(v_task, p_type, p_priority, v_run_at, p_extras);
+    perform dibs.put_keyed(v_task, p_type, p_priority, v_run_at, p_extras,
+      p_plain => p_unique_key is null and not p_extras ?| array['order_key', 'depends_on']);
   else
     insert into dibs.ready (type, priority, run_at, run, plain)
       values (p_type, p_priority, v_run_at, int8multirange(int8range(v_task, v_task + 1)), p_unique_key is null);

@@ -99,11 +99,12 @@ begin
     insert into dibs.lease (started_at, expires_at, held, plain, worker_id, type)
       values (v_lease.started_at, v_lease.expires_at, v_lease.held, v_lease.plain, p_worker_id, v_lease.type)
       -- Whoever sets a gate keeps leases from being written. So this statement, which looks only once it may write,
-      -- sees every gate that was committed.
-      returning fence, exists (select from dibs.gate) into v_lease.fence, v_gated;
+      -- sees every gate that was committed. Those of keys are nothing to plain tasks, which have none.
+      returning fence, exists (select from dibs.gate where scope in ('everything', 'type') or not v_lease.plain)
+        into v_lease.fence, v_gated;
     if v_passed <> '{}' then perform dibs.occupy(v_more.slots, v_more.slot_tasks, v_lease.fence); end if;
-    if v_gated or not v_lease.plain and exists (select from dibs.task_key)
-      or current_setting('transaction_isolation') <> 'read committed' then
+    if v_lease.held <> v_passed and (v_gated or not v_lease.plain and exists (select from dibs.task_key)
+      or current_setting('transaction_isolation') <> 'read committed') then
       v_lease := dibs.hold_back(v_lease, v_passed);
     end if;
     exit when not isempty(v_lease.held);

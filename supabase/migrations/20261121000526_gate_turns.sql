@@ -41,15 +41,17 @@ comment on function dibs.gated_lanes(text[]) is
   'The lanes in which tasks wait at gates, but for types that are paused. p_types: {''''} stands for all.';
 
 create or replace function dibs.next_keys(
-    p_type text, p_priority smallint, p_wanted int, p_look int default null, out keys text[], out reached text)
+    p_type text, p_priority smallint, p_wanted int, p_look int default null, p_after text default null,
+    out keys text[], out reached text)
   language plpgsql set search_path = '' as $$
 declare
-  v_last text := (
+  v_last text := coalesce(p_after, (
     select t.key from dibs.turn t
-    where t.type = p_type and t.priority = p_priority order by t.made_at desc limit 1);
+    where t.type = p_type and t.priority = p_priority order by t.made_at desc limit 1));
   v_each dibs.gate;
   v_looks int := 0;
   v_next record;
+  v_passed text[] := '{}';
 begin
   keys := '{}';
   select * into v_each from dibs.gate g where g.type = p_type and g.scope = 'each key' and g.key = '';
@@ -77,18 +79,28 @@ begin
         and (own.rate is null and v_each.rate is null or l.key = '' or dibs.room(p_type, l.key) > 0) as is_open
     from line l left join dibs.gate own on own.type = p_type and own.scope = 'key' and own.key = l.key offset 1
   loop
-    if v_next.is_open then keys := keys || v_next.key; end if;
+    if v_next.is_open then
+      -- Claims that run at once see the same turn. Each begins with a key of its own, or all would take of the same.
+      if keys <> '{}' or p_look is null or pg_try_advisory_xact_lock(
+        hashtextextended(format('dibs.turn:%s:%L:%L', p_priority, p_type, v_next.key), 0)) then
+        keys := keys || v_next.key;
+      else
+        v_passed := v_passed || v_next.key;
+      end if;
+    end if;
     exit when cardinality(keys) = p_wanted;
     v_looks := v_looks + 1;
     if v_looks = p_look then
-      if keys = '{}' then reached := v_next.key; end if;
+      if keys || v_passed = '{}' then reached := v_next.key; end if;
       exit;
     end if;
   end loop;
+  keys := (keys || v_passed)[1:p_wanted];
 end $$;
-comment on function dibs.next_keys(text, smallint, int, int) is
+comment on function dibs.next_keys(text, smallint, int, int, text) is
   'Up to so many keys of a lane that have tasks waiting and an open gate, in turn. Empty: that of tasks without.
-p_look: look at so many at most, null for all. reached: the last of these when none of them was open.';
+p_look: for a claim, which looks at so many at most; null for who only counts. p_after: not from the turn on, but
+after this key. reached: the last key that was looked at when none of them was open.';
 
 create or replace function dibs.next_order_keys(
     p_type text, p_priority smallint, p_key text, p_wanted int, p_look int default null,

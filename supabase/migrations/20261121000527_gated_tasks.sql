@@ -14,21 +14,21 @@ comment on function dibs.note_keys(bigint, text, jsonb) is
   'Keep the key and the order key of a new task, which from now on has its place in its order.';
 
 create or replace function dibs.put_keyed(
-    p_task bigint, p_type text, p_priority int, p_run_at timestamptz, p_extras jsonb) returns void
+    p_task bigint, p_type text, p_priority int, p_run_at timestamptz, p_extras jsonb, p_plain boolean) returns void
   language plpgsql set search_path = '' as $$
 begin
   -- In gated all is due; what is to wait for its time waits in ready.
   if p_run_at <= dibs.clock() then
-    insert into dibs.gated (type, priority, key, order_key, run_at, run)
+    insert into dibs.gated (type, priority, key, order_key, run_at, run, plain)
       values (p_type, p_priority, coalesce(p_extras ->> 'key', ''), coalesce(p_extras ->> 'order_key', ''), p_run_at,
-        int8multirange(int8range(p_task, p_task + 1)));
+        int8multirange(int8range(p_task, p_task + 1)), p_plain);
   else
     insert into dibs.ready (type, priority, run_at, run)
       values (p_type, p_priority, p_run_at, int8multirange(int8range(p_task, p_task + 1)));
   end if;
 end $$;
-comment on function dibs.put_keyed(bigint, text, int, timestamptz, jsonb) is
-  'Let a new task that has a key or an order key wait.';
+comment on function dibs.put_keyed(bigint, text, int, timestamptz, jsonb, boolean) is
+  'Let a new task that has a key or an order key wait. p_plain: that is all it has.';
 
 -- What a claim took from ready ---------------------------------------------------------------------
 

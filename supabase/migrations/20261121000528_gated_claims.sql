@@ -12,14 +12,17 @@ create or replace function dibs.take_gated(
 declare
   v_gate record;
   v_places tid[];
+  v_after text;
   v_next record;
   v_keys text[];
+  v_more text[];
   v_key text;
   v_share int;
   v_taken record;
   v_noted boolean;
   v_last text;
   v_last_noted boolean;
+  v_wanted int;
   v_left int := p_wanted;
   v_to_go int;
 begin
@@ -35,32 +38,39 @@ begin
     v_left := least(v_left, cardinality(v_places));
   end if;
   if v_left = 0 then return; end if;
-  v_next := dibs.next_keys(p_type, p_priority, v_left, 1000);
-  if v_next.reached is not null then perform dibs.note_turn(p_type, p_priority, v_next.reached, ''); end if;
 
-  -- An equal share for each, and what is left of it for those who have more.
-  while v_left > 0 and v_next.keys <> '{}' loop
+  -- Again where some had nothing to give, since another claim is at it, and there are more keys to ask.
+  for v_round in 1..3 loop
+    v_wanted := v_left;
+    v_next := dibs.next_keys(p_type, p_priority, v_wanted, 1000, v_after);
+    if v_next.reached is not null then perform dibs.note_turn(p_type, p_priority, v_next.reached, ''); end if;
     v_keys := v_next.keys;
-    v_next.keys := '{}';
-    v_to_go := cardinality(v_keys);
-    foreach v_key in array v_keys loop
-      exit when v_left = 0;
-      v_share := ceil(v_left / v_to_go::real);
-      v_taken := dibs.take_key(p_type, p_priority, v_key, v_share, p_taken || slots);
-      v_to_go := v_to_go - 1;
-      v_noted := v_taken.reached is not null;
-      if v_noted then perform dibs.note_turn(p_type, p_priority, v_key, v_taken.reached); end if;
-      continue when v_taken.tasks = '{}';
-      slots := slots || v_taken.slots || v_places[count + 1 : count + cardinality(v_taken.tasks)];
-      slot_tasks := slot_tasks || v_taken.slot_tasks || case when v_places is null then '{}' else v_taken.tasks end;
-      tasks := coalesce(tasks, '{}') + (select range_agg(int8range(t, t + 1)) from unnest(v_taken.tasks) t);
-      plain := v_taken.plain and plain is not false;
-      count := count + cardinality(v_taken.tasks);
-      v_left := v_left - cardinality(v_taken.tasks);
-      v_last := v_key;
-      v_last_noted := v_noted;
-      if cardinality(v_taken.tasks) = v_share then v_next.keys := v_next.keys || v_key; end if;
+    -- An equal share for each, and what is left of it for those who have more.
+    while v_left > 0 and v_keys <> '{}' loop
+      v_more := '{}';
+      v_to_go := cardinality(v_keys);
+      foreach v_key in array v_keys loop
+        exit when v_left = 0;
+        v_share := ceil(v_left / v_to_go::real);
+        v_taken := dibs.take_key(p_type, p_priority, v_key, v_share, p_taken || slots);
+        v_to_go := v_to_go - 1;
+        v_noted := v_taken.reached is not null;
+        if v_noted then perform dibs.note_turn(p_type, p_priority, v_key, v_taken.reached); end if;
+        continue when v_taken.tasks = '{}';
+        slots := slots || v_taken.slots || v_places[count + 1 : count + cardinality(v_taken.tasks)];
+        slot_tasks := slot_tasks || v_taken.slot_tasks || case when v_places is null then '{}' else v_taken.tasks end;
+        tasks := coalesce(tasks, '{}') + (select range_agg(int8range(t, t + 1)) from unnest(v_taken.tasks) t);
+        plain := v_taken.plain and plain is not false;
+        count := count + cardinality(v_taken.tasks);
+        v_left := v_left - cardinality(v_taken.tasks);
+        v_last := v_key;
+        v_last_noted := v_noted;
+        if cardinality(v_taken.tasks) = v_share then v_more := v_more || v_key; end if;
+      end loop;
+      v_keys := v_more;
     end loop;
+    exit when v_left = 0 or cardinality(v_next.keys) < v_wanted;
+    v_after := v_next.keys[v_wanted];
   end loop;
 
   if count = 0 then return; end if;

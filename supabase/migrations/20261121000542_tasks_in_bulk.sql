@@ -203,7 +203,8 @@ begin
       select f.type, f.priority, f.key, f.order_key, f.run_at, f.run - v_tasks, f.plain
       from found f where not f.run <@ v_tasks
     )
-    select f.run_at, f.run * v_tasks, f.priority, f.plain, f.type from found f;
+    -- A key is found again only where it is looked for.
+    select f.run_at, f.run * v_tasks, f.priority, f.plain and f.key = '', f.type from found f;
 end $$;
 comment on function dibs.take_pending(bigint[]) is
   'Take those of the tasks that are ready or wait at a gate, and that nobody has locked, out of there. Returns their

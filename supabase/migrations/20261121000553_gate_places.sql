@@ -64,6 +64,7 @@ comment on function dibs.free_slots(text, text, text, int, int, tid[]) is
 create or replace function dibs.occupy(p_slots tid[], p_tasks bigint[], p_fence bigint) returns void
   language plpgsql set search_path = '' as $$
 begin
+  if p_slots = '{}' then return; end if;
   update dibs.slot s set task = u.task, fence = p_fence
     from unnest(p_slots, p_tasks) u (slot, task)
     where s.ctid = u.slot and dibs.holds(p_fence, u.task);
