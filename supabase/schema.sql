@@ -6226,7 +6226,7 @@ AS $function$
 declare
   v_gate record;
   v_places tid[];
-  v_after text;
+  v_tried text[] := '{}';
   v_next record;
   v_keys text[];
   v_more text[];
@@ -6256,9 +6256,10 @@ begin
   -- Again where some had nothing to give, since another claim is at it, and there are more keys to ask.
   for v_round in 1..3 loop
     v_wanted := v_left;
-    v_next := dibs.next_keys(p_type, p_priority, v_wanted, 1000, v_after);
+    v_next := dibs.next_keys(p_type, p_priority, v_wanted, 1000, v_tried[cardinality(v_tried)]);
     if v_next.reached is not null then perform dibs.note_turn(p_type, p_priority, v_next.reached, ''); end if;
-    v_keys := v_next.keys;
+    v_keys := array(select key from unnest(v_next.keys) key where key <> all (v_tried));
+    v_tried := v_tried || v_keys;
     -- An equal share for each, and what is left of it for those who have more.
     while v_left > 0 and v_keys <> '{}' loop
       v_more := '{}';
@@ -6284,7 +6285,6 @@ begin
       v_keys := v_more;
     end loop;
     exit when v_left = 0 or cardinality(v_next.keys) < v_wanted;
-    v_after := v_next.keys[v_wanted];
   end loop;
 
   if count = 0 then return; end if;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Sql } from "postgres";
+import type { TestDatabase } from "../support/database.ts";
 import { claim, enqueue, ids, testTasks } from "../support/tasks.ts";
 
 /** Enqueues a task for each of a thousand keys or order keys, whose names come before "z". */
@@ -49,3 +50,30 @@ testTasks(
     assert.deepEqual(turns, [oldest, older, old, last]);
   },
 );
+
+testTasks("claims at the same time begin with a key each", async (db) => {
+  const ofX = await enqueue(db.sql, "a", 5, { key: "x" });
+  const ofY = await enqueue(db.sql, "a", 5, { key: "y" });
+  assert.deepEqual(await claimAtOnce(db), [[ofX[0]], [ofY[0]]]);
+});
+
+testTasks(
+  "what another claim is at leaves nobody with nothing while other keys have work",
+  async (db) => {
+    await db.sql`select set_task_limit('a', 1, 'x')`;
+    const [urgent] = await enqueue(db.sql, "a", 1, { key: "x", priority: -1 });
+    await enqueue(db.sql, "a", 1, { key: "x" });
+    const [other] = await enqueue(db.sql, "a", 1, { key: "y" });
+    assert.deepEqual(await claimAtOnce(db), [[urgent], [other]]);
+  },
+);
+
+/** The second while the first is not committed. */
+async function claimAtOnce(db: TestDatabase): Promise<string[][]> {
+  const [a, b] = [db.connect(), db.connect()];
+  await a`begin`;
+  const first = await claim(a);
+  const second = await claim(b);
+  await a`commit`;
+  return [first, second].map(ids);
+}
