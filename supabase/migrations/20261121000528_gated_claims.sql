@@ -119,23 +119,29 @@ declare
   v_keys text[] := '{}';
   v_around boolean := false;
   v_key text;
+  v_order_key text;
 begin
   while cardinality(v_keys) < p_wanted loop
-    select g.key into v_key from dibs.gated g
-      where g.type = p_type and g.priority = p_priority and g.key >= v_from order by g.key limit 1;
+    select g.key, g.order_key into v_key, v_order_key from dibs.gated g
+      where g.type = p_type and g.priority = p_priority and g.key >= v_from order by g.key, g.order_key limit 1;
     if not found or v_around and v_key > v_last collate "C" then
       exit when v_around or v_last is null;
       v_around := true;
       v_from := '';
     else
-      if not v_gates or dibs.room(p_type, v_key) > 0 then v_keys := v_keys || v_key; end if;
+      -- All of a key may wait for others of their order keys. It must not keep the turn of those that have some.
+      if v_order_key = '' and (not v_gates or dibs.room(p_type, v_key) > 0)
+        or v_order_key <> '' and dibs.passable_of_key(p_type, p_priority, v_key, 1) > 0 then
+        v_keys := v_keys || v_key;
+      end if;
       v_from := v_key || chr(1);
     end if;
   end loop;
   return v_keys;
 end $$;
 comment on function dibs.next_keys(text, smallint, int) is
-  'Up to so many keys of a lane that have tasks waiting and an open gate, in turn. Empty: that of tasks without.';
+  'Up to so many keys of a lane that have tasks waiting, of which one could run, and an open gate, in turn. Empty: that
+of tasks without.';
 
 create or replace function dibs.take_key(
     p_type text, p_priority smallint, p_key text, p_wanted int, p_taken tid[],
