@@ -57,16 +57,18 @@ begin
   select * into v_each from dibs.gate g where g.type = p_type and g.scope = 'each key' and g.key = '';
   for v_next in
     with recursive line as (
-      -- A place to begin after, not a key: none has such a character.
-      select (v_last || chr(1)) collate "C" as key, false as around
+      -- A place to begin after, not a key: none has such a character. Of each key its first order key.
+      select (v_last || chr(1)) collate "C" as key, '' collate "C" as order_key, false as around
       union all
       select next.* from line,
         lateral (
-          (select g.key, line.around from dibs.gated g
-            where g.type = p_type and g.priority = p_priority and g.key > line.key order by g.key limit 1)
+          (select g.key, g.order_key, line.around from dibs.gated g
+            where g.type = p_type and g.priority = p_priority and g.key > line.key
+            order by g.key, g.order_key limit 1)
           union all
-          (select g.key, true from dibs.gated g
-            where g.type = p_type and g.priority = p_priority and not line.around order by g.key limit 1)
+          (select g.key, g.order_key, true from dibs.gated g
+            where g.type = p_type and g.priority = p_priority and not line.around
+            order by g.key, g.order_key limit 1)
           limit 1
         ) next
       where (next.around and next.key > v_last) is not true
@@ -76,7 +78,11 @@ begin
         and (own.most is null and v_each.most is null or l.key = '' or coalesce(own.most, v_each.most) > (
           select count(*) from dibs.slot s join dibs.lease h on h.fence = s.fence and h.held @> s.task
           where s.type = p_type and s.key = l.key and s.order_key = ''))
-        and (own.rate is null and v_each.rate is null or l.key = '' or dibs.room(p_type, l.key) > 0) as is_open
+        and (own.rate is null and v_each.rate is null or l.key = '' or dibs.room(p_type, l.key) > 0)
+        -- Where all wait for others of their order keys, they must not keep the turn of those that have some.
+        and (l.order_key = '' or (
+          select keys <> '{}' or reached is not null
+          from dibs.next_order_keys(p_type, p_priority, l.key, 1, 1000))) as is_open
     from line l left join dibs.gate own on own.type = p_type and own.scope = 'key' and own.key = l.key offset 1
   loop
     if v_next.is_open then
@@ -98,7 +104,8 @@ begin
   keys := (keys || v_passed)[1:p_wanted];
 end $$;
 comment on function dibs.next_keys(text, smallint, int, int, text) is
-  'Up to so many keys of a lane that have tasks waiting and an open gate, in turn. Empty: that of tasks without.
+  'Up to so many keys of a lane that have tasks waiting, of which one could run, and an open gate, in turn. Empty: that
+of tasks without.
 p_look: for a claim, which looks at so many at most; null for who only counts. p_after: not from the turn on, but
 after this key. reached: the last key that was looked at when none of them was open.';
 

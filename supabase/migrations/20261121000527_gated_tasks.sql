@@ -68,7 +68,9 @@ declare
   v_moved int8multirange;
 begin
   with judged as materialized (
-    select l.type, l.priority, l.run_at, k.key, k.order_key, int8range(n.task, n.task + 1) as task
+    -- What was tried again before its time is due as well.
+    select l.type, l.priority, least(l.run_at, dibs.clock()) as run_at, k.key, k.order_key,
+      int8range(n.task, n.task + 1) as task
     from dibs.log_of(p_tasks) l
     cross join lateral (
       select ('x' || encode(substr(uuid_send(l.id), 1, 6), 'hex'))::bit(48)::bigint as task offset 0) n

@@ -103,8 +103,12 @@ comment on function dibs.check_bulk(jsonb, text[], int) is
 create or replace function dibs.key_is_free(p_type text default null) returns text
   language plpgsql immutable set search_path = '' as $$
 begin
-  return format('(unique_key is null or not exists (select from dibs.unique_key k
-    where k.type = %s and k.key = t.unique_key and k.task <> t.task))', coalesce(quote_literal(p_type), 't.type'));
+  -- As dibs.take_key sees it: a row may also be that of a task that has given its key up.
+  return format($condition$(unique_key is null or not exists (select from dibs.unique_key k
+    where k.type = %s and k.key = t.unique_key and k.task <> t.task
+      and case dibs.place_of(k.task, true) when 'running' then true when 'completed' then k.held_until > dibs.clock()
+        when 'failed' then k.held_until > dibs.clock() else false end))$condition$,
+    coalesce(quote_literal(p_type), 't.type'));
 end $$;
 comment on function dibs.key_is_free(text) is
   'The condition on tasks that ended that nobody else has their unique key, among those of p_type if it is not null.';

@@ -15,8 +15,8 @@ export interface Pair<CallCommand, Call> {
   inModel(call: Call, seen: unknown): unknown;
   /** Compares everything that is to be seen. */
   look(): Promise<void>;
-  /** Whether after every command. */
-  looksAlways?: boolean;
+  /** Whether after every call. */
+  looksOften?: boolean;
 }
 
 /** Walks through a sequence on both sides. Fails as soon as they differ. */
@@ -29,7 +29,7 @@ export async function walk<CallCommand extends { verb: string }, Call>(
     try {
       await step(command);
       // What the database chose is asked before anything follows from it.
-      if (pair.looksAlways || pair.model.questions.length > 0) await pair.look();
+      if (pair.model.questions.length > 0) await pair.look();
     } catch (error) {
       throw new Error(`in command ${n + 1}, ${command.verb}`, { cause: error });
     }
@@ -52,6 +52,7 @@ export async function walk<CallCommand extends { verb: string }, Call>(
     });
     const answer = "answer" in seen ? seen.answer : null;
     assert.deepEqual(seen, await outcomeOf(() => pair.inModel(call, answer)));
+    if (pair.looksOften) await pair.look();
   }
 
   /** Whatever a call did until its connection broke, nothing of it is left. */

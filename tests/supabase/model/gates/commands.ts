@@ -12,8 +12,8 @@ export type GatesCommand = Command<CallCommand>;
 const nth = fc.nat({ max: 11 });
 const worker = fc.constantFrom("ada", "bob");
 const type = mostly(fc.constant("a"), fc.constant("b"), 4);
-const key = fc.constantFrom("x", "y", "z");
-const order_key = fc.constantFrom("o", "p");
+const key = fc.constantFrom("x", "y");
+const order_key = fc.constantFrom("o", "p", "q");
 const priority = fc.constantFrom(-1, 0, 1);
 const payload = fc.constantFrom<Payload[]>({ n: 1 }, { n: 2 }, { m: 3 });
 
@@ -35,14 +35,19 @@ const unique: fc.Arbitrary<Unique> = mostly(
   ),
   5,
 );
+const atOnce = fc.constant(undefined);
 const task: fc.Arbitrary<NewTask> = fc.tuple(
-  fields<Pick<NewTask, "type" | "payload">, Omit<NewTask, "type" | "payload">>({ type, payload }, {
-    key,
-    order_key,
-    priority: mostly(fc.constant(0), priority, 3),
-    run_at: fc.constantFrom(500, 2000, -1000),
-    max_attempts: fc.constantFrom(1, 2),
-  }),
+  fields<
+    Pick<NewTask, "type" | "payload" | "run_at">,
+    Omit<NewTask, "type" | "payload" | "run_at">
+  >(
+    {
+      type,
+      payload,
+      run_at: mostly<number | undefined>(atOnce, fc.constantFrom(500, 2000, -1000), 5),
+    },
+    { key, order_key, priority, max_attempts: fc.constantFrom(1, 2) },
+  ),
   mostly<Unique>(fc.constant({}), unique, 3),
 ).map(([task, unique]) => ({ ...task, ...unique }));
 
@@ -50,7 +55,7 @@ const claim = {
   worker,
   types: fc.constantFrom<(string[] | null)[]>(null, null, ["a"], ["b"], ["a", "b"]),
   limit: fc.constantFrom(1, 1, 2, 3, 5),
-  seconds: fc.constantFrom(1, 2, 60),
+  seconds: fc.constantFrom(1, 60, 60),
 };
 
 const named = mostly(fc.nat({ max: 2 }), nth, 4);
@@ -98,7 +103,7 @@ const paused = fc.oneof(
 
 const verbs: { [V in Exclude<Verb, "drain">]: [weight: number, fc.Arbitrary<Drawn[V]>] } = {
   enqueue: [12, fields({ tasks: fc.array(task, { minLength: 1, maxLength: 4 }) })],
-  claim: [10, fields(claim)],
+  claim: [13, fields(claim)],
   settle: [9, fields(settlement)],
   reap: [1, fields({})],
   release: [1, fields({ worker })],
@@ -117,7 +122,7 @@ const verbs: { [V in Exclude<Verb, "drain">]: [weight: number, fc.Arbitrary<Draw
 };
 
 export const gatesCommand: fc.Arbitrary<GatesCommand> = fc.oneof(
-  { weight: 12, arbitrary: commandOf(callOf<CallCommand>(verbs)) },
+  { weight: 9, arbitrary: commandOf(callOf<CallCommand>(verbs)) },
   // Several calls, so it is never one that is cut off.
   { weight: 1, arbitrary: fields({ verb: fc.constant("drain" as const), ...claim }) },
 );
@@ -129,9 +134,10 @@ export function meaningOf(command: CallCommand, { ids, grants, now }: Tasks): Ca
   const id = (n: number) => ids[n % ids.length] ?? "00000000-0000-8000-8000-000000000000";
   switch (command.verb) {
     case "enqueue": {
-      const tasks = command.tasks.map(({ run_at, ...task }) =>
-        run_at === undefined ? task : { ...task, run_at: now + run_at }
-      );
+      const tasks = command.tasks.map(({ run_at, ...task }) => ({
+        ...task,
+        run_at: run_at === undefined ? run_at : now + run_at,
+      }));
       return { ...command, tasks };
     }
     case "settle": {

@@ -22,4 +22,15 @@ export const ONCE_FAILED: GatesCommand[][] = [
     { verb: "retry", ids: [0] },
     { verb: "set_limit", type: "a", key: null, each_key: false, limit: 1 },
   ],
+  // A key that was to be held longer, but was given up by a cancel, kept a filter from finding who had it before.
+  [
+    { verb: "enqueue", tasks: [{ type: "a", payload: { n: 1 }, unique_key: "k1" }] },
+    { verb: "cancel", ids: [0] },
+    {
+      verb: "enqueue",
+      tasks: [{ type: "a", payload: { n: 2 }, unique_key: "k1", unique_seconds: 1 }],
+    },
+    { verb: "cancel", ids: [1] },
+    { verb: "retry_where", filter: { ids: [0] }, dry_run: false, limit: 1000 },
+  ],
 ];
