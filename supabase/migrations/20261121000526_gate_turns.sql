@@ -81,8 +81,8 @@ begin
         and (own.rate is null and v_each.rate is null or l.key = '' or dibs.room(p_type, l.key) > 0)
         -- Where all wait for others of their order keys, they must not keep the turn of those that have some.
         and (l.order_key = '' or (
-          select keys <> '{}' or reached is not null
-          from dibs.next_order_keys(p_type, p_priority, l.key, 1, 1000))) as is_open
+          select n.keys <> '{}' or n.reached is not null
+          from dibs.next_order_keys(p_type, p_priority, l.key, 1, 1000) n)) as is_open
     from line l left join dibs.gate own on own.type = p_type and own.scope = 'key' and own.key = l.key offset 1
   loop
     if v_next.is_open then
