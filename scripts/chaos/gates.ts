@@ -1,16 +1,14 @@
 import type { Sql } from "postgres";
 import { connected } from "./connection.ts";
-import { EACH_KEY_MOST, NARROW_KEY, NARROW_MOST, TASK_TYPES } from "./workload.ts";
+import { EACH_KEY_MOST, GATED_TYPE, NARROW_KEY, NARROW_MOST } from "./workload.ts";
 
 const CALL_MS = 5_000;
 
 /** Limits the keys that tasks have. */
 export async function setLimits(databaseUrl: string): Promise<void> {
   await connected(databaseUrl, async (sql) => {
-    for (const type of TASK_TYPES) {
-      await sql`select set_task_limit(${type}, ${EACH_KEY_MOST}, p_each_key => true)`;
-      await sql`select set_task_limit(${type}, ${NARROW_MOST}, ${NARROW_KEY})`;
-    }
+    await sql`select set_task_limit(${GATED_TYPE}, ${EACH_KEY_MOST}, p_each_key => true)`;
+    await sql`select set_task_limit(${GATED_TYPE}, ${NARROW_MOST}, ${NARROW_KEY})`;
   }, CALL_MS);
 }
 

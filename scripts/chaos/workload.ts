@@ -49,6 +49,8 @@ export interface Wave {
 
 /** The first of them is the one that drains know. */
 export const TASK_TYPES = ["chaos_import", "chaos_render", "chaos_notify"];
+/** All that have a key or an order key are of this one. */
+export const GATED_TYPE = TASK_TYPES[1];
 export const MAIL_TYPE = "chaos_mail";
 /** Writes into the database, in the transaction that completes it. */
 export const POSTING_TYPE = "chaos_posting";
@@ -107,30 +109,23 @@ export function* makeWaves(
 
 function newTask(number: number, random: Random): NewTask {
   const name = `task-${number}`;
-  const gates = newGates(number);
-  const { type, behaviour } = newKind(
-    random,
-    gates ? TASK_TYPES[gates.nth % TASK_TYPES.length] : undefined,
-  );
+  const keys = newKeys(number);
+  const { type, behaviour } = newKind(random, keys ? GATED_TYPE : undefined);
   return {
     type,
-    payload: { name, behaviour, canary: CANARY, ...gates?.keys },
+    payload: { name, behaviour, canary: CANARY, ...keys },
     priority: random.pick(PRIORITIES),
     max_attempts: behaviour === "always_fails" ? 2 : 5,
-    ...gates?.keys ?? (number % 10 === 0 ? { unique_key: name } : {}),
+    ...keys ?? (number % 10 === 0 ? { unique_key: name } : {}),
   };
 }
 
-/** The key or the order key of a task, if it has one, and the how manieth of its kind that is. */
-function newGates(
-  number: number,
-): { keys: Pick<NewTask, "key" | "order_key">; nth: number } | null {
+/** The key or the order key of a task, if it has one. */
+function newKeys(number: number): Pick<NewTask, "key" | "order_key"> | null {
   const [wave, group] = [Math.floor(number / TASKS_PER_WAVE), Math.floor(number / GROUP)];
-  if (group % GROUPS_PER_ORDERED === 7) {
-    return { keys: { order_key: `order-${group}` }, nth: group };
-  }
-  if (number % TASKS_PER_NARROW === 1) return { keys: { key: NARROW_KEY }, nth: 0 };
-  if (number % TASKS_PER_KEYED === 1) return { keys: { key: `key-${wave}` }, nth: wave };
+  if (group % GROUPS_PER_ORDERED === 7) return { order_key: `order-${group}` };
+  if (number % TASKS_PER_NARROW === 1) return { key: NARROW_KEY };
+  if (number % TASKS_PER_KEYED === 1) return { key: `key-${wave}` };
   return null;
 }
 
