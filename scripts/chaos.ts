@@ -26,7 +26,7 @@ type Size = Pick<Plan, "tasks" | "workers" | "faults"> & Partial<Plan>;
 
 /** So many processes on two cores do not get to their heartbeats in time for shorter leases. */
 const FULL: Size = { tasks: 1_000_000, workers: 64, faults: 1_140, leaseSeconds: 8 };
-const QUICK: Size = { tasks: 8_000, workers: 16, faults: 52 };
+const QUICK: Size = { tasks: 4_000, workers: 8, faults: 44 };
 /** For so many tasks there is one thought. */
 const TASKS_PER_THOUGHT = 20;
 
