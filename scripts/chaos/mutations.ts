@@ -147,10 +147,14 @@ export const MUTATIONS: Record<string, Mutation> = {
   },
   limit_off_by_one: {
     says: "a claim takes the free place of a limit though another one is about to take it",
-    replace: [[
-      "limit greatest(p_wanted, 0) for update skip locked);",
-      "limit greatest(p_wanted, 0));",
-    ]],
+    replace: [
+      [
+        "limit greatest(p_wanted, 0) for update skip locked);",
+        "limit greatest(p_wanted, 0));",
+      ],
+      // Claims that begin with a key each seldom meet.
+      ["if keys <> '{}' or p_look is null or", "if true or"],
+    ],
     ...KILLS,
   },
   order_key_lets_two_run: {
@@ -161,6 +165,12 @@ export const MUTATIONS: Record<string, Mutation> = {
         "select lower(g.run) from dibs.gated g where g.type = p_type and g.order_key = p_order_key order by 1 limit 1);",
       ],
       ["  if slot is null then return; end if;\n", ""],
+      // Whose turn it is knows as well who runs.
+      [
+        "select o.task from dibs.in_order o\n          where o.type = p_type and o.order_key = l.order_key order by o.task limit 1",
+        "select lower(g.run) as task from dibs.gated g\n          where g.type = p_type and g.order_key = l.order_key order by 1 limit 1",
+      ],
+      ["s.order_key = l.order_key) is null", "s.order_key = l.order_key and false) is null"],
     ],
     ...KILLS,
   },
