@@ -127,6 +127,10 @@ create table dibs.claim_gate (
   source text not null,
   work_type text not null,
   most integer,
+  rate integer,
+  period interval,
+  burst integer,
+  spent_until timestamp with time zone default '1970-01-01 00:00:00+00'::timestamp with time zone not null,
   paused_at timestamp with time zone,
   passed bigint default 0 not null,
   constraint claim_gate_pkey PRIMARY KEY (source, work_type),
@@ -134,7 +138,7 @@ create table dibs.claim_gate (
 );
 alter table dibs.claim_gate enable row level security;
 comment on table dibs.claim_gate is 'What is set for a kind of work on rows of a source, '''' for all of them. most: so many rows are claimed at once.
-paused_at: none is. passed: how many calls there were; who claims updates that, so that stricter transactions cannot
+rate, period, burst: as in dibs.gate; spent_until: as in dibs.bucket. paused_at: none is claimed. passed: how many calls there were; who claims updates that, so that stricter transactions cannot
 miss each other.';
 
 create table dibs.dependency (
@@ -1039,6 +1043,20 @@ begin
 end $function$;
 comment on function dibs.check_outcomes(jsonb) is 'Refuse (PT400) a list with an outcome that is wrong in itself, or with two outcomes for one id.';
 
+CREATE OR REPLACE FUNCTION dibs.check_rate(p_count integer, p_period interval, p_burst integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform dibs.check_between('p_count', p_count, 1, 1000000),
+    dibs.check_between('p_burst', coalesce(p_burst, p_count), 1, 1000000);
+  if p_period is null or p_period not between interval '1 ms' and interval '31 days' then
+    perform dibs.refuse('PT400', 'p_period must be an interval of 1 millisecond to 31 days, such as 1 minute');
+  end if;
+end $function$;
+comment on function dibs.check_rate(integer,interval,integer) is 'Refuse (PT400) what cannot be a rate.';
+
 CREATE OR REPLACE FUNCTION dibs.check_rest(p_rest text)
  RETURNS void
  LANGUAGE plpgsql
@@ -1749,6 +1767,17 @@ end $function$;
 comment on function dibs.drop_claim_source(text) is 'Take away a source that dibs.create_claim_source made, with all claims on it. The table itself stays as it is.
 For the owner of the database.
 Errors: PT400 when there is none of that name.';
+
+CREATE OR REPLACE FUNCTION dibs.drop_open_claim_gate(p_source text, p_work_type text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  delete from dibs.claim_gate
+    where source = p_source and work_type = p_work_type and most is null and rate is null and paused_at is null;
+end $function$;
+comment on function dibs.drop_open_claim_gate(text,text) is 'Forget a gate that keeps nothing back any more.';
 
 CREATE OR REPLACE FUNCTION dibs.drop_open_gates(p_type text)
  RETURNS void
@@ -2809,7 +2838,8 @@ AS $function$
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'set_task_limit', 'remove_task_limit', 'set_task_rate', 'remove_task_rate', 'pause_tasks', 'resume_tasks',
     'task_gates', 'task_retry_after',
-    'set_claim_limit', 'remove_claim_limit', 'pause_claims', 'resume_claims', 'claim_gates',
+    'set_claim_limit', 'remove_claim_limit', 'set_claim_rate', 'remove_claim_rate', 'pause_claims', 'resume_claims',
+    'claim_gates',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
@@ -3241,9 +3271,16 @@ begin
     -- While another claim is at it, there is nothing to be had.
     if not found or v_gate.paused_at is not null then
       v_kept := 0;
-    elsif v_gate.most is not null then
-      update dibs.claim_gate set passed = passed + 1 where source = 'thoughts' and work_type = p_work_type;
-      v_kept := greatest(0, least(v_granted, v_gate.most - dibs.count_claimed_thoughts(p_work_type) + v_granted));
+    else
+      v_kept := greatest(0, least(
+        v_granted,
+        case when v_gate.most is not null then
+          v_gate.most - dibs.count_claimed_thoughts(p_work_type) + v_granted end,
+        dibs.tokens_left(v_gate, v_gate.spent_until)));
+      update dibs.claim_gate
+        set passed = passed + 1, spent_until = case when rate is null then spent_until
+          else greatest(spent_until, dibs.clock()) + v_kept * period / rate end
+        where source = 'thoughts' and work_type = p_work_type;
     end if;
   end if;
   if v_kept < v_granted then
@@ -5279,12 +5316,12 @@ declare
 begin
   if exists (select from dibs.claim_gate where source = 'thoughts' and work_type = '') then return 0; end if;
   select * into v_gate from dibs.claim_gate where source = 'thoughts' and work_type = p_work_type;
-  return case
-    when v_gate.paused_at is not null then 0
-    when v_gate.most is not null then greatest(0, v_gate.most - dibs.count_claimed_thoughts(p_work_type))
-    else 1000000 end;
+  return case when v_gate.paused_at is not null then 0 else greatest(0, least(
+    case when v_gate.most is not null then v_gate.most - dibs.count_claimed_thoughts(p_work_type) end,
+    dibs.tokens_left(v_gate, v_gate.spent_until),
+    1000000)) end;
 end $function$;
-comment on function dibs.room_for_thoughts(text) is 'How many thoughts may be claimed for a kind of work, as far as can be seen; a million where there is no limit.';
+comment on function dibs.room_for_thoughts(text) is 'How many thoughts may be claimed for a kind of work, as far as can be seen; a million where there is no bound.';
 
 CREATE OR REPLACE FUNCTION dibs.row_condition(p_source text, p_field text, p_value jsonb)
  RETURNS text
@@ -7254,6 +7291,7 @@ CREATE OR REPLACE FUNCTION dibs.why_kept_back(p_source text, p_work_type text)
 AS $function$
 declare
   v_gate dibs.claim_gate;
+  v_opens_at timestamptz;
   v_running bigint;
 begin
   select * into v_gate from dibs.claim_gate g
@@ -7267,13 +7305,20 @@ begin
         quote_literal(nullif(v_gate.work_type, '')))))::dibs.explanation;
   end if;
   select * into v_gate from dibs.claim_gate g where g.source = p_source and g.work_type = p_work_type;
+  v_opens_at := v_gate.spent_until - (v_gate.burst - 1) * v_gate.period / v_gate.rate;
+  if v_opens_at > dibs.clock() then
+    return row('unclaimed', 'rate',
+      jsonb_build_object('rate', v_gate.rate, 'period', v_gate.period, 'burst', v_gate.burst), v_opens_at,
+      'Time; or another rate, by set_claim_rate.')::dibs.explanation;
+  end if;
   v_running := dibs.count_claimed(p_source, p_work_type);
   if v_running < v_gate.most is not false then return null; end if;
   return row('unclaimed', 'limit', jsonb_build_object('max_running', v_gate.most, 'running', v_running), null,
     format('The end of one that is claimed, or a higher limit: select set_claim_limit(%L, %L, %s).',
       p_source, p_work_type, v_gate.most + 1))::dibs.explanation;
 end $function$;
-comment on function dibs.why_kept_back(text,text) is 'Whether this kind of work on the source is paused, or as many rows are claimed for it as may at once.';
+comment on function dibs.why_kept_back(text,text) is 'Whether this kind of work on the source is paused, or as many rows are claimed for it as may at once, or were in a
+time.';
 
 CREATE OR REPLACE FUNCTION dibs.why_leased(p_task dibs.task_facts)
  RETURNS dibs.explanation
@@ -7953,18 +7998,21 @@ Returns {dry_run, tasks: how many, sample: up to ten of their ids, more: whether
 Errors: PT400 for bad input, for an empty filter too.';
 
 CREATE OR REPLACE FUNCTION public.claim_gates()
- RETURNS TABLE(source text, work_type text, max_running integer, paused_at timestamp with time zone, running bigint)
+ RETURNS TABLE(source text, work_type text, max_running integer, rate integer, period interval, burst integer, paused_at timestamp with time zone, running bigint, retry_after_seconds integer)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
 begin
   return query
-    select g.source, nullif(g.work_type, ''), g.most, g.paused_at, dibs.count_claimed(g.source, nullif(g.work_type, ''))
+    select g.source, nullif(g.work_type, ''), g.most, g.rate, g.period, g.burst, g.paused_at,
+      dibs.count_claimed(g.source, nullif(g.work_type, '')),
+      greatest(0, ceil(extract(epoch from g.spent_until - (g.burst - 1) * g.period / g.rate - dibs.clock())))::int
+        * case when g.rate is not null then 1 end
     from dibs.claim_gate g order by g.source, g.work_type;
 end $function$;
-comment on function public.claim_gates() is 'What is set for claims: limits and pauses, by source and work type, null for all. running: how many rows are claimed
-now.';
+comment on function public.claim_gates() is 'What is set for claims: limits, rates and pauses, by source and work type, null for all. running: how many rows are
+claimed now. retry_after_seconds: when the rate lets the next one be claimed, 0 for now.';
 
 CREATE OR REPLACE FUNCTION public.claim_named_thoughts(p_work_type text, p_worker_id text, p_thought_ids uuid[], p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
@@ -9027,10 +9075,26 @@ begin
   perform dibs.check_label('p_work_type', p_work_type, 100), dibs.stop_claims(dibs.claims_of(p_source));
   update dibs.claim_gate set most = null where source = p_source and work_type = p_work_type and most is not null;
   if not found then return false; end if;
-  delete from dibs.claim_gate where source = p_source and work_type = p_work_type and paused_at is null;
+  perform dibs.drop_open_claim_gate(p_source, p_work_type);
   return true;
 end $function$;
 comment on function public.remove_claim_limit(text,text) is 'Take away the limit of a kind of work on a source. Returns whether there was one. Errors: as set_claim_limit.';
+
+CREATE OR REPLACE FUNCTION public.remove_claim_rate(p_source text, p_work_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+begin
+  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.stop_claims(dibs.claims_of(p_source));
+  update dibs.claim_gate set rate = null, period = null, burst = null
+    where source = p_source and work_type = p_work_type and rate is not null;
+  if not found then return false; end if;
+  perform dibs.drop_open_claim_gate(p_source, p_work_type);
+  return true;
+end $function$;
+comment on function public.remove_claim_rate(text,text) is 'Take away the rate of a kind of work on a source. Returns whether there was one. Errors: as set_claim_limit.';
 
 CREATE OR REPLACE FUNCTION public.remove_retention(p_type text)
  RETURNS boolean
@@ -9182,7 +9246,7 @@ begin
   update dibs.claim_gate set paused_at = null
     where source = p_source and work_type = coalesce(p_work_type, '') and paused_at is not null;
   if not found then return false; end if;
-  delete from dibs.claim_gate where source = p_source and work_type = coalesce(p_work_type, '') and most is null;
+  perform dibs.drop_open_claim_gate(p_source, coalesce(p_work_type, ''));
   return true;
 end $function$;
 comment on function public.resume_claims(text,text) is 'End what pause_claims began with the same arguments. Returns whether it was paused. Errors: as set_claim_limit.';
@@ -9394,6 +9458,25 @@ from the moment this is committed. What is claimed already counts; where that is
 claimed until it is less.
 Errors: PT400 for bad input, PT503 while a claim stays in an open transaction for 3 seconds.';
 
+CREATE OR REPLACE FUNCTION public.set_claim_rate(p_source text, p_work_type text, p_count integer, p_period interval, p_burst integer DEFAULT NULL::integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+begin
+  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.check_rate(p_count, p_period, p_burst),
+    dibs.stop_claims(dibs.claims_of(p_source));
+  insert into dibs.claim_gate (source, work_type, rate, period, burst)
+    values (p_source, p_work_type, p_count, p_period, coalesce(p_burst, p_count))
+    on conflict (source, work_type) do update
+    -- A new rate begins with a full bucket.
+    set rate = excluded.rate, period = excluded.period, burst = excluded.burst, spent_until = 'epoch';
+end $function$;
+comment on function public.set_claim_rate(text,text,integer,interval,integer) is 'Let only p_count rows of a source be claimed for a kind of work in each p_period, and after a rest up to p_burst at
+once (null: p_count), from the moment this is committed. Every claim counts, also one that is handed back.
+Errors: as set_claim_limit.';
+
 CREATE OR REPLACE FUNCTION public.set_retention(p_type text, p_keep interval DEFAULT NULL::interval, p_keep_count bigint DEFAULT NULL::bigint)
  RETURNS void
  LANGUAGE plpgsql
@@ -9445,11 +9528,7 @@ AS $function$
 declare
   v_gate dibs.gate;
 begin
-  perform dibs.check_between('p_count', p_count, 1, 1000000),
-    dibs.check_between('p_burst', coalesce(p_burst, p_count), 1, 1000000);
-  if p_period is null or p_period not between interval '1 ms' and interval '31 days' then
-    perform dibs.refuse('PT400', 'p_period must be an interval of 1 millisecond to 31 days, such as 1 minute');
-  end if;
+  perform dibs.check_rate(p_count, p_period, p_burst);
   v_gate := dibs.gate_to_set(p_type, p_key, p_each_key);
   insert into dibs.gate (type, scope, key, rate, period, burst)
     values (v_gate.type, v_gate.scope, v_gate.key, p_count, p_period, coalesce(p_burst, p_count))
@@ -9898,6 +9977,7 @@ revoke all on function
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
   public.remove_claim_limit(text,text),
+  public.remove_claim_rate(text,text),
   public.remove_retention(text),
   public.remove_task_limit(text,text,boolean),
   public.remove_task_rate(text,text,boolean),
@@ -9915,6 +9995,7 @@ revoke all on function
   public.run_schedule_now(text),
   public.schedules(),
   public.set_claim_limit(text,text,integer),
+  public.set_claim_rate(text,text,integer,interval,integer),
   public.set_retention(text,interval,bigint),
   public.set_task_limit(text,integer,text,boolean),
   public.set_task_rate(text,integer,interval,integer,text,boolean),
@@ -10012,6 +10093,7 @@ grant execute on function
   dibs.check_keys(text,text[]),
   dibs.check_label(text,text,integer),
   dibs.check_outcomes(jsonb),
+  dibs.check_rate(integer,interval,integer),
   dibs.check_rest(text),
   dibs.check_row_filter(text,text,jsonb,boolean),
   dibs.check_schedule_options(text,jsonb),
@@ -10041,6 +10123,7 @@ grant execute on function
   dibs.dependencies_of(int8multirange),
   dibs.drains_wanted(text[]),
   dibs.drop_claim_source(text),
+  dibs.drop_open_claim_gate(text,text),
   dibs.drop_open_gates(text),
   dibs.due_lanes(text[],boolean),
   dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]),
@@ -10303,6 +10386,7 @@ grant execute on function
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
   public.remove_claim_limit(text,text),
+  public.remove_claim_rate(text,text),
   public.remove_retention(text),
   public.remove_task_limit(text,text,boolean),
   public.remove_task_rate(text,text,boolean),
@@ -10320,6 +10404,7 @@ grant execute on function
   public.run_schedule_now(text),
   public.schedules(),
   public.set_claim_limit(text,text,integer),
+  public.set_claim_rate(text,text,integer,interval,integer),
   public.set_retention(text,interval,bigint),
   public.set_task_limit(text,integer,text,boolean),
   public.set_task_rate(text,integer,interval,integer,text,boolean),

@@ -169,8 +169,12 @@ export type Database = {
       claim_gates: {
         Args: Record<PropertyKey, never>
         Returns: {
+          burst: number
           max_running: number
           paused_at: string
+          period: string
+          rate: number
+          retry_after_seconds: number
           running: number
           source: string
           work_type: string
@@ -505,6 +509,10 @@ export type Database = {
         Args: { p_source: string; p_work_type: string }
         Returns: boolean
       }
+      remove_claim_rate: {
+        Args: { p_source: string; p_work_type: string }
+        Returns: boolean
+      }
       remove_retention: { Args: { p_type: string }; Returns: boolean }
       remove_task_limit: {
         Args: { p_each_key?: boolean; p_key?: string; p_type: string }
@@ -581,6 +589,16 @@ export type Database = {
       }
       set_claim_limit: {
         Args: { p_limit: number; p_source: string; p_work_type: string }
+        Returns: undefined
+      }
+      set_claim_rate: {
+        Args: {
+          p_burst?: number
+          p_count: number
+          p_period: string
+          p_source: string
+          p_work_type: string
+        }
         Returns: undefined
       }
       set_retention: {

@@ -135,7 +135,8 @@ create or replace function dibs.interface() returns text[]
     'renew_lease', 'settle_lease', 'assert_lease', 'complete_with_result', 'was_completed',
     'set_task_limit', 'remove_task_limit', 'set_task_rate', 'remove_task_rate', 'pause_tasks', 'resume_tasks',
     'task_gates', 'task_retry_after',
-    'set_claim_limit', 'remove_claim_limit', 'pause_claims', 'resume_claims', 'claim_gates',
+    'set_claim_limit', 'remove_claim_limit', 'set_claim_rate', 'remove_claim_rate', 'pause_claims', 'resume_claims',
+    'claim_gates',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
 $$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';

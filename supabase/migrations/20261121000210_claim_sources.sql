@@ -34,13 +34,17 @@ create table if not exists dibs.claim_gate (
   source text not null references dibs.claim_source (name) on delete cascade,
   work_type text not null,
   most int,
+  rate int,
+  period interval,
+  burst int,
+  spent_until timestamptz not null default 'epoch',
   paused_at timestamptz,
   passed bigint not null default 0,
   primary key (source, work_type)
 );
 comment on table dibs.claim_gate is
   'What is set for a kind of work on rows of a source, '''' for all of them. most: so many rows are claimed at once.
-paused_at: none is. passed: how many calls there were; who claims updates that, so that stricter transactions cannot
+rate, period, burst: as in dibs.gate; spent_until: as in dibs.bucket. paused_at: none is claimed. passed: how many calls there were; who claims updates that, so that stricter transactions cannot
 miss each other.';
 
 create or replace function dibs.define_for_sources(p_part text, p_made_for text, p_sql text) returns void

@@ -45,11 +45,7 @@ create or replace function public.set_task_rate(
 declare
   v_gate dibs.gate;
 begin
-  perform dibs.check_between('p_count', p_count, 1, 1000000),
-    dibs.check_between('p_burst', coalesce(p_burst, p_count), 1, 1000000);
-  if p_period is null or p_period not between interval '1 ms' and interval '31 days' then
-    perform dibs.refuse('PT400', 'p_period must be an interval of 1 millisecond to 31 days, such as 1 minute');
-  end if;
+  perform dibs.check_rate(p_count, p_period, p_burst);
   v_gate := dibs.gate_to_set(p_type, p_key, p_each_key);
   insert into dibs.gate (type, scope, key, rate, period, burst)
     values (v_gate.type, v_gate.scope, v_gate.key, p_count, p_period, coalesce(p_burst, p_count))
@@ -128,6 +124,17 @@ comment on function public.task_gates() is
 many such tasks workers hold now. retry_after_seconds: when the rate lets the next one through, 0 for now.';
 
 -- Changing -----------------------------------------------------------------------------------------
+
+create or replace function dibs.check_rate(p_count int, p_period interval, p_burst int) returns void
+  language plpgsql set search_path = '' as $$
+begin
+  perform dibs.check_between('p_count', p_count, 1, 1000000),
+    dibs.check_between('p_burst', coalesce(p_burst, p_count), 1, 1000000);
+  if p_period is null or p_period not between interval '1 ms' and interval '31 days' then
+    perform dibs.refuse('PT400', 'p_period must be an interval of 1 millisecond to 31 days, such as 1 minute');
+  end if;
+end $$;
+comment on function dibs.check_rate(int, interval, int) is 'Refuse (PT400) what cannot be a rate.';
 
 create or replace function dibs.gate_to_set(p_type text, p_key text, p_each_key boolean, p_all boolean default false)
   returns dibs.gate

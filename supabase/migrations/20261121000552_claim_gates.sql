@@ -1,5 +1,5 @@
--- Gates of claims: a kind of work on the rows of a source can have a limit of how many are claimed for it at once, and
--- can be paused. Clients that insert claims by themselves ask nobody and are not kept back, but count.
+-- Gates of claims: a kind of work on the rows of a source can have a limit of how many are claimed for it at once, and a
+-- rate of how many are claimed in a time, and can be paused. Clients that insert claims by themselves ask nobody and are not kept back, but count.
 
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
@@ -24,11 +24,41 @@ begin
   perform dibs.check_label('p_work_type', p_work_type, 100), dibs.stop_claims(dibs.claims_of(p_source));
   update dibs.claim_gate set most = null where source = p_source and work_type = p_work_type and most is not null;
   if not found then return false; end if;
-  delete from dibs.claim_gate where source = p_source and work_type = p_work_type and paused_at is null;
+  perform dibs.drop_open_claim_gate(p_source, p_work_type);
   return true;
 end $$;
 comment on function public.remove_claim_limit(text, text) is
   'Take away the limit of a kind of work on a source. Returns whether there was one. Errors: as set_claim_limit.';
+
+create or replace function public.set_claim_rate(
+    p_source text, p_work_type text, p_count int, p_period interval, p_burst int default null) returns void
+  language plpgsql set search_path = '' set lock_timeout = '3s' as $$
+begin
+  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.check_rate(p_count, p_period, p_burst),
+    dibs.stop_claims(dibs.claims_of(p_source));
+  insert into dibs.claim_gate (source, work_type, rate, period, burst)
+    values (p_source, p_work_type, p_count, p_period, coalesce(p_burst, p_count))
+    on conflict (source, work_type) do update
+    -- A new rate begins with a full bucket.
+    set rate = excluded.rate, period = excluded.period, burst = excluded.burst, spent_until = 'epoch';
+end $$;
+comment on function public.set_claim_rate(text, text, int, interval, int) is
+  'Let only p_count rows of a source be claimed for a kind of work in each p_period, and after a rest up to p_burst at
+once (null: p_count), from the moment this is committed. Every claim counts, also one that is handed back.
+Errors: as set_claim_limit.';
+
+create or replace function public.remove_claim_rate(p_source text, p_work_type text) returns boolean
+  language plpgsql set search_path = '' set lock_timeout = '3s' as $$
+begin
+  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.stop_claims(dibs.claims_of(p_source));
+  update dibs.claim_gate set rate = null, period = null, burst = null
+    where source = p_source and work_type = p_work_type and rate is not null;
+  if not found then return false; end if;
+  perform dibs.drop_open_claim_gate(p_source, p_work_type);
+  return true;
+end $$;
+comment on function public.remove_claim_rate(text, text) is
+  'Take away the rate of a kind of work on a source. Returns whether there was one. Errors: as set_claim_limit.';
 
 create or replace function public.pause_claims(p_source text, p_work_type text default null) returns bigint
   language plpgsql set search_path = '' set lock_timeout = '3s' as $$
@@ -52,23 +82,28 @@ begin
   update dibs.claim_gate set paused_at = null
     where source = p_source and work_type = coalesce(p_work_type, '') and paused_at is not null;
   if not found then return false; end if;
-  delete from dibs.claim_gate where source = p_source and work_type = coalesce(p_work_type, '') and most is null;
+  perform dibs.drop_open_claim_gate(p_source, coalesce(p_work_type, ''));
   return true;
 end $$;
 comment on function public.resume_claims(text, text) is
   'End what pause_claims began with the same arguments. Returns whether it was paused. Errors: as set_claim_limit.';
 
 create or replace function public.claim_gates()
-  returns table (source text, work_type text, max_running int, paused_at timestamptz, running bigint)
+  returns table (
+    source text, work_type text, max_running int, rate int, period interval, burst int, paused_at timestamptz,
+    running bigint, retry_after_seconds int)
   language plpgsql stable set search_path = '' as $$
 begin
   return query
-    select g.source, nullif(g.work_type, ''), g.most, g.paused_at, dibs.count_claimed(g.source, nullif(g.work_type, ''))
+    select g.source, nullif(g.work_type, ''), g.most, g.rate, g.period, g.burst, g.paused_at,
+      dibs.count_claimed(g.source, nullif(g.work_type, '')),
+      greatest(0, ceil(extract(epoch from g.spent_until - (g.burst - 1) * g.period / g.rate - dibs.clock())))::int
+        * case when g.rate is not null then 1 end
     from dibs.claim_gate g order by g.source, g.work_type;
 end $$;
 comment on function public.claim_gates() is
-  'What is set for claims: limits and pauses, by source and work type, null for all. running: how many rows are claimed
-now.';
+  'What is set for claims: limits, rates and pauses, by source and work type, null for all. running: how many rows are
+claimed now. retry_after_seconds: when the rate lets the next one be claimed, 0 for now.';
 
 -- Sources ------------------------------------------------------------------------------------------
 
@@ -79,6 +114,14 @@ begin
   return 'public.' || dibs.claims_table(p_source);
 end $$;
 comment on function dibs.claims_of(text) is 'The table of claims of a source. PT400 when there is no such source.';
+
+create or replace function dibs.drop_open_claim_gate(p_source text, p_work_type text) returns void
+  language plpgsql set search_path = '' as $$
+begin
+  delete from dibs.claim_gate
+    where source = p_source and work_type = p_work_type and most is null and rate is null and paused_at is null;
+end $$;
+comment on function dibs.drop_open_claim_gate(text, text) is 'Forget a gate that keeps nothing back any more.';
 
 create or replace function dibs.count_claimed(p_source text, p_work_type text) returns bigint
   language plpgsql stable set search_path = '' as $$
@@ -101,13 +144,13 @@ declare
 begin
   if exists (select from dibs.claim_gate where source = '{source}' and work_type = '') then return 0; end if;
   select * into v_gate from dibs.claim_gate where source = '{source}' and work_type = p_work_type;
-  return case
-    when v_gate.paused_at is not null then 0
-    when v_gate.most is not null then greatest(0, v_gate.most - dibs.count_claimed_{thoughts}(p_work_type))
-    else 1000000 end;
+  return case when v_gate.paused_at is not null then 0 else greatest(0, least(
+    case when v_gate.most is not null then v_gate.most - dibs.count_claimed_{thoughts}(p_work_type) end,
+    dibs.tokens_left(v_gate, v_gate.spent_until),
+    1000000)) end;
 end $$;
 comment on function dibs.room_for_{thoughts}(text) is
-  'How many {thing}s may be claimed for a kind of work, as far as can be seen; a million where there is no limit.';
+  'How many {thing}s may be claimed for a kind of work, as far as can be seen; a million where there is no bound.';
 
 create or replace function dibs.let_pass_{thoughts}(p_work_type text, p_fence bigint) returns boolean
   language plpgsql set search_path = '' as $$
@@ -124,9 +167,16 @@ begin
     -- While another claim is at it, there is nothing to be had.
     if not found or v_gate.paused_at is not null then
       v_kept := 0;
-    elsif v_gate.most is not null then
-      update dibs.claim_gate set passed = passed + 1 where source = '{source}' and work_type = p_work_type;
-      v_kept := greatest(0, least(v_granted, v_gate.most - dibs.count_claimed_{thoughts}(p_work_type) + v_granted));
+    else
+      v_kept := greatest(0, least(
+        v_granted,
+        case when v_gate.most is not null then
+          v_gate.most - dibs.count_claimed_{thoughts}(p_work_type) + v_granted end,
+        dibs.tokens_left(v_gate, v_gate.spent_until)));
+      update dibs.claim_gate
+        set passed = passed + 1, spent_until = case when rate is null then spent_until
+          else greatest(spent_until, dibs.clock()) + v_kept * period / rate end
+        where source = '{source}' and work_type = p_work_type;
     end if;
   end if;
   if v_kept < v_granted then

@@ -1,5 +1,5 @@
 -- Reasons of explain_task that somebody set: what the task waits for, a pause, an order, a limit, a rate. And those of
--- explain_claim: a pause, a limit.
+-- explain_claim: a pause, a limit, a rate.
 
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
@@ -118,6 +118,7 @@ create or replace function dibs.why_kept_back(p_source text, p_work_type text) r
   language plpgsql stable set search_path = '' as $$
 declare
   v_gate dibs.claim_gate;
+  v_opens_at timestamptz;
   v_running bigint;
 begin
   select * into v_gate from dibs.claim_gate g
@@ -131,6 +132,12 @@ begin
         quote_literal(nullif(v_gate.work_type, '')))))::dibs.explanation;
   end if;
   select * into v_gate from dibs.claim_gate g where g.source = p_source and g.work_type = p_work_type;
+  v_opens_at := v_gate.spent_until - (v_gate.burst - 1) * v_gate.period / v_gate.rate;
+  if v_opens_at > dibs.clock() then
+    return row('unclaimed', 'rate',
+      jsonb_build_object('rate', v_gate.rate, 'period', v_gate.period, 'burst', v_gate.burst), v_opens_at,
+      'Time; or another rate, by set_claim_rate.')::dibs.explanation;
+  end if;
   v_running := dibs.count_claimed(p_source, p_work_type);
   if v_running < v_gate.most is not false then return null; end if;
   return row('unclaimed', 'limit', jsonb_build_object('max_running', v_gate.most, 'running', v_running), null,
@@ -138,6 +145,7 @@ begin
       p_source, p_work_type, v_gate.most + 1))::dibs.explanation;
 end $$;
 comment on function dibs.why_kept_back(text, text) is
-  'Whether this kind of work on the source is paused, or as many rows are claimed for it as may at once.';
+  'Whether this kind of work on the source is paused, or as many rows are claimed for it as may at once, or were in a
+time.';
 
 select dibs.seal();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { testClock } from "../support/clock.ts";
 import { freshDatabase } from "../support/database.ts";
 import { assertRefused } from "../support/tasks.ts";
 import {
@@ -26,11 +27,60 @@ Deno.test("no more thoughts are claimed at once for a kind of work than its limi
     select settle_and_claim_thoughts(${granted.fence}, '[]', 'succeeded', ${WORK}, 'worker', 5) as answer`;
   assert.equal(answer.thoughts.length, 1);
   assert.deepEqual([...await db.sql`select * from claim_gates()`], [
-    { source: "thoughts", work_type: WORK, max_running: 3, paused_at: null, running: "3" },
+    {
+      source: "thoughts",
+      work_type: WORK,
+      max_running: 3,
+      rate: null,
+      period: null,
+      burst: null,
+      paused_at: null,
+      running: "3",
+      retry_after_seconds: null,
+    },
   ]);
   const [{ removed }] = await db.sql`select remove_claim_limit('thoughts', ${WORK}) as removed`;
   assert.equal(removed, true);
   assert.equal(idsOf(await claimNext(db.sql, 9)).length, 4);
+});
+
+Deno.test("no more thoughts are claimed in a time than a rate lets through, whoever claims how", async () => {
+  await using db = await freshDatabase();
+  const clock = await testClock(db.sql, { stopped: true });
+  const made = await makeThoughts(db.sql, 9);
+  await db.sql`select set_claim_rate('thoughts', ${WORK}, 2, '1 minute', 3)`;
+  assert.equal((await claimNamed(db.sql, made.slice(0, 2))).length, 2);
+  assert.equal((await claimNext(db.sql, 5)).length, 1, "the burst is used up");
+  assert.deepEqual(await claim(db.sql, made), []);
+  assert.equal((await claimNext(db.sql, 2, { workType: "other" })).length, 2);
+  const [gate] = await db.sql`select rate, burst, retry_after_seconds from claim_gates()`;
+  assert.deepEqual(gate, { rate: 2, burst: 3, retry_after_seconds: 30 });
+  const [why] = await db.sql`select reason, until from explain_claim('thoughts', ${
+    made[8]
+  }, ${WORK})`;
+  assert.equal(why.reason, "rate");
+  await clock.advance("30 s");
+  assert.equal((await claimNext(db.sql, 5)).length, 1, "what came by");
+  await clock.advance("1 hour");
+  assert.equal((await claimNext(db.sql, 9)).length, 3, "never more than the burst");
+  for (const removed of [true, false]) {
+    assert.deepEqual([...await db.sql`select remove_claim_rate('thoughts', ${WORK}) as removed`], [{
+      removed,
+    }]);
+  }
+});
+
+Deno.test("claims at once spend no token twice", async () => {
+  await using db = await freshDatabase();
+  await makeThoughts(db.sql, 9);
+  await db.sql`select set_claim_rate('thoughts', ${WORK}, 1, '1 hour', 4)`;
+  const [a, b] = [db.connect(), db.connect()];
+  await a`begin`;
+  const first = await claimNext(a, 3);
+  const second = await claimNext(b, 3);
+  await a`commit`;
+  const third = await claimNext(b, 3);
+  assert.deepEqual([first.length, second.length, third.length], [3, 0, 1]);
 });
 
 Deno.test("paused work on thoughts is not claimed, and what is claimed is counted down", async () => {
@@ -76,6 +126,11 @@ Deno.test("bad gates of thoughts are refused", async () => {
     db.sql`select set_claim_limit('thoughts', ${WORK}, 0)`,
     "PT400",
     /p_limit must be between/,
+  );
+  await assertRefused(
+    db.sql`select set_claim_rate('thoughts', ${WORK}, 1, '0 s')`,
+    "PT400",
+    /p_period must be an interval/,
   );
   await assertRefused(
     db.sql`select pause_claims('thoughts', ' ')`,

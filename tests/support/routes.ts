@@ -142,6 +142,13 @@ function functions({ fence, task, thoughts, completable, inDoubt }: Subject): Ro
     task_retry_after: {},
     set_claim_limit: { p_source: "thoughts", p_work_type: "matrix gate", p_limit: 1 },
     remove_claim_limit: { p_source: "thoughts", p_work_type: "matrix gate" },
+    set_claim_rate: {
+      p_source: "thoughts",
+      p_work_type: "matrix gate",
+      p_count: 1,
+      p_period: "1 s",
+    },
+    remove_claim_rate: { p_source: "thoughts", p_work_type: "matrix gate" },
     pause_claims: { p_source: "thoughts", p_work_type: "matrix gate" },
     resume_claims: { p_source: "thoughts", p_work_type: "matrix gate" },
     claim_gates: {},

@@ -89,6 +89,7 @@ export async function setGates(sql: Sql): Promise<void> {
   await sql`select public.set_task_limit('gated', 2), public.set_task_limit('gated', 1, p_each_key => true)`;
   await sql`select public.set_task_rate('gated', 9, '1 hour', p_each_key => true)`;
   await sql`select public.pause_tasks('paused', 'k'), public.set_claim_limit('thoughts', 'gated', 1)`;
+  await sql`select public.set_claim_rate('thoughts', 'gated', 9, '1 hour')`;
 }
 
 async function workThroughGates(sql: Sql): Promise<void> {

@@ -17,7 +17,7 @@ export const Status = z.object({
     description: "Limits, rates and pauses of tasks, as task_gates() tells them.",
   }),
   claim_gates: z.array(z.record(z.string(), z.unknown())).meta({
-    description: "Limits and pauses of claims, as claim_gates() tells them.",
+    description: "Limits, rates and pauses of claims, as claim_gates() tells them.",
   }),
   thoughts: z.array(z.object({
     work_type: z.string(),
