@@ -138,8 +138,8 @@ create table dibs.claim_gate (
 );
 alter table dibs.claim_gate enable row level security;
 comment on table dibs.claim_gate is 'What is set for a kind of work on rows of a source, '''' for all of them. most: so many rows are claimed at once.
-rate, period, burst: as in dibs.gate; spent_until: as in dibs.bucket. paused_at: none is claimed. passed: how many calls there were; who claims updates that, so that stricter transactions cannot
-miss each other.';
+rate, period, burst: as in dibs.gate; spent_until: as in dibs.bucket. paused_at: none is claimed. passed: how many calls
+there were; who claims updates that, so that stricter transactions cannot miss each other.';
 
 create table dibs.dependency (
   task bigint not null,

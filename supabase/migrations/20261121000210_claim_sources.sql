@@ -44,8 +44,8 @@ create table if not exists dibs.claim_gate (
 );
 comment on table dibs.claim_gate is
   'What is set for a kind of work on rows of a source, '''' for all of them. most: so many rows are claimed at once.
-rate, period, burst: as in dibs.gate; spent_until: as in dibs.bucket. paused_at: none is claimed. passed: how many calls there were; who claims updates that, so that stricter transactions cannot
-miss each other.';
+rate, period, burst: as in dibs.gate; spent_until: as in dibs.bucket. paused_at: none is claimed. passed: how many calls
+there were; who claims updates that, so that stricter transactions cannot miss each other.';
 
 create or replace function dibs.define_for_sources(p_part text, p_made_for text, p_sql text) returns void
   language plpgsql set search_path = '' as $$

@@ -1,5 +1,6 @@
--- Gates of claims: a kind of work on the rows of a source can have a limit of how many are claimed for it at once, and a
--- rate of how many are claimed in a time, and can be paused. Clients that insert claims by themselves ask nobody and are not kept back, but count.
+-- Gates of claims: a kind of work on the rows of a source can have a limit of how many are claimed for it at once, and
+-- a rate of how many are claimed in a time, and can be paused. Clients that insert claims by themselves ask nobody and
+-- are not kept back, but count for limits.
 
 set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
