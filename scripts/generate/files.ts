@@ -25,6 +25,7 @@ const GENERATORS: Record<string, (sql: Sql) => string | Promise<string>> = {
   "docs/limits.md": () => withFigures("docs/limits.md"),
   "docs/performance.md": () => withFigures("docs/performance.md"),
   "docs/retention.md": () => withFigures("docs/retention.md"),
+  "docs/sources.md": () => withFigures("docs/sources.md"),
 };
 
 /** Generates every file, without writing any. */
