@@ -3963,6 +3963,18 @@ end $function$;
 comment on function dibs.next_order_keys(text,smallint,text,integer,integer) is 'Up to so many order keys of a key of a lane whose first task waits there while none of them runs, in turn, and since
 when the first of these has waited. p_look, reached: as in dibs.next_keys.';
 
+CREATE OR REPLACE FUNCTION dibs.next_token_at(p_gate record, p_spent_until timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_at timestamptz := p_spent_until - (p_gate.burst - 1) * p_gate.period / p_gate.rate;
+begin
+  return case when v_at > dibs.clock() then v_at end;
+end $function$;
+comment on function dibs.next_token_at(record,timestamp with time zone) is 'When a rate of which so much was spent lets the next task through; null for now, or where there is none.';
+
 CREATE OR REPLACE FUNCTION dibs.not_told(p_tasks int8multirange, p_status text)
  RETURNS TABLE(at tid, task bigint, parent bigint)
  LANGUAGE plpgsql
@@ -4155,11 +4167,9 @@ CREATE OR REPLACE FUNCTION dibs.opens_at(p_type text, p_key text)
 AS $function$
 declare
   v_gate record := dibs.gate_of(p_type, p_key);
-  v_opens_at timestamptz := (
-    select b.spent_until - (v_gate.burst - 1) * v_gate.period / v_gate.rate
-    from dibs.bucket b where b.type = p_type and b.key = p_key);
 begin
-  return case when v_opens_at > dibs.clock() then v_opens_at end;
+  return dibs.next_token_at(v_gate, (
+    select b.spent_until from dibs.bucket b where b.type = p_type and b.key = p_key));
 end $function$;
 comment on function dibs.opens_at(text,text) is 'When the rate of a type (key empty) or of a key lets the next task through; null for now, or where there is none.';
 
@@ -6283,9 +6293,7 @@ declare
   v_key text;
   v_share int;
   v_taken record;
-  v_noted boolean;
-  v_last text;
-  v_last_noted boolean;
+  v_to_note text;
   v_wanted int;
   v_left int := p_wanted;
   v_to_go int;
@@ -6319,8 +6327,7 @@ begin
         v_share := ceil(v_left / v_to_go::real);
         v_taken := dibs.take_key(p_type, p_priority, v_key, v_share, p_taken || slots);
         v_to_go := v_to_go - 1;
-        v_noted := v_taken.reached is not null;
-        if v_noted then perform dibs.note_turn(p_type, p_priority, v_key, v_taken.reached); end if;
+        if v_taken.reached is not null then perform dibs.note_turn(p_type, p_priority, v_key, v_taken.reached); end if;
         continue when v_taken.tasks = '{}';
         slots := slots || v_taken.slots || v_places[count + 1 : count + cardinality(v_taken.tasks)];
         slot_tasks := slot_tasks || v_taken.slot_tasks || case when v_places is null then '{}' else v_taken.tasks end;
@@ -6328,8 +6335,7 @@ begin
         plain := v_taken.plain and plain is not false;
         count := count + cardinality(v_taken.tasks);
         v_left := v_left - cardinality(v_taken.tasks);
-        v_last := v_key;
-        v_last_noted := v_noted;
+        v_to_note := case when v_taken.reached is null then v_key end;
         if cardinality(v_taken.tasks) = v_share then v_more := v_more || v_key; end if;
       end loop;
       v_keys := v_more;
@@ -6339,7 +6345,7 @@ begin
 
   if count = 0 then return; end if;
   if v_gate.rate is not null then perform dibs.spend(p_type, '', v_gate, count); end if;
-  if v_last <> '' and not v_last_noted then perform dibs.note_turn(p_type, p_priority, v_last, ''); end if;
+  if v_to_note <> '' then perform dibs.note_turn(p_type, p_priority, v_to_note, ''); end if;
 end $function$;
 comment on function dibs.take_gated(text,smallint,integer,tid[]) is 'Take up to p_wanted tasks of a lane that all their gates let through, from one key after the other, beginning after
 the one that was served last. p_taken: places that this claim has taken before.
@@ -7305,8 +7311,8 @@ begin
         quote_literal(nullif(v_gate.work_type, '')))))::dibs.explanation;
   end if;
   select * into v_gate from dibs.claim_gate g where g.source = p_source and g.work_type = p_work_type;
-  v_opens_at := v_gate.spent_until - (v_gate.burst - 1) * v_gate.period / v_gate.rate;
-  if v_opens_at > dibs.clock() then
+  v_opens_at := dibs.next_token_at(v_gate, v_gate.spent_until);
+  if v_opens_at is not null then
     return row('unclaimed', 'rate',
       jsonb_build_object('rate', v_gate.rate, 'period', v_gate.period, 'burst', v_gate.burst), v_opens_at,
       'Time; or another rate, by set_claim_rate.')::dibs.explanation;
@@ -8007,8 +8013,8 @@ begin
   return query
     select g.source, nullif(g.work_type, ''), g.most, g.rate, g.period, g.burst, g.paused_at,
       dibs.count_claimed(g.source, nullif(g.work_type, '')),
-      greatest(0, ceil(extract(epoch from g.spent_until - (g.burst - 1) * g.period / g.rate - dibs.clock())))::int
-        * case when g.rate is not null then 1 end
+      case when g.rate is not null then
+        coalesce(ceil(extract(epoch from dibs.next_token_at(g, g.spent_until) - dibs.clock())), 0)::int end
     from dibs.claim_gate g order by g.source, g.work_type;
 end $function$;
 comment on function public.claim_gates() is 'What is set for claims: limits, rates and pauses, by source and work type, null for all. running: how many rows are
@@ -10210,6 +10216,7 @@ grant execute on function
   dibs.next_cron(text,text,timestamp with time zone),
   dibs.next_keys(text,smallint,integer,integer,text),
   dibs.next_order_keys(text,smallint,text,integer,integer),
+  dibs.next_token_at(record,timestamp with time zone),
   dibs.not_told(int8multirange,text),
   dibs.note_keys(bigint,text,jsonb),
   dibs.note_turn(text,smallint,text,text),

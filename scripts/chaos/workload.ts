@@ -69,13 +69,13 @@ const PRIORITIES = [0, 0, 5, -5];
 const TASKS_PER_WAVE = 200;
 const SINGLES_PER_WAVE = 2;
 const LATE_PER_WAVE = 10;
-/** Of each hundred tasks. */
 /** Of so many tasks one has the key of its wave, and of so many more one that all waves share. */
 const TASKS_PER_KEYED = 40;
 const TASKS_PER_NARROW = 1_000;
 /** Of so many groups that follow each other one has an order key. */
 const GROUP = 5;
 const GROUPS_PER_ORDERED = 40;
+/** Of each hundred tasks. */
 const MAILS_PERCENT = 2;
 const POSTINGS_PERCENT = 1;
 

@@ -19,9 +19,7 @@ declare
   v_key text;
   v_share int;
   v_taken record;
-  v_noted boolean;
-  v_last text;
-  v_last_noted boolean;
+  v_to_note text;
   v_wanted int;
   v_left int := p_wanted;
   v_to_go int;
@@ -55,8 +53,7 @@ begin
         v_share := ceil(v_left / v_to_go::real);
         v_taken := dibs.take_key(p_type, p_priority, v_key, v_share, p_taken || slots);
         v_to_go := v_to_go - 1;
-        v_noted := v_taken.reached is not null;
-        if v_noted then perform dibs.note_turn(p_type, p_priority, v_key, v_taken.reached); end if;
+        if v_taken.reached is not null then perform dibs.note_turn(p_type, p_priority, v_key, v_taken.reached); end if;
         continue when v_taken.tasks = '{}';
         slots := slots || v_taken.slots || v_places[count + 1 : count + cardinality(v_taken.tasks)];
         slot_tasks := slot_tasks || v_taken.slot_tasks || case when v_places is null then '{}' else v_taken.tasks end;
@@ -64,8 +61,7 @@ begin
         plain := v_taken.plain and plain is not false;
         count := count + cardinality(v_taken.tasks);
         v_left := v_left - cardinality(v_taken.tasks);
-        v_last := v_key;
-        v_last_noted := v_noted;
+        v_to_note := case when v_taken.reached is null then v_key end;
         if cardinality(v_taken.tasks) = v_share then v_more := v_more || v_key; end if;
       end loop;
       v_keys := v_more;
@@ -75,7 +71,7 @@ begin
 
   if count = 0 then return; end if;
   if v_gate.rate is not null then perform dibs.spend(p_type, '', v_gate, count); end if;
-  if v_last <> '' and not v_last_noted then perform dibs.note_turn(p_type, p_priority, v_last, ''); end if;
+  if v_to_note <> '' then perform dibs.note_turn(p_type, p_priority, v_to_note, ''); end if;
 end $$;
 comment on function dibs.take_gated(text, smallint, int, tid[]) is
   'Take up to p_wanted tasks of a lane that all their gates let through, from one key after the other, beginning after

@@ -52,11 +52,9 @@ create or replace function dibs.opens_at(p_type text, p_key text) returns timest
   language plpgsql stable set search_path = '' as $$
 declare
   v_gate record := dibs.gate_of(p_type, p_key);
-  v_opens_at timestamptz := (
-    select b.spent_until - (v_gate.burst - 1) * v_gate.period / v_gate.rate
-    from dibs.bucket b where b.type = p_type and b.key = p_key);
 begin
-  return case when v_opens_at > dibs.clock() then v_opens_at end;
+  return dibs.next_token_at(v_gate, (
+    select b.spent_until from dibs.bucket b where b.type = p_type and b.key = p_key));
 end $$;
 comment on function dibs.opens_at(text, text) is
   'When the rate of a type (key empty) or of a key lets the next task through; null for now, or where there is none.';

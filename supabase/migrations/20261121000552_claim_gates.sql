@@ -98,8 +98,8 @@ begin
   return query
     select g.source, nullif(g.work_type, ''), g.most, g.rate, g.period, g.burst, g.paused_at,
       dibs.count_claimed(g.source, nullif(g.work_type, '')),
-      greatest(0, ceil(extract(epoch from g.spent_until - (g.burst - 1) * g.period / g.rate - dibs.clock())))::int
-        * case when g.rate is not null then 1 end
+      case when g.rate is not null then
+        coalesce(ceil(extract(epoch from dibs.next_token_at(g, g.spent_until) - dibs.clock())), 0)::int end
     from dibs.claim_gate g order by g.source, g.work_type;
 end $$;
 comment on function public.claim_gates() is

@@ -106,6 +106,16 @@ end $$;
 comment on function dibs.tokens_left(record, timestamptz) is
   'How many tasks a rate lets through now, when so much was spent; null where there is none.';
 
+create or replace function dibs.next_token_at(p_gate record, p_spent_until timestamptz) returns timestamptz
+  language plpgsql volatile set search_path = '' as $$
+declare
+  v_at timestamptz := p_spent_until - (p_gate.burst - 1) * p_gate.period / p_gate.rate;
+begin
+  return case when v_at > dibs.clock() then v_at end;
+end $$;
+comment on function dibs.next_token_at(record, timestamptz) is
+  'When a rate of which so much was spent lets the next task through; null for now, or where there is none.';
+
 create or replace function dibs.spend(p_type text, p_key text, p_gate record, p_count int) returns void
   language plpgsql set search_path = '' as $$
 begin

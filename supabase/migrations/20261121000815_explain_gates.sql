@@ -132,8 +132,8 @@ begin
         quote_literal(nullif(v_gate.work_type, '')))))::dibs.explanation;
   end if;
   select * into v_gate from dibs.claim_gate g where g.source = p_source and g.work_type = p_work_type;
-  v_opens_at := v_gate.spent_until - (v_gate.burst - 1) * v_gate.period / v_gate.rate;
-  if v_opens_at > dibs.clock() then
+  v_opens_at := dibs.next_token_at(v_gate, v_gate.spent_until);
+  if v_opens_at is not null then
     return row('unclaimed', 'rate',
       jsonb_build_object('rate', v_gate.rate, 'period', v_gate.period, 'burst', v_gate.burst), v_opens_at,
       'Time; or another rate, by set_claim_rate.')::dibs.explanation;
