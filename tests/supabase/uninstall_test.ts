@@ -5,6 +5,7 @@ import type { Sql } from "postgres";
 import { applyMigrations, listMigrations } from "../../scripts/stack/migrations.ts";
 import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
 import { freshDatabase } from "../support/database.ts";
+import { startBlocked } from "../support/locks.ts";
 import { someOfEverything } from "../support/some_of_everything.ts";
 
 const UNINSTALL = await Deno.readTextFile(join(PROJECT_DIR, "supabase/uninstall.sql"));
@@ -35,6 +36,24 @@ Deno.test("a view of theirs on tasks stops it, and then nothing has changed", as
   await assert.rejects(() => db.connect().unsafe(UNINSTALL), /other objects depend on it/);
   assert.deepEqual(await objects(db.sql), before);
   assert.equal((await db.sql`select from cron.job`).length, 2);
+});
+
+Deno.test("whoever still works in it when it goes gets to the end", async () => {
+  await using db = await freshDatabase();
+  const tables = await db.sql`
+    select oid::regclass::text as name from pg_class
+    where relnamespace = 'dibs'::regnamespace and relkind = 'r' order by oid`;
+  const [first, last] = [tables[0].name, tables.at(-1)!.name];
+  for (const [held, wanted] of [[first, last], [last, first]]) {
+    const worker = db.connect();
+    await worker`begin`;
+    await worker`lock table ${worker(held)} in access share mode`;
+    const { done } = await startBlocked(db.sql, db.connect(), (sql) => sql.unsafe(UNINSTALL));
+    await worker`lock table ${worker(wanted)} in access share mode`;
+    await worker`rollback`;
+    await done;
+    await applyMigrations(db.sql, await listMigrations());
+  }
 });
 
 Deno.test("where there is no Dibs it says so", async () => {
