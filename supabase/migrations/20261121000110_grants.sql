@@ -86,6 +86,7 @@ begin
       ('dibs.task_key', 'select, insert, update, delete'),
       ('dibs.in_order', 'select, insert, delete'),
       ('dibs.claim_gate', 'select, insert, update, delete'),
+      ('dibs.claim_bucket', 'select, insert, update, delete'),
       ('dibs.gated', 'select, insert, update, delete'),
       ('dibs.turn', 'select, insert, update, delete'),
       ('dibs.slot', 'select, insert, update, delete'),

@@ -10,7 +10,7 @@ create or replace function dibs.create_claim_source(
 ) returns void
   language plpgsql set search_path = '' set lock_timeout = '3s' as $$
 declare
-  v_source dibs.claim_source := (p_source, p_table, p_key, p_version, p_filter, p_columns);
+  v_source dibs.claim_source := (p_source, p_table, p_key, p_version, p_filter, p_columns, null);
   v_before dibs.claim_source;
 begin
   perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
@@ -31,7 +31,8 @@ begin
     perform dibs.refuse('PT409', format('there is a source %s already, of another table, key or version', p_source),
       'Give this one another name, or drop that one, and its claims, with dibs.drop_claim_source.');
   else
-    update dibs.claim_source set filter = v_source.filter, columns = v_source.columns where name = p_source;
+    update dibs.claim_source set filter = v_source.filter, columns = v_source.columns where name = p_source
+      returning row_key into v_source.row_key;
   end if;
 
   -- A claim locks the rows it grants, lest one be deleted under it; a lock asks for update, of some column.
@@ -72,7 +73,7 @@ begin
   end loop;
   execute format('drop table dibs.attempt_of_%1$s, dibs.run_of_%1$s, dibs.pass_of_%1$s, dibs.reap_hint_of_%1$s',
     p_source);
-  execute format('drop view if exists dibs.rows_of_%s', p_source);
+  execute format('drop view if exists dibs.rows_of_%1$s, dibs.keys_of_%1$s', p_source);
 end $$;
 comment on function dibs.drop_claim_source(text) is
   'Take away a source that dibs.create_claim_source made, with all claims on it. The table itself stays as it is.

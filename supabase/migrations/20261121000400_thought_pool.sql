@@ -18,11 +18,12 @@ create table if not exists {run} (
   -- instead of in front of everyone.
   place uuid not null default gen_random_uuid(),
   ids {type}[] not null,
+  key text collate "C" not null default '',
   primary key (work_type, fill, place)
 );
 comment on table {run} is
-  'The pool: up to 100 {thing}s a row that had no claim when they were put in. Rows are inserted and deleted,
-never updated.';
+  'The pool: up to 100 {thing}s a row that had no claim when they were put in, all of one key. Rows are inserted and
+deleted, never updated.';
 
 create table if not exists {pass} (
   work_type text primary key,
@@ -48,10 +49,10 @@ declare
   v_locked {type}[] := '{}';
 begin
   loop
-    v_ids := dibs.take_from_pool{of}(p_work_type, p_limit - cardinality(v_locked), p_limit);
+    v_ids := {take};
     if v_ids = '{}' then
       if v_searching then
-        exit when not dibs.fill_pool{of}(p_work_type, v_began);
+        exit when clock_timestamp() > v_began + interval '2 s' or not dibs.fill_pool{of}(p_work_type, v_began);
         continue;
       end if;
       v_searching := pg_try_advisory_xact_lock(hashtextextended('{pass}:' || p_work_type, 0));
@@ -244,9 +245,9 @@ comment on function dibs.look_around{of}(text, int) is
 create or replace function dibs.put_in_pool{of}(p_work_type text, p_ids {type}[], p_piece int default 100) returns void
   language plpgsql set search_path = '' as $$
 begin
-  insert into {run} (work_type, fill, ids)
-  select p.work_type, p.fill, p_ids[first : first + p_piece - 1]
-  from {pass} p, generate_series(1, cardinality(p_ids), p_piece) first
+  insert into {run} (work_type, fill, ids, key)
+  select p.work_type, p.fill, k.ids[first : first + p_piece - 1], k.key
+  from {pass} p, {by_key} k, generate_series(1, cardinality(k.ids), p_piece) first
   where p.work_type = p_work_type;
 end $$;
 comment on function dibs.put_in_pool{of}(text, {type}[], int) is
@@ -278,22 +279,5 @@ begin
   end if;
 end $$;
 $define$);
-
-create or replace function dibs.thoughts_wait(p_work_type text) returns boolean
-  language plpgsql set search_path = '' as $$
-declare
-  v_began timestamptz := clock_timestamp();
-begin
-  if dibs.room_for_thoughts(p_work_type) = 0 then return false; end if;
-  return exists (
-      select from dibs.thought_run r
-      where r.work_type = p_work_type
-        and r.fill >= (select p.fill - 2 from dibs.thought_pass p where p.work_type = p_work_type))
-    -- Whoever is searching right now is a claimer, who needs no drain's help to begin.
-    or pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0))
-      and dibs.fill_pool(p_work_type, v_began);
-end $$;
-comment on function dibs.thoughts_wait(text) is
-  'Whether thoughts wait for this work type, as far as the pool or a look for more can tell.';
 
 select dibs.seal();

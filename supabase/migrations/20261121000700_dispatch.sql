@@ -38,7 +38,7 @@ create or replace function dibs.tick() returns bigint
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
   perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.reap_sources(), dibs.tell_late(), dibs.run_schedules();
-  perform dibs.tidy(), dibs.tidy_gates(), dibs.settle_dispatches();
+  perform dibs.tidy(), dibs.tidy_gates(), dibs.tidy_claim_gates(), dibs.settle_dispatches();
   -- A twentieth of the time at most, and so short that what was reaped above is not kept waiting.
   perform dibs.go_on_pruning(clock_timestamp() + (select tick_seconds from dibs.settings) * interval '50 ms');
   -- An idle project makes no call at all, nor does one whose drains are enough.

@@ -114,4 +114,32 @@ end $$;
 comment on function dibs.invocations() is
   'How many calls of dispatch and drain there were in this month of UTC, as far as dibs.dispatch goes back.';
 
+create or replace function dibs.thoughts_wait(p_work_type text) returns boolean
+  language plpgsql set search_path = '' as $$
+declare
+  v_began timestamptz := clock_timestamp();
+begin
+  if dibs.room_for_thoughts(p_work_type) = 0 then return false; end if;
+  return dibs.is_in_pool(p_work_type)
+    -- Whoever is searching right now is a claimer, who needs no drain's help to begin.
+    or pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0))
+      and dibs.fill_pool(p_work_type, v_began) and dibs.is_in_pool(p_work_type);
+end $$;
+comment on function dibs.thoughts_wait(text) is
+  'Whether thoughts wait for this work type, as far as the pool or a look for more can tell.';
+
+create or replace function dibs.is_in_pool(p_work_type text) returns boolean
+  language plpgsql set search_path = '' as $$
+begin
+  if dibs.has_key_gates('thoughts', p_work_type) then
+    return dibs.next_open_key_of_thoughts(p_work_type, '', dibs.claimed_by_key_thoughts(p_work_type)) is not null;
+  end if;
+  return exists (
+    select from dibs.thought_run r
+    where r.work_type = p_work_type
+      and r.fill >= (select p.fill - 2 from dibs.thought_pass p where p.work_type = p_work_type));
+end $$;
+comment on function dibs.is_in_pool(text) is
+  'Whether there are thoughts in the pool for this work type, of a key that is open.';
+
 select dibs.seal();

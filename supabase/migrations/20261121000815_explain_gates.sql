@@ -114,38 +114,64 @@ comment on function dibs.why_rated(dibs.task_facts) is
 
 -- Claims -------------------------------------------------------------------------------------------
 
-create or replace function dibs.why_kept_back(p_source text, p_work_type text) returns dibs.explanation
+create or replace function dibs.why_kept_back(p_source text, p_work_type text, p_key text) returns dibs.explanation
+  language plpgsql stable set search_path = '' as $$
+declare
+  v_why dibs.explanation := dibs.why_claims_paused(p_source, p_work_type, p_key);
+begin
+  if v_why.reason is null then v_why := dibs.why_gate_closed(p_source, p_work_type, ''); end if;
+  if v_why.reason is null and p_key <> '' then
+    v_why := dibs.why_gate_closed(p_source, p_work_type, p_key);
+  end if;
+  return v_why;
+end $$;
+comment on function dibs.why_kept_back(text, text, text) is
+  'Whether this kind of work on the source is paused, or as many rows are claimed for it as may at once, or were in a
+time; or those of the key of this row.';
+
+create or replace function dibs.why_claims_paused(p_source text, p_work_type text, p_key text) returns dibs.explanation
   language plpgsql stable set search_path = '' as $$
 declare
   v_gate dibs.claim_gate;
-  v_opens_at timestamptz;
-  v_running bigint;
 begin
   select * into v_gate from dibs.claim_gate g
-    where g.source = p_source and g.work_type in ('', p_work_type) and g.paused_at is not null
-    order by g.work_type limit 1;
-  if found then
-    return row('unclaimed', 'paused',
-      jsonb_strip_nulls(jsonb_build_object('work_type', nullif(v_gate.work_type, ''), 'paused_at', v_gate.paused_at)),
-      null,
-      format('select resume_claims(%s).', concat_ws(', ', quote_literal(p_source),
-        quote_literal(nullif(v_gate.work_type, '')))))::dibs.explanation;
-  end if;
-  select * into v_gate from dibs.claim_gate g where g.source = p_source and g.work_type = p_work_type;
-  v_opens_at := dibs.next_token_at(v_gate, v_gate.spent_until);
+    where g.source = p_source and g.paused_at is not null and g.work_type in ('', p_work_type)
+      and (g.scope in ('everything', 'work type') or g.scope = 'key' and g.key = p_key)
+    order by g.work_type, g.scope desc limit 1;
+  if not found then return null; end if;
+  return row('unclaimed', 'paused',
+    jsonb_strip_nulls(jsonb_build_object('work_type', nullif(v_gate.work_type, ''), 'key', nullif(v_gate.key, ''),
+      'paused_at', v_gate.paused_at)),
+    null,
+    format('select resume_claims(%s).', concat_ws(', ', quote_literal(p_source),
+      quote_literal(nullif(v_gate.work_type, '')), quote_literal(nullif(v_gate.key, '')))))::dibs.explanation;
+end $$;
+comment on function dibs.why_claims_paused(text, text, text) is
+  'Whether everything of the source, this kind of work, or the key of this row for it is paused.';
+
+create or replace function dibs.why_gate_closed(p_source text, p_work_type text, p_key text) returns dibs.explanation
+  language plpgsql stable set search_path = '' as $$
+declare
+  v_gate record := dibs.claim_gate_of(p_source, p_work_type, p_key);
+  v_opens_at timestamptz := dibs.claims_open_at(p_source, p_work_type, p_key);
+  v_claimed bigint;
+begin
   if v_opens_at is not null then
     return row('unclaimed', 'rate',
-      jsonb_build_object('rate', v_gate.rate, 'period', v_gate.period, 'burst', v_gate.burst), v_opens_at,
-      'Time; or another rate, by set_claim_rate.')::dibs.explanation;
+      jsonb_strip_nulls(jsonb_build_object('key', nullif(p_key, ''), 'rate', v_gate.rate, 'period', v_gate.period,
+        'burst', v_gate.burst)),
+      v_opens_at, 'Time; or another rate, by set_claim_rate.')::dibs.explanation;
   end if;
-  v_running := dibs.count_claimed(p_source, p_work_type);
-  if v_running < v_gate.most is not false then return null; end if;
-  return row('unclaimed', 'limit', jsonb_build_object('max_running', v_gate.most, 'running', v_running), null,
-    format('The end of one that is claimed, or a higher limit: select set_claim_limit(%L, %L, %s).',
-      p_source, p_work_type, v_gate.most + 1))::dibs.explanation;
+  v_claimed := dibs.count_claimed(p_source, p_work_type, nullif(p_key, ''));
+  if v_claimed < v_gate.most is not false then return null; end if;
+  return row('unclaimed', 'limit',
+    jsonb_strip_nulls(jsonb_build_object('key', nullif(p_key, ''), 'max_running', v_gate.most, 'running', v_claimed)),
+    null,
+    format('The end of one that is claimed, or a higher limit: select set_claim_limit(%s).',
+      concat_ws(', ', quote_literal(p_source), quote_literal(p_work_type), v_gate.most + 1,
+        quote_literal(nullif(p_key, '')))))::dibs.explanation;
 end $$;
-comment on function dibs.why_kept_back(text, text) is
-  'Whether this kind of work on the source is paused, or as many rows are claimed for it as may at once, or were in a
-time.';
+comment on function dibs.why_gate_closed(text, text, text) is
+  'Whether the limit or the rate of a kind of work (key empty) or of a key for it lets nothing through now.';
 
 select dibs.seal();

@@ -9,13 +9,12 @@ begin
     create type dibs.claim_facts as (
       id text, work_type text, known boolean, wanted boolean, status text, worker_id text, claimed_at timestamptz,
       ttl_expires_at timestamptz, finished_at timestamptz, retry_at timestamptz, attempts int, max_attempts int,
-      last_error text, last_grant_at timestamptz, search_rests_until timestamptz);
+      last_error text, last_grant_at timestamptz, search_rests_until timestamptz, key text);
   end if;
 end $$;
 comment on type dibs.claim_facts is
   'What there is to know about a row and one kind of work on it. wanted: the filter of its source lets it
-pass. status null: it has no claim. attempts: those of claims
-that are gone, where it has none.';
+pass. status null: it has no claim. attempts: those of claims that are gone, where it has none. key: whose it is.';
 
 create or replace function public.explain_claim(p_source text, p_id text, p_work_type text)
   returns table (state text, reason text, detail jsonb, until timestamptz, what_would_change_it text)
@@ -32,7 +31,7 @@ begin
     dibs.why_held(v_claim),
     dibs.why_claim_ended(v_claim),
     dibs.why_unwanted(v_claim),
-    dibs.why_kept_back(p_source, p_work_type),
+    dibs.why_kept_back(p_source, p_work_type, v_claim.key),
     dibs.why_not_claimed(v_claim));
   return query select v_why.*;
 end $$;
@@ -41,8 +40,8 @@ comment on function public.explain_claim(text, text, text) is
 p_source: thoughts, or the name of another source. p_id: of the row, as text.
 One row: its state (unclaimed, claimed, succeeded, failed, unknown); the reason; what there is to know about that; until
 when that is so at most, null when nobody can tell; and what would change it.
-reason: unknown, leased, lease_expired, done, backoff, quarantined, failed, filter, paused, limit, search_rests, next,
-nobody_asked.
+reason: unknown, leased, lease_expired, done, backoff, quarantined, failed, filter, paused, rate, limit, search_rests,
+next, nobody_asked.
 Errors: PT400 for a source that there is not, or an id that is none.';
 
 create or replace function dibs.claim_facts_of(p_source text, p_id text, p_work_type text) returns dibs.claim_facts
@@ -86,6 +85,7 @@ begin
         select c.claimed_at from {claims} c
         where c.work_type = p_work_type and c.status = status order by c.ttl_expires_at desc limit 1
       ) latest);
+  v_facts.key := coalesce(dibs.key_of_{thoughts}(p_id), '');
   select * into v_pass from {pass} p where p.work_type = p_work_type;
   if dibs.pass_rests{of}(v_pass) then
     v_facts.search_rests_until := dibs.clock() + (dibs.search_debt{of}(v_pass) - interval '1 s') * 20;

@@ -19,6 +19,8 @@ const TESTED_BY: Record<string, string> = {
   "functions/_shared/worker_id.ts": "tests/functions/handler_test.ts",
   "supabase/migrations/20261121000100_schema.sql": "tests/functions/bad_input_test.ts",
   "supabase/migrations/20261121000150_outcomes.sql": "tests/supabase/task_settle_test.ts",
+  "supabase/migrations/20261121000211_source_names.sql":
+    "tests/supabase/create_claim_source_test.ts",
   "supabase/migrations/20261121000258_source_rows.sql": "tests/supabase/claim_rows_test.ts",
   "supabase/migrations/20261121000509_task_options.sql": "tests/supabase/task_bad_input_test.ts",
   "supabase/migrations/20261121000455_failed_thoughts.sql": "tests/supabase/thought_leases_test.ts",

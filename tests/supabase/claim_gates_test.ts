@@ -30,6 +30,8 @@ Deno.test("no more thoughts are claimed at once for a kind of work than its limi
     {
       source: "thoughts",
       work_type: WORK,
+      scope: "work type",
+      key: null,
       max_running: 3,
       rate: null,
       period: null,
