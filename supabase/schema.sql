@@ -34,11 +34,11 @@ create type dibs.claim_facts as (
   max_attempts integer,
   last_error text,
   last_grant_at timestamp with time zone,
-  search_rests_until timestamp with time zone
+  search_rests_until timestamp with time zone,
+  key text
 );
 comment on type dibs.claim_facts is 'What there is to know about a row and one kind of work on it. wanted: the filter of its source lets it
-pass. status null: it has no claim. attempts: those of claims
-that are gone, where it has none.';
+pass. status null: it has no claim. attempts: those of claims that are gone, where it has none. key: whose it is.';
 
 create type dibs.explanation as (
   state text,
@@ -77,13 +77,15 @@ create table dibs.claim_source (
   version text,
   filter text,
   columns text[],
+  row_key text,
   constraint claim_source_pkey PRIMARY KEY (name),
   constraint claim_source_check CHECK (((name <> 'thoughts'::text) OR (COALESCE(version, filter, (columns)::text) IS NULL))),
   constraint claim_source_name_check CHECK (((name ~ '^[a-z][a-z0-9_]{0,29}$'::text) AND (name !~ '_of_'::text)))
 );
 alter table dibs.claim_source enable row level security;
 comment on table dibs.claim_source is 'Tables whose rows can be claimed. key: the column that names a row; version: the one that changes when a row has
-to be worked on again; filter: a condition on rows; columns: what a worker gets of a row, null for all.';
+to be worked on again; filter: a condition on rows; columns: what a worker gets of a row, null for all. row_key: the
+expression that says whose a row is, null where nothing does.';
 
 create table public.thoughts (
   id uuid default gen_random_uuid() not null,
@@ -123,23 +125,37 @@ alter table dibs.bucket enable row level security;
 comment on table dibs.bucket is 'What was claimed under a rate: until when it takes to come by as much as was spent. Updated in place, by one claim
 at a time.';
 
+create table dibs.claim_bucket (
+  source text not null,
+  work_type text not null,
+  key text not null,
+  spent_until timestamp with time zone default '1970-01-01 00:00:00+00'::timestamp with time zone not null,
+  passed_at timestamp with time zone not null,
+  constraint claim_bucket_pkey PRIMARY KEY (source, work_type, key),
+  constraint claim_bucket_source_fkey FOREIGN KEY (source) REFERENCES dibs.claim_source(name) ON DELETE CASCADE
+);
+alter table dibs.claim_bucket enable row level security;
+comment on table dibs.claim_bucket is 'What was claimed through the gate of a kind of work (key empty) or of a key for it. spent_until: as in dibs.bucket.
+passed_at: written by every claim, so that of two transactions that do not see each other one fails to serialize.';
+
 create table dibs.claim_gate (
   source text not null,
   work_type text not null,
+  scope text not null,
+  key text default ''::text not null,
   most integer,
   rate integer,
   period interval,
   burst integer,
-  spent_until timestamp with time zone default '1970-01-01 00:00:00+00'::timestamp with time zone not null,
   paused_at timestamp with time zone,
-  passed bigint default 0 not null,
-  constraint claim_gate_pkey PRIMARY KEY (source, work_type),
-  constraint claim_gate_source_fkey FOREIGN KEY (source) REFERENCES dibs.claim_source(name) ON DELETE CASCADE
+  constraint claim_gate_pkey PRIMARY KEY (source, work_type, scope, key),
+  constraint claim_gate_source_fkey FOREIGN KEY (source) REFERENCES dibs.claim_source(name) ON DELETE CASCADE,
+  constraint scope_is_known CHECK ((scope = ANY (ARRAY['everything'::text, 'work type'::text, 'each key'::text, 'key'::text])))
 );
 alter table dibs.claim_gate enable row level security;
-comment on table dibs.claim_gate is 'What is set for a kind of work on rows of a source, '''' for all of them. most: so many rows are claimed at once.
-rate, period, burst: as in dibs.gate; spent_until: as in dibs.bucket. paused_at: none is claimed. passed: how many calls
-there were; who claims updates that, so that stricter transactions cannot miss each other.';
+comment on table dibs.claim_gate is 'What is set for rows of a source: a row for everything (of work type ''''), a kind of work, each key of rows for it,
+or one of them. most: so many rows are claimed at once. rate, period, burst, paused_at: as in dibs.gate. What a row of
+a key leaves null, the one for each key says.';
 
 create table dibs.dependency (
   task bigint not null,
@@ -554,11 +570,12 @@ create table dibs.thought_run (
   fill bigint not null,
   place uuid default gen_random_uuid() not null,
   ids uuid[] not null,
+  key text default ''::text not null,
   constraint thought_run_pkey PRIMARY KEY (work_type, fill, place)
 );
 alter table dibs.thought_run enable row level security;
-comment on table dibs.thought_run is 'The pool: up to 100 thoughts a row that had no claim when they were put in. Rows are inserted and deleted,
-never updated.';
+comment on table dibs.thought_run is 'The pool: up to 100 thoughts a row that had no claim when they were put in, all of one key. Rows are inserted and
+deleted, never updated.';
 
 create table dibs.turn (
   type text not null,
@@ -1095,6 +1112,20 @@ begin
 end $function$;
 comment on function dibs.check_row_filter(text,text,jsonb,boolean) is 'Refuse (PT400) a filter of rows that is empty or has a field that is unknown or wrong, naming it.';
 
+CREATE OR REPLACE FUNCTION dibs.check_row_key(p_source dibs.claim_source)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  execute 'create temp view dibs_tried as ' || dibs.row_keys_query(p_source);
+  drop view pg_temp.dibs_tried;
+exception when syntax_error_or_access_rule_violation then
+  perform dibs.refuse('PT400', 'p_expression cannot be the key of a row: ' || sqlerrm,
+    'It is an expression on the columns of a row, such as tenant; what is not PostgreSQL''s has its schema before it.');
+end $function$;
+comment on function dibs.check_row_key(dibs.claim_source) is 'Refuse (PT400) what is no expression on rows.';
+
 CREATE OR REPLACE FUNCTION dibs.check_schedule_options(p_type text, p_options jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -1250,6 +1281,7 @@ begin
         select c.claimed_at from public.thought_work_claims c
         where c.work_type = p_work_type and c.status = status order by c.ttl_expires_at desc limit 1
       ) latest);
+  v_facts.key := coalesce(dibs.key_of_thoughts(p_id), '');
   select * into v_pass from dibs.thought_pass p where p.work_type = p_work_type;
   if dibs.pass_rests(v_pass) then
     v_facts.search_rests_until := dibs.clock() + (dibs.search_debt(v_pass) - interval '1 s') * 20;
@@ -1258,6 +1290,100 @@ begin
 end $function$;
 comment on function dibs.claim_facts_of_thoughts(uuid,text) is 'What there is to know about a thought and one kind of work on it. A claim that ended for another version of it is
 none.';
+
+CREATE OR REPLACE FUNCTION dibs.claim_gate_of(p_source text, p_work_type text, p_key text, OUT most integer, OUT rate integer, OUT period interval, OUT burst integer, OUT paused boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  select coalesce(own.most, each.most), coalesce(own.rate, each.rate),
+      case when own.rate is null then each.period else own.period end,
+      case when own.rate is null then each.burst else own.burst end, own.paused_at is not null
+    into most, rate, period, burst, paused
+    from (values (p_source, p_work_type)) asked(source, work_type)
+    left join dibs.claim_gate own
+      on own.source = asked.source and own.work_type = asked.work_type
+        and own.scope = case p_key when '' then 'work type' else 'key' end and own.key = p_key
+    left join dibs.claim_gate each
+      on each.source = asked.source and each.work_type = asked.work_type
+        and each.scope = 'each key' and each.key = '' and p_key <> '';
+end $function$;
+comment on function dibs.claim_gate_of(text,text,text) is 'The gate of a kind of work (key empty) or of a key for it; nulls where it has none.';
+
+CREATE OR REPLACE FUNCTION dibs.claim_gate_to_set(p_source text, p_work_type text, p_key text, p_each_key boolean, p_all boolean DEFAULT false)
+ RETURNS dibs.claim_gate
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_claims regclass := dibs.claims_of(p_source);
+  v_gate dibs.claim_gate;
+begin
+  if p_all then
+    v_gate.scope := 'everything';
+  else
+    perform dibs.check_label('p_work_type', p_work_type, 100);
+    if p_key is not null then perform dibs.check_label('p_key', p_key, 200); end if;
+    if p_each_key is null or p_each_key and p_key is not null then
+      perform dibs.refuse('PT400', 'p_each_key must be false where p_key names one', 'Set one after the other.');
+    end if;
+    v_gate.scope := case when p_each_key then 'each key' when p_key is null then 'work type' else 'key' end;
+  end if;
+  v_gate.source := p_source;
+  v_gate.work_type := coalesce(p_work_type, '');
+  v_gate.key := coalesce(p_key, '');
+  perform dibs.stop_claims(v_claims);
+  if v_gate.scope in ('key', 'each key')
+    and exists (select from dibs.claim_source s where s.name = p_source and s.row_key is null) then
+    perform dibs.refuse('PT400', format('rows of %s have no keys', p_source),
+      format('Say whose a row is, as the owner of the database: select dibs.set_row_key(%L, ''tenant'').', p_source));
+  end if;
+  return v_gate;
+end $function$;
+comment on function dibs.claim_gate_to_set(text,text,text,boolean,boolean) is 'Which gate is meant, checked (PT400), and that nobody claims rows of the source until the end of the transaction.';
+
+CREATE OR REPLACE FUNCTION dibs.claim_room(p_source text, p_work_type text, p_key text, p_claimed bigint)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.claim_gate_of(p_source, p_work_type, p_key);
+begin
+  return case when v_gate.paused then 0 else greatest(0, least(
+    v_gate.most - p_claimed,
+    case when v_gate.rate is not null then dibs.tokens_left(v_gate, (
+      select b.spent_until from dibs.claim_bucket b
+      where b.source = p_source and b.work_type = p_work_type and b.key = p_key)) end,
+    1000000)) end;
+end $function$;
+comment on function dibs.claim_room(text,text,text,bigint) is 'How many more rows the gate of a kind of work (key empty) or of a key lets through while so many are claimed; a
+million where it has no bound.';
+
+CREATE OR REPLACE FUNCTION dibs.claimed_by_key_thoughts(p_work_type text, p_besides uuid[] DEFAULT '{}'::uuid[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_claimed constant text := 'claimed';
+begin
+  return (
+    select coalesce(jsonb_object_agg(counted.key, counted.n), '{}')
+    from (
+      select k.key, count(*) as n
+      from (
+        select c.thought_id as id from public.thought_work_claims c where c.work_type = p_work_type and c.status = v_claimed
+        union all select unnest(p_besides)
+      ) held, lateral (select dibs.key_of_thoughts(held.id) as key offset 0) k
+      where k.key <> ''
+      group by k.key
+    ) counted);
+end $function$;
+comment on function dibs.claimed_by_key_thoughts(text,uuid[]) is 'How many thoughts of which key are claimed for a kind of work, and about to be: {key: n}.';
 
 CREATE OR REPLACE FUNCTION dibs.claims_of(p_source text)
  RETURNS regclass
@@ -1270,6 +1396,22 @@ begin
   return 'public.' || dibs.claims_table(p_source);
 end $function$;
 comment on function dibs.claims_of(text) is 'The table of claims of a source. PT400 when there is no such source.';
+
+CREATE OR REPLACE FUNCTION dibs.claims_open_at(p_source text, p_work_type text, p_key text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.claim_gate_of(p_source, p_work_type, p_key);
+begin
+  return dibs.next_token_at(v_gate, (
+    select b.spent_until from dibs.claim_bucket b
+    where b.source = p_source and b.work_type = p_work_type and b.key = p_key));
+end $function$;
+comment on function dibs.claims_open_at(text,text,text) is 'When the rate of a kind of work (key empty) or of a key lets the next row be claimed; null for now, or where there is
+none.';
 
 CREATE OR REPLACE FUNCTION dibs.claims_table(p_source text)
  RETURNS text
@@ -1365,7 +1507,7 @@ p_setting: the name of a column of dibs.settings. p_value: as text, null where i
 may be.
 Returns the value that it has now. Errors: PT400 for a name or a value that it cannot be, saying which it can.';
 
-CREATE OR REPLACE FUNCTION dibs.count_claimed(p_source text, p_work_type text)
+CREATE OR REPLACE FUNCTION dibs.count_claimed(p_source text, p_work_type text, p_key text DEFAULT NULL::text)
  RETURNS bigint
  LANGUAGE plpgsql
  STABLE
@@ -1374,10 +1516,15 @@ AS $function$
 declare
   v_claimed bigint;
 begin
-  execute format('select dibs.count_claimed_%s($1)', dibs.source_rows(p_source)) into v_claimed using p_work_type;
-  return v_claimed;
+  if p_key is null then
+    execute format('select dibs.count_claimed_%s($1)', dibs.source_rows(p_source)) into v_claimed using p_work_type;
+  else
+    execute format('select (dibs.claimed_by_key_%s($1) ->> $2)', dibs.source_rows(p_source)) into v_claimed
+      using p_work_type, p_key;
+  end if;
+  return coalesce(v_claimed, 0);
 end $function$;
-comment on function dibs.count_claimed(text,text) is 'How many rows of a source are claimed for a kind of work, null for any.';
+comment on function dibs.count_claimed(text,text,text) is 'How many rows of a source are claimed for a kind of work, null for any, and of a key, null for all.';
 
 CREATE OR REPLACE FUNCTION dibs.count_claimed_thoughts(p_work_type text)
  RETURNS bigint
@@ -1438,7 +1585,7 @@ CREATE OR REPLACE FUNCTION dibs.create_claim_source(p_source text, p_table regcl
  SET lock_timeout TO '3s'
 AS $function$
 declare
-  v_source dibs.claim_source := (p_source, p_table, p_key, p_version, p_filter, p_columns);
+  v_source dibs.claim_source := (p_source, p_table, p_key, p_version, p_filter, p_columns, null);
   v_before dibs.claim_source;
 begin
   perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
@@ -1459,7 +1606,8 @@ begin
     perform dibs.refuse('PT409', format('there is a source %s already, of another table, key or version', p_source),
       'Give this one another name, or drop that one, and its claims, with dibs.drop_claim_source.');
   else
-    update dibs.claim_source set filter = v_source.filter, columns = v_source.columns where name = p_source;
+    update dibs.claim_source set filter = v_source.filter, columns = v_source.columns where name = p_source
+      returning row_key into v_source.row_key;
   end if;
 
   -- A claim locks the rows it grants, lest one be deleted under it; a lock asks for update, of some column.
@@ -1530,6 +1678,29 @@ end $function$;
 comment on function dibs.define_for_sources(text,text,text) is 'Keep a part of what sources are made of, and make it for those there are.
 p_made_for: every source; thoughts; other sources; or versioned, those of the others with a version.
 p_sql: statements with {names}, see dibs.names_of.';
+
+CREATE OR REPLACE FUNCTION dibs.define_row_keys(p_source text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_source dibs.claim_source := (select s from dibs.claim_source s where s.name = p_source);
+  v_view text := 'dibs.keys_of_' || p_source;
+  v_index text := p_source || '_run_by_key';
+begin
+  if v_source.row_key is not null then
+    perform dibs.define_view(v_view, dibs.row_keys_query(v_source));
+    if to_regclass('dibs.' || v_index) is null then
+      execute format('create index %I on %s (work_type, key, fill, place)', v_index,
+        dibs.names_of(v_source) ->> 'run');
+    end if;
+  elsif to_regclass(v_view) is not null then
+    execute format('drop view %s', v_view);
+    execute format('drop index dibs.%I', v_index);
+  end if;
+end $function$;
+comment on function dibs.define_row_keys(text) is 'Make the view of the keys of rows and the index by which the pool is asked for a key, or take both away.';
 
 CREATE OR REPLACE FUNCTION dibs.define_source(p_source dibs.claim_source, p_part text DEFAULT NULL::text)
  RETURNS void
@@ -1762,22 +1933,23 @@ begin
   end loop;
   execute format('drop table dibs.attempt_of_%1$s, dibs.run_of_%1$s, dibs.pass_of_%1$s, dibs.reap_hint_of_%1$s',
     p_source);
-  execute format('drop view if exists dibs.rows_of_%s', p_source);
+  execute format('drop view if exists dibs.rows_of_%1$s, dibs.keys_of_%1$s', p_source);
 end $function$;
 comment on function dibs.drop_claim_source(text) is 'Take away a source that dibs.create_claim_source made, with all claims on it. The table itself stays as it is.
 For the owner of the database.
 Errors: PT400 when there is none of that name.';
 
-CREATE OR REPLACE FUNCTION dibs.drop_open_claim_gate(p_source text, p_work_type text)
+CREATE OR REPLACE FUNCTION dibs.drop_open_claim_gates(p_source text, p_work_type text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
-  delete from dibs.claim_gate
-    where source = p_source and work_type = p_work_type and most is null and rate is null and paused_at is null;
+  delete from dibs.claim_gate g
+    where g.source = p_source and g.work_type = p_work_type and g.most is null and g.rate is null
+      and g.paused_at is null;
 end $function$;
-comment on function dibs.drop_open_claim_gate(text,text) is 'Forget a gate that keeps nothing back any more.';
+comment on function dibs.drop_open_claim_gates(text,text) is 'Forget gates that keep nothing back any more.';
 
 CREATE OR REPLACE FUNCTION dibs.drop_open_gates(p_type text)
  RETURNS void
@@ -2275,6 +2447,19 @@ begin
 end $function$;
 comment on function dibs.forget_attempts(text,uuid[]) is 'Forget the attempts of thoughts whose claim has ended: from then on the claim itself tells them.';
 
+CREATE OR REPLACE FUNCTION dibs.forget_pool(p_source dibs.claim_source)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_names jsonb := dibs.names_of(p_source);
+begin
+  execute format('delete from %s', v_names ->> 'run');
+  execute format($sql$update %s set position = null, began_at = 'epoch', debt = '0'$sql$, v_names ->> 'pass');
+end $function$;
+comment on function dibs.forget_pool(dibs.claim_source) is 'Empty the pool of a source, so that the next claim searches from the beginning.';
+
 CREATE OR REPLACE FUNCTION dibs.free_keys(p_tasks int8multirange)
  RETURNS void
  LANGUAGE plpgsql
@@ -2631,6 +2816,19 @@ end $function$;
 comment on function dibs.handled_types() is 'The types of tasks that the functions have handlers for, as the last plan was told. Null when none was lately.
 Other types are other workers'' business.';
 
+CREATE OR REPLACE FUNCTION dibs.has_key_gates(p_source text, p_work_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (
+    select from dibs.claim_gate g
+    where g.source = p_source and g.work_type = p_work_type and g.scope in ('each key', 'key'));
+end $function$;
+comment on function dibs.has_key_gates(text,text) is 'Whether anything is set for keys of rows, for a kind of work.';
+
 CREATE OR REPLACE FUNCTION dibs.held_tasks(p_lease dibs.lease)
  RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, dependencies jsonb)
  LANGUAGE plpgsql
@@ -2923,6 +3121,22 @@ begin
 end $function$;
 comment on function dibs.is_depends_on(jsonb) is 'Whether this can be what a task depends on: at most 1000 ids of tasks, or places in the list, counted from 0.';
 
+CREATE OR REPLACE FUNCTION dibs.is_in_pool(p_work_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if dibs.has_key_gates('thoughts', p_work_type) then
+    return dibs.next_open_key_of_thoughts(p_work_type, '', dibs.claimed_by_key_thoughts(p_work_type)) is not null;
+  end if;
+  return exists (
+    select from dibs.thought_run r
+    where r.work_type = p_work_type
+      and r.fill >= (select p.fill - 2 from dibs.thought_pass p where p.work_type = p_work_type));
+end $function$;
+comment on function dibs.is_in_pool(text) is 'Whether there are thoughts in the pool for this work type, of a key that is open.';
+
 CREATE OR REPLACE FUNCTION dibs.is_key(p_id text, p_type text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3078,6 +3292,17 @@ begin
     coalesce(quote_literal(p_type), 't.type'));
 end $function$;
 comment on function dibs.key_is_free(text) is 'The condition on tasks that ended that nobody else has their unique key, among those of p_type if it is not null.';
+
+CREATE OR REPLACE FUNCTION dibs.key_of_thoughts(p_id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return '';
+end $function$;
+comment on function dibs.key_of_thoughts(uuid) is 'Whose a thought is, empty for nobody''s.';
 
 CREATE OR REPLACE FUNCTION dibs.key_type(p_source dibs.claim_source)
  RETURNS text
@@ -3253,45 +3478,85 @@ begin
 end $function$;
 comment on function dibs.let_go(bigint[]) is 'Make those ready that have what they wait for. Returns those that are to be cancelled, which wait no more either.';
 
+CREATE OR REPLACE FUNCTION dibs.let_keys_pass_thoughts(p_work_type text, p_ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_keys text[] := array(select coalesce(dibs.key_of_thoughts(i.id), '') from unnest(p_ids) with ordinality i (id, n)
+    order by i.n);
+  v_open text[];
+  v_claimed jsonb;
+begin
+  -- Every lock before the count, which so sees what whoever had one before has claimed.
+  v_open := array(
+    select k.key from (select distinct unnest(v_keys) as key offset 0) k
+    where k.key = '' or dibs.lock_claim_gate('thoughts', p_work_type, k.key));
+  v_claimed := dibs.claimed_by_key_thoughts(p_work_type);
+  return array(
+    select r.id from (
+      select i.id, i.n, i.key, row_number() over (partition by i.key order by i.n) as nth,
+        count(*) over (partition by i.key) as new
+      from unnest(p_ids, v_keys) with ordinality i (id, key, n)
+    ) r
+    where r.key = '' or r.key = any (v_open)
+      and r.nth <= dibs.claim_room('thoughts', p_work_type, r.key, coalesce((v_claimed ->> r.key)::int - r.new, 0))
+    order by r.n);
+end $function$;
+comment on function dibs.let_keys_pass_thoughts(text,uuid[]) is 'Those of a new grant that the gates of their keys let through, which stay locked.';
+
 CREATE OR REPLACE FUNCTION dibs.let_pass_thoughts(p_work_type text, p_fence bigint)
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_gate dibs.claim_gate;
-  v_granted int := (select count(*) from public.thought_work_claims c where c.fence = p_fence);
-  v_kept int := v_granted;
+  v_ids uuid[] := array(select c.thought_id from public.thought_work_claims c where c.fence = p_fence order by uuid_send(c.thought_id));
+  v_kept uuid[] := v_ids;
 begin
   if exists (select from dibs.claim_gate where source = 'thoughts' and work_type = '') then
-    v_kept := 0;
+    v_kept := '{}';
   elsif exists (select from dibs.claim_gate where source = 'thoughts' and work_type = p_work_type) then
-    select * into v_gate from dibs.claim_gate where source = 'thoughts' and work_type = p_work_type
-      for update skip locked;
-    -- While another claim is at it, there is nothing to be had.
-    if not found or v_gate.paused_at is not null then
-      v_kept := 0;
-    else
-      v_kept := greatest(0, least(
-        v_granted,
-        case when v_gate.most is not null then
-          v_gate.most - dibs.count_claimed_thoughts(p_work_type) + v_granted end,
-        dibs.tokens_left(v_gate, v_gate.spent_until)));
-      update dibs.claim_gate
-        set passed = passed + 1, spent_until = case when rate is null then spent_until
-          else greatest(spent_until, dibs.clock()) + v_kept * period / rate end
-        where source = 'thoughts' and work_type = p_work_type;
+    if dibs.has_key_gates('thoughts', p_work_type) then
+      v_kept := dibs.let_keys_pass_thoughts(p_work_type, v_kept);
     end if;
+    if exists (select from dibs.claim_gate
+        where source = 'thoughts' and work_type = p_work_type and scope = 'work type') then
+      -- Two statements: the count has to see what whoever had the lock before has claimed.
+      if not dibs.lock_claim_gate('thoughts', p_work_type, '') then v_kept := '{}'; end if;
+      v_kept := v_kept[:dibs.claim_room('thoughts', p_work_type, '',
+        dibs.count_claimed_thoughts(p_work_type) - cardinality(v_ids))];
+      if v_kept <> '{}' then
+        perform dibs.pass_claim_gate('thoughts', p_work_type, '', cardinality(v_kept));
+      end if;
+    end if;
+    perform dibs.pass_claim_gate('thoughts', p_work_type, passed.key, passed.n)
+      from (
+        select k.key, count(*)::int as n
+        from unnest(v_kept) kept (id), lateral (select dibs.key_of_thoughts(kept.id) as key offset 0) k
+        where k.key <> '' and dibs.has_key_gates('thoughts', p_work_type)
+        group by k.key
+      ) passed;
   end if;
-  if v_kept < v_granted then
-    delete from public.thought_work_claims c
-    where c.fence = p_fence and c.thought_id = any (array(
-      select c.thought_id from public.thought_work_claims c where c.fence = p_fence order by uuid_send(c.thought_id) offset v_kept));
+  if cardinality(v_kept) < cardinality(v_ids) then
+    delete from public.thought_work_claims c where c.fence = p_fence and c.thought_id <> all (v_kept);
   end if;
-  return v_kept > 0;
+  return v_kept <> '{}';
 end $function$;
-comment on function dibs.let_pass_thoughts(text,bigint) is 'Take back of the claims of a new grant what is more than the gate of its kind of work lets through. Whether some are
+comment on function dibs.let_pass_thoughts(text,bigint) is 'Take back of the claims of a new grant what is more than the gates of its kind of work let through. Whether some are
 left. Asked when they are written, since whoever sets a gate waits for whoever writes claims.';
+
+CREATE OR REPLACE FUNCTION dibs.lock_claim_gate(p_source text, p_work_type text, p_key text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  return pg_try_advisory_xact_lock(hashtextextended(
+    format('dibs.claim_gate:%s:%L:%L', p_source, p_work_type, p_key), 0));
+end $function$;
+comment on function dibs.lock_claim_gate(text,text,text) is 'Whether nobody else is claiming through this gate, for the rest of the transaction.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_claimable(p_work_type text, p_ids uuid[])
  RETURNS uuid[]
@@ -3385,7 +3650,7 @@ begin
     v_ids := dibs.take_from_pool(p_work_type, p_limit - cardinality(v_locked), p_limit);
     if v_ids = '{}' then
       if v_searching then
-        exit when not dibs.fill_pool(p_work_type, v_began);
+        exit when clock_timestamp() > v_began + interval '2 s' or not dibs.fill_pool(p_work_type, v_began);
         continue;
       end if;
       v_searching := pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0));
@@ -3704,9 +3969,37 @@ begin
     'run', case when v_is_thoughts then 'dibs.thought_run' else 'dibs.run_of_' || v_name end,
     'pass', case when v_is_thoughts then 'dibs.thought_pass' else 'dibs.pass_of_' || v_name end,
     'hint', case when v_is_thoughts then 'dibs.reap_hint' else 'dibs.reap_hint_of_' || v_name end,
-    'lock', case when v_is_thoughts then '' else v_name || ':' end);
+    'lock', case when v_is_thoughts then '' else v_name || ':' end)
+    || dibs.names_of_row_key(p_source);
 end $function$;
 comment on function dibs.names_of(dibs.claim_source) is 'What the {names} stand for where something is made for a source.';
+
+CREATE OR REPLACE FUNCTION dibs.names_of_row_key(p_source dibs.claim_source)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_is_thoughts boolean := p_source.name = 'thoughts';
+begin
+  if p_source.row_key is null then
+    return jsonb_build_object(
+      'take', format('dibs.take_from_pool%s(p_work_type, p_limit - cardinality(v_locked), p_limit)',
+        case when not v_is_thoughts then '_of_' || p_source.name end),
+      'by_key', '(select ''''::text as key, p_ids as ids)',
+      'key_of', '''''');
+  end if;
+  return jsonb_build_object(
+    'take', format('dibs.take_open_%s(p_work_type, p_limit - cardinality(v_locked), p_limit, v_locked)',
+      case when v_is_thoughts then 'thoughts' else 'rows_of_' || p_source.name end),
+    'by_key', format($sql$(
+      select k.key, array_agg(i.id) as ids
+      from unnest(p_ids) i (id), lateral (select k.key from dibs.keys_of_%s k where k.id = i.id offset 0) k
+      group by k.key)$sql$, p_source.name),
+    'key_of', format('(select k.key from dibs.keys_of_%s k where k.id = p_id)', p_source.name));
+end $function$;
+comment on function dibs.names_of_row_key(dibs.claim_source) is 'Those of dibs.names_of that are about whose a row is: next to nothing where a source does not say.';
 
 CREATE OR REPLACE FUNCTION dibs.names_of_version(p_source dibs.claim_source)
  RETURNS jsonb
@@ -3902,6 +4195,25 @@ comment on function dibs.next_keys(text,smallint,integer,integer,text) is 'Up to
 of tasks without.
 p_look: for a claim, which looks at so many at most; null for who only counts. p_after: not from the turn on, but
 after this key. reached: the last key that was looked at when none of them was open.';
+
+CREATE OR REPLACE FUNCTION dibs.next_open_key_of_thoughts(p_work_type text, p_from text, p_claimed jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_key text := p_from;
+begin
+  loop
+    v_key := (select r.key from dibs.thought_run r where r.work_type = p_work_type and r.key >= v_key order by r.key limit 1);
+    -- Those without a key pass by the gates of keys.
+    exit when v_key is null or v_key = ''
+      or dibs.claim_room('thoughts', p_work_type, v_key, coalesce((p_claimed ->> v_key)::int, 0)) > 0;
+    v_key := v_key || chr(1);
+  end loop;
+  return v_key;
+end $function$;
+comment on function dibs.next_open_key_of_thoughts(text,text,jsonb) is 'The first key in the pool from a text on that would be let through, while so many are claimed; null for none.';
 
 CREATE OR REPLACE FUNCTION dibs.next_order_keys(p_type text, p_priority smallint, p_key text, p_wanted integer, p_look integer DEFAULT NULL::integer, OUT keys text[], OUT since timestamp with time zone, OUT reached text)
  RETURNS record
@@ -4323,6 +4635,23 @@ begin
 end $function$;
 comment on function dibs.parse_row_fence(text) is 'The source and the number in the fence of rows. PT400 when it is none.';
 
+CREATE OR REPLACE FUNCTION dibs.pass_claim_gate(p_source text, p_work_type text, p_key text, p_count integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.claim_gate_of(p_source, p_work_type, p_key);
+  v_now timestamptz := dibs.clock();
+  v_spent interval := case when v_gate.rate is null then '0' else p_count * v_gate.period / v_gate.rate end;
+begin
+  insert into dibs.claim_bucket as b (source, work_type, key, spent_until, passed_at)
+    values (p_source, p_work_type, p_key, v_now + v_spent, v_now)
+    on conflict (source, work_type, key) do update
+    set spent_until = greatest(b.spent_until, v_now) + v_spent, passed_at = v_now;
+end $function$;
+comment on function dibs.pass_claim_gate(text,text,text,integer) is 'Note that so many rows were claimed through a gate that is locked.';
+
 CREATE OR REPLACE FUNCTION dibs.pass_rests(p_pass dibs.thought_pass)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -4629,9 +4958,9 @@ CREATE OR REPLACE FUNCTION dibs.put_in_pool(p_work_type text, p_ids uuid[], p_pi
  SET search_path TO ''
 AS $function$
 begin
-  insert into dibs.thought_run (work_type, fill, ids)
-  select p.work_type, p.fill, p_ids[first : first + p_piece - 1]
-  from dibs.thought_pass p, generate_series(1, cardinality(p_ids), p_piece) first
+  insert into dibs.thought_run (work_type, fill, ids, key)
+  select p.work_type, p.fill, k.ids[first : first + p_piece - 1], k.key
+  from dibs.thought_pass p, (select ''::text as key, p_ids as ids) k, generate_series(1, cardinality(k.ids), p_piece) first
   where p.work_type = p_work_type;
 end $function$;
 comment on function dibs.put_in_pool(text,uuid[],integer) is 'Add thoughts to the pool of a work type that has one, so many a row.';
@@ -5321,15 +5650,13 @@ CREATE OR REPLACE FUNCTION dibs.room_for_thoughts(p_work_type text)
  STABLE
  SET search_path TO ''
 AS $function$
-declare
-  v_gate dibs.claim_gate;
 begin
-  if exists (select from dibs.claim_gate where source = 'thoughts' and work_type = '') then return 0; end if;
-  select * into v_gate from dibs.claim_gate where source = 'thoughts' and work_type = p_work_type;
-  return case when v_gate.paused_at is not null then 0 else greatest(0, least(
-    case when v_gate.most is not null then v_gate.most - dibs.count_claimed_thoughts(p_work_type) end,
-    dibs.tokens_left(v_gate, v_gate.spent_until),
-    1000000)) end;
+  if not exists (select from dibs.claim_gate where source = 'thoughts' and work_type in ('', p_work_type)) then
+    return 1000000;
+  elsif exists (select from dibs.claim_gate where source = 'thoughts' and work_type = '') then
+    return 0;
+  end if;
+  return dibs.claim_room('thoughts', p_work_type, '', dibs.count_claimed_thoughts(p_work_type));
 end $function$;
 comment on function dibs.room_for_thoughts(text) is 'How many thoughts may be claimed for a kind of work, as far as can be seen; a million where there is no bound.';
 
@@ -5355,6 +5682,17 @@ begin
   end;
 end $function$;
 comment on function dibs.row_condition(text,text,jsonb) is 'One field of a filter as a condition on the rows of dibs.given_up_…, null when it is none.';
+
+CREATE OR REPLACE FUNCTION dibs.row_keys_query(p_source dibs.claim_source)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select format('select t.%s as id, coalesce(left((%s)::text, 200), '''') collate "C" as key from %s t',
+    dibs.quoted(p_source.key), p_source.row_key, dibs.quoted_name(p_source.relation))
+$function$;
+comment on function dibs.row_keys_query(dibs.claim_source) is 'The rows of a source with their keys.';
 
 CREATE OR REPLACE FUNCTION dibs.rows_grant(p_source text, p_fence bigint, p_settled jsonb)
  RETURNS json
@@ -5606,6 +5944,7 @@ begin
       ('dibs.task_key', 'select, insert, update, delete'),
       ('dibs.in_order', 'select, insert, delete'),
       ('dibs.claim_gate', 'select, insert, update, delete'),
+      ('dibs.claim_bucket', 'select, insert, update, delete'),
       ('dibs.gated', 'select, insert, update, delete'),
       ('dibs.turn', 'select, insert, update, delete'),
       ('dibs.slot', 'select, insert, update, delete'),
@@ -5708,6 +6047,36 @@ begin
   return (select coalesce(range_agg(int8range(task, task + 1)), '{}') from unnest(p_tasks) task);
 end $function$;
 comment on function dibs.set_of(bigint[]) is 'Tasks as a set.';
+
+CREATE OR REPLACE FUNCTION dibs.set_row_key(p_source text, p_expression text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_source dibs.claim_source;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0)), dibs.stop_claims(dibs.claims_of(p_source));
+  select * into v_source from dibs.claim_source where name = p_source;
+  if v_source.row_key is not distinct from p_expression then return; end if;
+  v_source.row_key := p_expression;
+  if p_expression is null then
+    if exists (select from dibs.claim_gate where source = p_source and scope in ('each key', 'key')) then
+      perform dibs.refuse('PT409', format('there are gates for keys of %s', p_source),
+        'Take them away first: select * from claim_gates().');
+    end if;
+  else
+    perform dibs.check_row_key(v_source);
+  end if;
+  update dibs.claim_source set row_key = p_expression where name = p_source;
+  perform dibs.define_source(v_source), dibs.forget_pool(v_source), dibs.seal();
+end $function$;
+comment on function dibs.set_row_key(text,text) is 'Say whose a row of a source is, so that gates of claims can be set for each key. For the owner of the database.
+p_expression: SQL on the columns of a row, such as tenant, or metadata ->> ''account''; its text counts, up to 200
+characters; empty or null is no key. p_expression null: rows have no keys any more.
+Errors: PT400 for an unknown source or an expression that is none, PT409 while gates for keys are set, PT503 while a
+claim stays in an open transaction for 3 seconds.';
 
 CREATE OR REPLACE FUNCTION dibs.set_tasks_aside()
  RETURNS void
@@ -6008,6 +6377,7 @@ CREATE OR REPLACE FUNCTION dibs.source_grants()
 AS $function$
   select v.name, v.privileges
   from dibs.claim_source s, lateral (values
+    ('dibs.keys_of_' || s.name, 'select'),
     ('public.' || dibs.claims_table(s.name), 'select, insert, update, delete'),
     ('dibs.attempt_of_' || s.name, 'select, insert, update, delete'),
     ('dibs.run_of_' || s.name, 'select, insert, update, delete'),
@@ -6015,9 +6385,9 @@ AS $function$
     ('dibs.reap_hint_of_' || s.name, 'select, insert, update, delete'),
     ('dibs.rows_of_' || s.name, 'select')
   ) v(name, privileges)
-  where s.name <> 'thoughts'
+  where s.name <> 'thoughts' or v.name = 'dibs.keys_of_thoughts'
 $function$;
-comment on function dibs.source_grants() is 'What the service role may do with the tables of sources other than thoughts; dibs.seal() grants it.';
+comment on function dibs.source_grants() is 'What the service role may do with the tables and views that are made for sources; dibs.seal() grants it.';
 
 CREATE OR REPLACE FUNCTION dibs.source_rows(p_source text)
  RETURNS text
@@ -6493,6 +6863,88 @@ end $function$;
 comment on function dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb) is 'Give a unique key to a task, or do what the fields about it say where another one has it. Returns the id of that one,
 null when the task got the key, and whether it was replaced. PT409 where it is to be rejected.';
 
+CREATE OR REPLACE FUNCTION dibs.take_of_key_thoughts(p_work_type text, p_key text, p_piece integer, p_wanted integer)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_runs int := ceil(p_wanted / 100.0);
+  v_found boolean;
+  v_taken uuid[];
+  v_ids uuid[] := '{}';
+begin
+  while cardinality(v_ids) < p_wanted loop
+    with run as materialized (
+      select r.ctid as at, r.ids
+      from dibs.thought_run r
+      where r.work_type = p_work_type and r.key = p_key
+      order by r.fill, r.place
+      limit v_runs
+      for update skip locked
+    ), gone as (
+      delete from dibs.thought_run where ctid = any (array(select run.at from run))
+    )
+    select exists (select from run), array(
+        select id from (select distinct id from run, unnest(run.ids) id) taken
+        where id <> all (v_ids) and not exists (
+          select from public.thought_work_claims c
+          where c.thought_id = id and c.work_type || '' = p_work_type offset 0))
+      into v_found, v_taken;
+    exit when not v_found;
+    v_ids := v_ids || v_taken;
+    v_runs := 2 * v_runs;
+  end loop;
+  if cardinality(v_ids) > p_wanted then
+    perform dibs.put_in_pool(p_work_type, v_ids[p_wanted + 1:], least(p_piece, 100));
+  end if;
+  return v_ids[:p_wanted];
+end $function$;
+comment on function dibs.take_of_key_thoughts(text,text,integer,integer) is 'Take up to so many thoughts of a key out of the pool that no other caller is taking.';
+
+CREATE OR REPLACE FUNCTION dibs.take_open_thoughts(p_work_type text, p_wanted integer, p_piece integer, p_locked uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_until timestamptz := clock_timestamp() + interval '50 ms';
+  v_claimed jsonb;
+  v_begin text;
+  v_from text;
+  v_key text;
+  v_ids uuid[] := '{}';
+begin
+  if not dibs.has_key_gates('thoughts', p_work_type) then
+    return dibs.take_from_pool(p_work_type, p_wanted, p_piece);
+  end if;
+  v_claimed := dibs.claimed_by_key_thoughts(p_work_type, p_locked);
+  -- Anywhere, so that claims that run at once begin with different keys.
+  v_begin := coalesce((
+    select r.key from dibs.thought_run r
+    where r.work_type = p_work_type and (r.fill, r.place) >= (
+      (select p.fill - floor(3 * random())::int from dibs.thought_pass p where p.work_type = p_work_type), gen_random_uuid())
+    order by r.fill, r.place limit 1), '');
+  v_from := v_begin;
+  for v_round in 1..2 loop
+    loop
+      v_key := dibs.next_open_key_of_thoughts(p_work_type, v_from, v_claimed);
+      exit when v_key is null or v_round = 2 and v_key >= v_begin;
+      if v_key = '' or dibs.lock_claim_gate('thoughts', p_work_type, v_key) then
+        v_ids := v_ids || dibs.take_of_key_thoughts(p_work_type, v_key, p_piece, least(
+          p_wanted - cardinality(v_ids),
+          dibs.claim_room('thoughts', p_work_type, v_key, coalesce((v_claimed ->> v_key)::int, 0))));
+        if cardinality(v_ids) >= p_wanted or v_ids <> '{}' and clock_timestamp() > v_until then return v_ids; end if;
+      end if;
+      v_from := v_key || chr(1);  -- the next text there is
+    end loop;
+    v_from := '';
+  end loop;
+  return v_ids;
+end $function$;
+comment on function dibs.take_open_thoughts(text,integer,integer,uuid[]) is 'What dibs.take_from_pool is, where keys have gates: take of keys that are open, as many of each as it lets through.
+p_locked: what this call has already.';
+
 CREATE OR REPLACE FUNCTION dibs.take_pending(p_tasks bigint[])
  RETURNS SETOF dibs.ready
  LANGUAGE plpgsql
@@ -6911,13 +7363,10 @@ declare
   v_began timestamptz := clock_timestamp();
 begin
   if dibs.room_for_thoughts(p_work_type) = 0 then return false; end if;
-  return exists (
-      select from dibs.thought_run r
-      where r.work_type = p_work_type
-        and r.fill >= (select p.fill - 2 from dibs.thought_pass p where p.work_type = p_work_type))
+  return dibs.is_in_pool(p_work_type)
     -- Whoever is searching right now is a claimer, who needs no drain's help to begin.
     or pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0))
-      and dibs.fill_pool(p_work_type, v_began);
+      and dibs.fill_pool(p_work_type, v_began) and dibs.is_in_pool(p_work_type);
 end $function$;
 comment on function dibs.thoughts_wait(text) is 'Whether thoughts wait for this work type, as far as the pool or a look for more can tell.';
 
@@ -6933,7 +7382,7 @@ CREATE OR REPLACE FUNCTION dibs.tick()
 AS $function$
 begin
   perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.reap_sources(), dibs.tell_late(), dibs.run_schedules();
-  perform dibs.tidy(), dibs.tidy_gates(), dibs.settle_dispatches();
+  perform dibs.tidy(), dibs.tidy_gates(), dibs.tidy_claim_gates(), dibs.settle_dispatches();
   -- A twentieth of the time at most, and so short that what was reaped above is not kept waiting.
   perform dibs.go_on_pruning(clock_timestamp() + (select tick_seconds from dibs.settings) * interval '50 ms');
   -- An idle project makes no call at all, nor does one whose drains are enough.
@@ -6964,6 +7413,22 @@ begin
     select id from dibs.request where made_at < v_now - v_settings.keep_requests order by made_at limit 10000));
 end $function$;
 comment on function dibs.tidy() is 'Delete hints nobody reads, and records nobody asks for any more.';
+
+CREATE OR REPLACE FUNCTION dibs.tidy_claim_gates()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+begin
+  -- After a day, which no transaction lasts that might have to meet them.
+  delete from dibs.claim_bucket where ctid = any (array(
+    select b.ctid from dibs.claim_bucket b
+    where b.passed_at < v_now - interval '1 day' and b.spent_until < v_now
+      and dibs.lock_claim_gate(b.source, b.work_type, b.key)));
+end $function$;
+comment on function dibs.tidy_claim_gates() is 'Forget what was claimed through gates long ago.';
 
 CREATE OR REPLACE FUNCTION dibs.tidy_gates()
  RETURNS void
@@ -7251,6 +7716,29 @@ begin
 end $function$;
 comment on function dibs.why_claim_ended(dibs.claim_facts) is 'Whether it is done, waits for its next attempt, has used up its attempts, or failed for good.';
 
+CREATE OR REPLACE FUNCTION dibs.why_claims_paused(p_source text, p_work_type text, p_key text)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate dibs.claim_gate;
+begin
+  select * into v_gate from dibs.claim_gate g
+    where g.source = p_source and g.paused_at is not null and g.work_type in ('', p_work_type)
+      and (g.scope in ('everything', 'work type') or g.scope = 'key' and g.key = p_key)
+    order by g.work_type, g.scope desc limit 1;
+  if not found then return null; end if;
+  return row('unclaimed', 'paused',
+    jsonb_strip_nulls(jsonb_build_object('work_type', nullif(v_gate.work_type, ''), 'key', nullif(v_gate.key, ''),
+      'paused_at', v_gate.paused_at)),
+    null,
+    format('select resume_claims(%s).', concat_ws(', ', quote_literal(p_source),
+      quote_literal(nullif(v_gate.work_type, '')), quote_literal(nullif(v_gate.key, '')))))::dibs.explanation;
+end $function$;
+comment on function dibs.why_claims_paused(text,text,text) is 'Whether everything of the source, this kind of work, or the key of this row for it is paused.';
+
 CREATE OR REPLACE FUNCTION dibs.why_ended(p_task dibs.task_facts)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
@@ -7269,6 +7757,34 @@ begin
       else 'retry_tasks lets it run after all.' end)::dibs.explanation;
 end $function$;
 comment on function dibs.why_ended(dibs.task_facts) is 'Whether it has ended, and how.';
+
+CREATE OR REPLACE FUNCTION dibs.why_gate_closed(p_source text, p_work_type text, p_key text)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.claim_gate_of(p_source, p_work_type, p_key);
+  v_opens_at timestamptz := dibs.claims_open_at(p_source, p_work_type, p_key);
+  v_claimed bigint;
+begin
+  if v_opens_at is not null then
+    return row('unclaimed', 'rate',
+      jsonb_strip_nulls(jsonb_build_object('key', nullif(p_key, ''), 'rate', v_gate.rate, 'period', v_gate.period,
+        'burst', v_gate.burst)),
+      v_opens_at, 'Time; or another rate, by set_claim_rate.')::dibs.explanation;
+  end if;
+  v_claimed := dibs.count_claimed(p_source, p_work_type, nullif(p_key, ''));
+  if v_claimed < v_gate.most is not false then return null; end if;
+  return row('unclaimed', 'limit',
+    jsonb_strip_nulls(jsonb_build_object('key', nullif(p_key, ''), 'max_running', v_gate.most, 'running', v_claimed)),
+    null,
+    format('The end of one that is claimed, or a higher limit: select set_claim_limit(%s).',
+      concat_ws(', ', quote_literal(p_source), quote_literal(p_work_type), v_gate.most + 1,
+        quote_literal(nullif(p_key, '')))))::dibs.explanation;
+end $function$;
+comment on function dibs.why_gate_closed(text,text,text) is 'Whether the limit or the rate of a kind of work (key empty) or of a key for it lets nothing through now.';
 
 CREATE OR REPLACE FUNCTION dibs.why_held(p_claim dibs.claim_facts)
  RETURNS dibs.explanation
@@ -7289,42 +7805,23 @@ begin
 end $function$;
 comment on function dibs.why_held(dibs.claim_facts) is 'Whether a worker holds it, or held it and was not heard of again.';
 
-CREATE OR REPLACE FUNCTION dibs.why_kept_back(p_source text, p_work_type text)
+CREATE OR REPLACE FUNCTION dibs.why_kept_back(p_source text, p_work_type text, p_key text)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
 declare
-  v_gate dibs.claim_gate;
-  v_opens_at timestamptz;
-  v_running bigint;
+  v_why dibs.explanation := dibs.why_claims_paused(p_source, p_work_type, p_key);
 begin
-  select * into v_gate from dibs.claim_gate g
-    where g.source = p_source and g.work_type in ('', p_work_type) and g.paused_at is not null
-    order by g.work_type limit 1;
-  if found then
-    return row('unclaimed', 'paused',
-      jsonb_strip_nulls(jsonb_build_object('work_type', nullif(v_gate.work_type, ''), 'paused_at', v_gate.paused_at)),
-      null,
-      format('select resume_claims(%s).', concat_ws(', ', quote_literal(p_source),
-        quote_literal(nullif(v_gate.work_type, '')))))::dibs.explanation;
+  if v_why.reason is null then v_why := dibs.why_gate_closed(p_source, p_work_type, ''); end if;
+  if v_why.reason is null and p_key <> '' then
+    v_why := dibs.why_gate_closed(p_source, p_work_type, p_key);
   end if;
-  select * into v_gate from dibs.claim_gate g where g.source = p_source and g.work_type = p_work_type;
-  v_opens_at := dibs.next_token_at(v_gate, v_gate.spent_until);
-  if v_opens_at is not null then
-    return row('unclaimed', 'rate',
-      jsonb_build_object('rate', v_gate.rate, 'period', v_gate.period, 'burst', v_gate.burst), v_opens_at,
-      'Time; or another rate, by set_claim_rate.')::dibs.explanation;
-  end if;
-  v_running := dibs.count_claimed(p_source, p_work_type);
-  if v_running < v_gate.most is not false then return null; end if;
-  return row('unclaimed', 'limit', jsonb_build_object('max_running', v_gate.most, 'running', v_running), null,
-    format('The end of one that is claimed, or a higher limit: select set_claim_limit(%L, %L, %s).',
-      p_source, p_work_type, v_gate.most + 1))::dibs.explanation;
+  return v_why;
 end $function$;
-comment on function dibs.why_kept_back(text,text) is 'Whether this kind of work on the source is paused, or as many rows are claimed for it as may at once, or were in a
-time.';
+comment on function dibs.why_kept_back(text,text,text) is 'Whether this kind of work on the source is paused, or as many rows are claimed for it as may at once, or were in a
+time; or those of the key of this row.';
 
 CREATE OR REPLACE FUNCTION dibs.why_leased(p_task dibs.task_facts)
  RETURNS dibs.explanation
@@ -8004,21 +8501,25 @@ Returns {dry_run, tasks: how many, sample: up to ten of their ids, more: whether
 Errors: PT400 for bad input, for an empty filter too.';
 
 CREATE OR REPLACE FUNCTION public.claim_gates()
- RETURNS TABLE(source text, work_type text, max_running integer, rate integer, period interval, burst integer, paused_at timestamp with time zone, running bigint, retry_after_seconds integer)
+ RETURNS TABLE(source text, work_type text, scope text, key text, max_running integer, rate integer, period interval, burst integer, paused_at timestamp with time zone, running bigint, retry_after_seconds integer)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
 begin
   return query
-    select g.source, nullif(g.work_type, ''), g.most, g.rate, g.period, g.burst, g.paused_at,
-      dibs.count_claimed(g.source, nullif(g.work_type, '')),
-      case when g.rate is not null then
-        coalesce(ceil(extract(epoch from dibs.next_token_at(g, g.spent_until) - dibs.clock())), 0)::int end
-    from dibs.claim_gate g order by g.source, g.work_type;
+    select g.source, nullif(g.work_type, ''), g.scope, nullif(g.key, ''), g.most, g.rate, g.period, g.burst,
+      g.paused_at,
+      case when g.scope <> 'each key' then
+        dibs.count_claimed(g.source, nullif(g.work_type, ''), nullif(g.key, '')) end,
+      case when g.scope in ('work type', 'key') and g.rate is not null then
+        coalesce(ceil(extract(epoch from dibs.claims_open_at(g.source, g.work_type, g.key) - dibs.clock())), 0)::int
+      end
+    from dibs.claim_gate g order by g.source, g.work_type, g.scope, g.key;
 end $function$;
-comment on function public.claim_gates() is 'What is set for claims: limits, rates and pauses, by source and work type, null for all. running: how many rows are
-claimed now. retry_after_seconds: when the rate lets the next one be claimed, 0 for now.';
+comment on function public.claim_gates() is 'What is set for claims: limits, rates and pauses, by source, work type and scope (everything, work type, each key,
+key). running: how many such rows are claimed now. retry_after_seconds: when the rate lets the next one be claimed, 0
+for now.';
 
 CREATE OR REPLACE FUNCTION public.claim_named_thoughts(p_work_type text, p_worker_id text, p_thought_ids uuid[], p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
@@ -8542,7 +9043,7 @@ begin
     dibs.why_held(v_claim),
     dibs.why_claim_ended(v_claim),
     dibs.why_unwanted(v_claim),
-    dibs.why_kept_back(p_source, p_work_type),
+    dibs.why_kept_back(p_source, p_work_type, v_claim.key),
     dibs.why_not_claimed(v_claim));
   return query select v_why.*;
 end $function$;
@@ -8550,8 +9051,8 @@ comment on function public.explain_claim(text,text,text) is 'Why a row is not be
 p_source: thoughts, or the name of another source. p_id: of the row, as text.
 One row: its state (unclaimed, claimed, succeeded, failed, unknown); the reason; what there is to know about that; until
 when that is so at most, null when nobody can tell; and what would change it.
-reason: unknown, leased, lease_expired, done, backoff, quarantined, failed, filter, paused, limit, search_rests, next,
-nobody_asked.
+reason: unknown, leased, lease_expired, done, backoff, quarantined, failed, filter, paused, rate, limit, search_rests,
+next, nobody_asked.
 Errors: PT400 for a source that there is not, or an id that is none.';
 
 CREATE OR REPLACE FUNCTION public.explain_task(p_id uuid)
@@ -8676,21 +9177,24 @@ type: of a task; work_type: of a thought. idempotency_key: what the provider was
 attempt met it; null: none has yet.
 Errors: PT400 for bad input.';
 
-CREATE OR REPLACE FUNCTION public.pause_claims(p_source text, p_work_type text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION public.pause_claims(p_source text, p_work_type text DEFAULT NULL::text, p_key text DEFAULT NULL::text)
  RETURNS bigint
  LANGUAGE plpgsql
  SET search_path TO ''
  SET lock_timeout TO '3s'
 AS $function$
+declare
+  v_gate dibs.claim_gate := dibs.claim_gate_to_set(
+    p_source, p_work_type, p_key, false, p_work_type is null and p_key is null);
 begin
-  if p_work_type is not null then perform dibs.check_label('p_work_type', p_work_type, 100); end if;
-  perform dibs.stop_claims(dibs.claims_of(p_source));
-  insert into dibs.claim_gate (source, work_type, paused_at) values (p_source, coalesce(p_work_type, ''), dibs.clock())
-    on conflict (source, work_type) do update set paused_at = coalesce(claim_gate.paused_at, excluded.paused_at);
-  return dibs.count_claimed(p_source, p_work_type);
+  insert into dibs.claim_gate (source, work_type, scope, key, paused_at)
+    values (v_gate.source, v_gate.work_type, v_gate.scope, v_gate.key, dibs.clock())
+    on conflict (source, work_type, scope, key) do update
+    set paused_at = coalesce(claim_gate.paused_at, excluded.paused_at);
+  return dibs.count_claimed(p_source, p_work_type, p_key);
 end $function$;
-comment on function public.pause_claims(text,text) is 'Claim no more rows of a source for a kind of work, null for any, from the moment this is committed. What is claimed
-goes on, and is settled as usual.
+comment on function public.pause_claims(text,text,text) is 'Claim no more rows of a source for a kind of work, of a key for it, or (both null) for any, from the moment this is
+committed. What is claimed goes on, and is settled as usual.
 Returns how many are still claimed; call it again to see them become 0. Errors: as set_claim_limit.';
 
 CREATE OR REPLACE FUNCTION public.pause_schedule(p_name text)
@@ -9071,36 +9575,43 @@ comment on function public.release_thought(uuid,text,text,text,text) is 'Finish 
 more.
 PT400 for another status.';
 
-CREATE OR REPLACE FUNCTION public.remove_claim_limit(p_source text, p_work_type text)
+CREATE OR REPLACE FUNCTION public.remove_claim_limit(p_source text, p_work_type text, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
  SET lock_timeout TO '3s'
 AS $function$
+declare
+  v_gate dibs.claim_gate := dibs.claim_gate_to_set(p_source, p_work_type, p_key, p_each_key);
 begin
-  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.stop_claims(dibs.claims_of(p_source));
-  update dibs.claim_gate set most = null where source = p_source and work_type = p_work_type and most is not null;
+  update dibs.claim_gate g set most = null
+    where (g.source, g.work_type, g.scope, g.key) = (v_gate.source, v_gate.work_type, v_gate.scope, v_gate.key)
+      and g.most is not null;
   if not found then return false; end if;
-  perform dibs.drop_open_claim_gate(p_source, p_work_type);
+  perform dibs.drop_open_claim_gates(v_gate.source, v_gate.work_type);
   return true;
 end $function$;
-comment on function public.remove_claim_limit(text,text) is 'Take away the limit of a kind of work on a source. Returns whether there was one. Errors: as set_claim_limit.';
+comment on function public.remove_claim_limit(text,text,text,boolean) is 'Take away a limit that set_claim_limit set with the same arguments. Returns whether there was one.
+Errors: as set_claim_limit.';
 
-CREATE OR REPLACE FUNCTION public.remove_claim_rate(p_source text, p_work_type text)
+CREATE OR REPLACE FUNCTION public.remove_claim_rate(p_source text, p_work_type text, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
  SET lock_timeout TO '3s'
 AS $function$
+declare
+  v_gate dibs.claim_gate := dibs.claim_gate_to_set(p_source, p_work_type, p_key, p_each_key);
 begin
-  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.stop_claims(dibs.claims_of(p_source));
-  update dibs.claim_gate set rate = null, period = null, burst = null
-    where source = p_source and work_type = p_work_type and rate is not null;
+  update dibs.claim_gate g set rate = null, period = null, burst = null
+    where (g.source, g.work_type, g.scope, g.key) = (v_gate.source, v_gate.work_type, v_gate.scope, v_gate.key)
+      and g.rate is not null;
   if not found then return false; end if;
-  perform dibs.drop_open_claim_gate(p_source, p_work_type);
+  perform dibs.drop_open_claim_gates(v_gate.source, v_gate.work_type);
   return true;
 end $function$;
-comment on function public.remove_claim_rate(text,text) is 'Take away the rate of a kind of work on a source. Returns whether there was one. Errors: as set_claim_limit.';
+comment on function public.remove_claim_rate(text,text,text,boolean) is 'Take away a rate that set_claim_rate set with the same arguments. Returns whether there was one.
+Errors: as set_claim_limit.';
 
 CREATE OR REPLACE FUNCTION public.remove_retention(p_type text)
  RETURNS boolean
@@ -9240,22 +9751,24 @@ p_filter: as in cancel_tasks_where; the only status is pending. Tasks that have 
 p_priority: smaller runs first, -32768 to 32767.
 p_dry_run, p_limit, result and errors: as in cancel_tasks_where.';
 
-CREATE OR REPLACE FUNCTION public.resume_claims(p_source text, p_work_type text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION public.resume_claims(p_source text, p_work_type text DEFAULT NULL::text, p_key text DEFAULT NULL::text)
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
  SET lock_timeout TO '3s'
 AS $function$
+declare
+  v_gate dibs.claim_gate := dibs.claim_gate_to_set(
+    p_source, p_work_type, p_key, false, p_work_type is null and p_key is null);
 begin
-  if p_work_type is not null then perform dibs.check_label('p_work_type', p_work_type, 100); end if;
-  perform dibs.stop_claims(dibs.claims_of(p_source));
-  update dibs.claim_gate set paused_at = null
-    where source = p_source and work_type = coalesce(p_work_type, '') and paused_at is not null;
+  update dibs.claim_gate g set paused_at = null
+    where (g.source, g.work_type, g.scope, g.key) = (v_gate.source, v_gate.work_type, v_gate.scope, v_gate.key)
+      and g.paused_at is not null;
   if not found then return false; end if;
-  perform dibs.drop_open_claim_gate(p_source, coalesce(p_work_type, ''));
+  perform dibs.drop_open_claim_gates(v_gate.source, v_gate.work_type);
   return true;
 end $function$;
-comment on function public.resume_claims(text,text) is 'End what pause_claims began with the same arguments. Returns whether it was paused. Errors: as set_claim_limit.';
+comment on function public.resume_claims(text,text,text) is 'End what pause_claims began with the same arguments. Returns whether it was paused. Errors: as set_claim_limit.';
 
 CREATE OR REPLACE FUNCTION public.resume_schedule(p_name text)
  RETURNS timestamp with time zone
@@ -9447,41 +9960,51 @@ end $function$;
 comment on function public.schedules() is 'All recurring schedules, by name: what they say, the next three moments they are due (none while paused), the last
 one they ran for with its task, and why the last try failed, if it did.';
 
-CREATE OR REPLACE FUNCTION public.set_claim_limit(p_source text, p_work_type text, p_limit integer)
+CREATE OR REPLACE FUNCTION public.set_claim_limit(p_source text, p_work_type text, p_limit integer, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
  SET lock_timeout TO '3s'
 AS $function$
+declare
+  v_gate dibs.claim_gate;
 begin
-  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.check_between('p_limit', p_limit, 1, 1000000),
-    dibs.stop_claims(dibs.claims_of(p_source));
-  insert into dibs.claim_gate (source, work_type, most) values (p_source, p_work_type, p_limit)
-    on conflict (source, work_type) do update set most = excluded.most;
+  perform dibs.check_between('p_limit', p_limit, 1, 1000000);
+  v_gate := dibs.claim_gate_to_set(p_source, p_work_type, p_key, p_each_key);
+  insert into dibs.claim_gate (source, work_type, scope, key, most)
+    values (v_gate.source, v_gate.work_type, v_gate.scope, v_gate.key, p_limit)
+    on conflict (source, work_type, scope, key) do update set most = excluded.most;
 end $function$;
-comment on function public.set_claim_limit(text,text,integer) is 'Never let more than p_limit rows of a source, such as thoughts, be claimed for a kind of work at once, 1 to 1000000,
-from the moment this is committed. What is claimed already counts; where that is more, it goes on, and nothing new is
-claimed until it is less.
+comment on function public.set_claim_limit(text,text,integer,text,boolean) is 'Never let more than p_limit rows of a source, such as thoughts, be claimed for a kind of work at once, 1 to 1000000,
+from the moment this is committed.
+p_key: of this key of rows only, see dibs.set_row_key. p_each_key: of each key, unless it has a limit of its own.
+Neither: of the kind of work as a whole. A row has to pass the limit of its kind of work and that of its key. What is
+claimed already counts; where that is more, it goes on, and nothing new is claimed until it is less.
 Errors: PT400 for bad input, PT503 while a claim stays in an open transaction for 3 seconds.';
 
-CREATE OR REPLACE FUNCTION public.set_claim_rate(p_source text, p_work_type text, p_count integer, p_period interval, p_burst integer DEFAULT NULL::integer)
+CREATE OR REPLACE FUNCTION public.set_claim_rate(p_source text, p_work_type text, p_count integer, p_period interval, p_burst integer DEFAULT NULL::integer, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
  SET lock_timeout TO '3s'
 AS $function$
+declare
+  v_gate dibs.claim_gate;
 begin
-  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.check_rate(p_count, p_period, p_burst),
-    dibs.stop_claims(dibs.claims_of(p_source));
-  insert into dibs.claim_gate (source, work_type, rate, period, burst)
-    values (p_source, p_work_type, p_count, p_period, coalesce(p_burst, p_count))
-    on conflict (source, work_type) do update
-    -- A new rate begins with a full bucket.
-    set rate = excluded.rate, period = excluded.period, burst = excluded.burst, spent_until = 'epoch';
+  perform dibs.check_rate(p_count, p_period, p_burst);
+  v_gate := dibs.claim_gate_to_set(p_source, p_work_type, p_key, p_each_key);
+  insert into dibs.claim_gate (source, work_type, scope, key, rate, period, burst)
+    values (v_gate.source, v_gate.work_type, v_gate.scope, v_gate.key, p_count, p_period, coalesce(p_burst, p_count))
+    on conflict (source, work_type, scope, key) do update
+    set rate = excluded.rate, period = excluded.period, burst = excluded.burst;
+  -- A new rate begins with a full bucket.
+  update dibs.claim_bucket b set spent_until = 'epoch'
+    where b.source = p_source and b.work_type = p_work_type
+      and (v_gate.scope = 'each key' and b.key <> '' or b.key = v_gate.key and v_gate.scope <> 'each key');
 end $function$;
-comment on function public.set_claim_rate(text,text,integer,interval,integer) is 'Let only p_count rows of a source be claimed for a kind of work in each p_period, and after a rest up to p_burst at
+comment on function public.set_claim_rate(text,text,integer,interval,integer,text,boolean) is 'Let only p_count rows of a source be claimed for a kind of work in each p_period, and after a rest up to p_burst at
 once (null: p_count), from the moment this is committed. Every claim counts, also one that is handed back.
-Errors: as set_claim_limit.';
+p_key, p_each_key: as in set_claim_limit. Errors: as set_claim_limit.';
 
 CREATE OR REPLACE FUNCTION public.set_retention(p_type text, p_keep interval DEFAULT NULL::interval, p_keep_count bigint DEFAULT NULL::bigint)
  RETURNS void
@@ -9968,7 +10491,7 @@ revoke all on function
   public.failed_rows(text,text,jsonb,integer,text),
   public.failed_tasks(jsonb,integer,text),
   public.parked_effects(integer),
-  public.pause_claims(text,text),
+  public.pause_claims(text,text,text),
   public.pause_schedule(text),
   public.pause_tasks(text,text),
   public.plan_dispatch(text,text[]),
@@ -9982,15 +10505,15 @@ revoke all on function
   public.release_rows_for_worker(text,text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
-  public.remove_claim_limit(text,text),
-  public.remove_claim_rate(text,text),
+  public.remove_claim_limit(text,text,text,boolean),
+  public.remove_claim_rate(text,text,text,boolean),
   public.remove_retention(text),
   public.remove_task_limit(text,text,boolean),
   public.remove_task_rate(text,text,boolean),
   public.renew_lease(text,integer,jsonb),
   public.renew_rows(text,integer),
   public.reprioritize_tasks_where(jsonb,integer,boolean,integer),
-  public.resume_claims(text,text),
+  public.resume_claims(text,text,text),
   public.resume_schedule(text),
   public.resume_tasks(text,text),
   public.retention_rules(),
@@ -10000,8 +10523,8 @@ revoke all on function
   public.retry_tasks_where(jsonb,boolean,integer),
   public.run_schedule_now(text),
   public.schedules(),
-  public.set_claim_limit(text,text,integer),
-  public.set_claim_rate(text,text,integer,interval,integer),
+  public.set_claim_limit(text,text,integer,text,boolean),
+  public.set_claim_rate(text,text,integer,interval,integer,text,boolean),
   public.set_retention(text,interval,bigint),
   public.set_task_limit(text,integer,text,boolean),
   public.set_task_rate(text,integer,interval,integer,text,boolean),
@@ -10029,6 +10552,7 @@ grant delete, insert, select on table
 
 grant delete, insert, select, update on table
   dibs.bucket,
+  dibs.claim_bucket,
   dibs.claim_gate,
   dibs.dependency,
   dibs.dispatch,
@@ -10102,19 +10626,25 @@ grant execute on function
   dibs.check_rate(integer,interval,integer),
   dibs.check_rest(text),
   dibs.check_row_filter(text,text,jsonb,boolean),
+  dibs.check_row_key(dibs.claim_source),
   dibs.check_schedule_options(text,jsonb),
   dibs.check_source(dibs.claim_source),
   dibs.check_task(text,text,bigint,bigint,text),
   dibs.check_unique(text,text,jsonb),
   dibs.claim_facts_of(text,text,text),
   dibs.claim_facts_of_thoughts(uuid,text),
+  dibs.claim_gate_of(text,text,text),
+  dibs.claim_gate_to_set(text,text,text,boolean,boolean),
+  dibs.claim_room(text,text,text,bigint),
+  dibs.claimed_by_key_thoughts(text,uuid[]),
   dibs.claims_of(text),
+  dibs.claims_open_at(text,text,text),
   dibs.claims_table(text),
   dibs.clean_error(text),
   dibs.clock(),
   dibs.complete_lease(text),
   dibs.configure(text,text),
-  dibs.count_claimed(text,text),
+  dibs.count_claimed(text,text,text),
   dibs.count_claimed_thoughts(text),
   dibs.count_of(int8multirange),
   dibs.count_running(text),
@@ -10122,6 +10652,7 @@ grant execute on function
   dibs.cron_value(text,integer,text[]),
   dibs.decide(bigint[]),
   dibs.define_for_sources(text,text,text),
+  dibs.define_row_keys(text),
   dibs.define_source(dibs.claim_source,text),
   dibs.define_view(text,text),
   dibs.delete_task(),
@@ -10129,7 +10660,7 @@ grant execute on function
   dibs.dependencies_of(int8multirange),
   dibs.drains_wanted(text[]),
   dibs.drop_claim_source(text),
-  dibs.drop_open_claim_gate(text,text),
+  dibs.drop_open_claim_gates(text,text),
   dibs.drop_open_gates(text),
   dibs.due_lanes(text[],boolean),
   dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]),
@@ -10149,6 +10680,7 @@ grant execute on function
   dibs.first_moment(timestamp without time zone,text),
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),
+  dibs.forget_pool(dibs.claim_source),
   dibs.free_keys(int8multirange),
   dibs.free_slots(text,text,text,integer,integer,tid[]),
   dibs.gate_all_due(text),
@@ -10163,6 +10695,7 @@ grant execute on function
   dibs.granted_rows_of_thoughts(bigint),
   dibs.granted_thoughts(bigint),
   dibs.handled_types(),
+  dibs.has_key_gates(text,text),
   dibs.held_tasks(dibs.lease),
   dibs.held_tasks_json(dibs.lease),
   dibs.histories_of(int8multirange),
@@ -10178,6 +10711,7 @@ grant execute on function
   dibs.is_awaited(int8multirange),
   dibs.is_cron_day(integer[],integer[],boolean,date),
   dibs.is_depends_on(jsonb),
+  dibs.is_in_pool(text),
   dibs.is_key(text,text),
   dibs.is_label(jsonb,integer),
   dibs.is_moment(text),
@@ -10187,13 +10721,16 @@ grant execute on function
   dibs.join_order(int8multirange),
   dibs.keep_in_place(int8multirange),
   dibs.key_is_free(text),
+  dibs.key_of_thoughts(uuid),
   dibs.key_type(dibs.claim_source),
   dibs.key_words(text),
   dibs.last_grant_of(text),
   dibs.lease_tasks(text,text[],integer,integer),
   dibs.leave_order(int8multirange),
   dibs.let_go(bigint[]),
+  dibs.let_keys_pass_thoughts(text,uuid[]),
   dibs.let_pass_thoughts(text,bigint),
+  dibs.lock_claim_gate(text,text,text),
   dibs.lock_claimable(text,uuid[]),
   dibs.lock_claiming(text,uuid[]),
   dibs.lock_held(bigint,uuid),
@@ -10211,10 +10748,12 @@ grant execute on function
   dibs.move_to_gates(int8multirange),
   dibs.ms_until(timestamp with time zone),
   dibs.names_of(dibs.claim_source),
+  dibs.names_of_row_key(dibs.claim_source),
   dibs.names_of_version(dibs.claim_source),
   dibs.newest_cron(text,text,timestamp with time zone,timestamp with time zone),
   dibs.next_cron(text,text,timestamp with time zone),
   dibs.next_keys(text,smallint,integer,integer,text),
+  dibs.next_open_key_of_thoughts(text,text,jsonb),
   dibs.next_order_keys(text,smallint,text,integer,integer),
   dibs.next_token_at(record,timestamp with time zone),
   dibs.not_told(int8multirange,text),
@@ -10230,6 +10769,7 @@ grant execute on function
   dibs.parse_cron_field(text,text,integer,integer,text[]),
   dibs.parse_fence(text),
   dibs.parse_row_fence(text),
+  dibs.pass_claim_gate(text,text,text,integer),
   dibs.pass_rests(dibs.thought_pass),
   dibs.passable(text[],integer),
   dibs.passable_of_key(text,smallint,text,integer),
@@ -10272,6 +10812,7 @@ grant execute on function
   dibs.room(text,text),
   dibs.room_for_thoughts(text),
   dibs.row_condition(text,text,jsonb),
+  dibs.row_keys_query(dibs.claim_source),
   dibs.rows_grant(text,bigint,jsonb),
   dibs.rows_query(dibs.claim_source),
   dibs.run_schedule(dibs.recurring_schedule,timestamp with time zone),
@@ -10285,6 +10826,7 @@ grant execute on function
   dibs.search_unclaimed(text,uuid,integer,timestamp with time zone),
   dibs.see_gates(),
   dibs.set_of(bigint[]),
+  dibs.set_row_key(text,text),
   dibs.set_tasks_aside(),
   dibs.settle(text,jsonb,text),
   dibs.settle_dispatches(),
@@ -10308,6 +10850,8 @@ grant execute on function
   dibs.take_key(text,smallint,text,integer,tid[]),
   dibs.take_key(text,text,bigint,text,timestamp with time zone),
   dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb),
+  dibs.take_of_key_thoughts(text,text,integer,integer),
+  dibs.take_open_thoughts(text,integer,integer,uuid[]),
   dibs.take_pending(bigint[]),
   dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer),
   dibs.take_tasks(text[],integer,integer),
@@ -10324,6 +10868,7 @@ grant execute on function
   dibs.thoughts_wait(text),
   dibs.tick(),
   dibs.tidy(),
+  dibs.tidy_claim_gates(),
   dibs.tidy_gates(),
   dibs.tokens(text,text,record),
   dibs.tokens_left(record,timestamp with time zone),
@@ -10336,9 +10881,11 @@ grant execute on function
   dibs.wake(timestamp with time zone,text[]),
   dibs.was_settled(bigint,bigint,text),
   dibs.why_claim_ended(dibs.claim_facts),
+  dibs.why_claims_paused(text,text,text),
   dibs.why_ended(dibs.task_facts),
+  dibs.why_gate_closed(text,text,text),
   dibs.why_held(dibs.claim_facts),
-  dibs.why_kept_back(text,text),
+  dibs.why_kept_back(text,text,text),
   dibs.why_leased(dibs.task_facts),
   dibs.why_limited(dibs.task_facts),
   dibs.why_no_row(dibs.claim_facts),
@@ -10378,7 +10925,7 @@ grant execute on function
   public.failed_rows(text,text,jsonb,integer,text),
   public.failed_tasks(jsonb,integer,text),
   public.parked_effects(integer),
-  public.pause_claims(text,text),
+  public.pause_claims(text,text,text),
   public.pause_schedule(text),
   public.pause_tasks(text,text),
   public.plan_dispatch(text,text[]),
@@ -10392,15 +10939,15 @@ grant execute on function
   public.release_rows_for_worker(text,text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
-  public.remove_claim_limit(text,text),
-  public.remove_claim_rate(text,text),
+  public.remove_claim_limit(text,text,text,boolean),
+  public.remove_claim_rate(text,text,text,boolean),
   public.remove_retention(text),
   public.remove_task_limit(text,text,boolean),
   public.remove_task_rate(text,text,boolean),
   public.renew_lease(text,integer,jsonb),
   public.renew_rows(text,integer),
   public.reprioritize_tasks_where(jsonb,integer,boolean,integer),
-  public.resume_claims(text,text),
+  public.resume_claims(text,text,text),
   public.resume_schedule(text),
   public.resume_tasks(text,text),
   public.retention_rules(),
@@ -10410,8 +10957,8 @@ grant execute on function
   public.retry_tasks_where(jsonb,boolean,integer),
   public.run_schedule_now(text),
   public.schedules(),
-  public.set_claim_limit(text,text,integer),
-  public.set_claim_rate(text,text,integer,interval,integer),
+  public.set_claim_limit(text,text,integer,text,boolean),
+  public.set_claim_rate(text,text,integer,interval,integer,text,boolean),
   public.set_retention(text,interval,bigint),
   public.set_task_limit(text,integer,text,boolean),
   public.set_task_rate(text,integer,interval,integer,text,boolean),

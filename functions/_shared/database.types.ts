@@ -170,12 +170,14 @@ export type Database = {
         Args: Record<PropertyKey, never>
         Returns: {
           burst: number
+          key: string
           max_running: number
           paused_at: string
           period: string
           rate: number
           retry_after_seconds: number
           running: number
+          scope: string
           source: string
           work_type: string
         }[]
@@ -425,7 +427,7 @@ export type Database = {
         }[]
       }
       pause_claims: {
-        Args: { p_source: string; p_work_type?: string }
+        Args: { p_key?: string; p_source: string; p_work_type?: string }
         Returns: number
       }
       pause_schedule: { Args: { p_name: string }; Returns: boolean }
@@ -506,11 +508,21 @@ export type Database = {
         Returns: boolean
       }
       remove_claim_limit: {
-        Args: { p_source: string; p_work_type: string }
+        Args: {
+          p_each_key?: boolean
+          p_key?: string
+          p_source: string
+          p_work_type: string
+        }
         Returns: boolean
       }
       remove_claim_rate: {
-        Args: { p_source: string; p_work_type: string }
+        Args: {
+          p_each_key?: boolean
+          p_key?: string
+          p_source: string
+          p_work_type: string
+        }
         Returns: boolean
       }
       remove_retention: { Args: { p_type: string }; Returns: boolean }
@@ -540,7 +552,7 @@ export type Database = {
         Returns: Json
       }
       resume_claims: {
-        Args: { p_source: string; p_work_type?: string }
+        Args: { p_key?: string; p_source: string; p_work_type?: string }
         Returns: boolean
       }
       resume_schedule: { Args: { p_name: string }; Returns: string }
@@ -588,13 +600,21 @@ export type Database = {
         }[]
       }
       set_claim_limit: {
-        Args: { p_limit: number; p_source: string; p_work_type: string }
+        Args: {
+          p_each_key?: boolean
+          p_key?: string
+          p_limit: number
+          p_source: string
+          p_work_type: string
+        }
         Returns: undefined
       }
       set_claim_rate: {
         Args: {
           p_burst?: number
           p_count: number
+          p_each_key?: boolean
+          p_key?: string
           p_period: string
           p_source: string
           p_work_type: string
