@@ -20,7 +20,7 @@ comment on function dibs.check_task(text, text, bigint, bigint, text) is
 -- Before there were extras it returned one column less.
 do $$
 begin
-  if pg_get_function_result(to_regprocedure('dibs.options_of(bigint, jsonb)')) !~ 'extras' then
+  if pg_get_function_arguments(to_regprocedure('dibs.options_of(bigint, jsonb)')) !~ 'extras' then
     drop function dibs.options_of(bigint, jsonb);
   end if;
 end $$;
