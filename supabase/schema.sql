@@ -3593,11 +3593,13 @@ CREATE OR REPLACE FUNCTION dibs.lock_claim_gate(p_source text, p_work_type text,
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
+declare
+  v_gate record := dibs.claim_gate_of(p_source, p_work_type, p_key);
 begin
-  return pg_try_advisory_xact_lock(hashtextextended(
+  return v_gate.most is null and v_gate.rate is null or pg_try_advisory_xact_lock(hashtextextended(
     format('dibs.claim_gate:%s:%L:%L', p_source, p_work_type, p_key), 0));
 end $function$;
-comment on function dibs.lock_claim_gate(text,text,text) is 'Whether nobody else is claiming through this gate, for the rest of the transaction.';
+comment on function dibs.lock_claim_gate(text,text,text) is 'Whether nobody else is claiming through this gate, for the rest of the transaction. Always where it has no bound.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_claimable(p_work_type text, p_ids uuid[])
  RETURNS uuid[]
@@ -3710,6 +3712,27 @@ begin
 end $function$;
 comment on function dibs.lock_next_claimable(text,integer) is 'Up to so many thoughts that probably have no claim, locked as lock_claimable does. Fewer only when the search
 has come to the end of all thoughts, or while another caller searches.';
+
+CREATE OR REPLACE FUNCTION dibs.lock_together(p_relations regclass[], p_tries integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '300ms'
+AS $function$
+begin
+  for v_try in 1..p_tries loop
+    begin
+      execute format('lock table %s in access exclusive mode', array_to_string(p_relations, ', '));
+      return;
+    exception when lock_not_available or deadlock_detected then
+      null;
+    end;
+  end loop;
+  perform dibs.refuse('PT503', 'somebody stays in an open transaction', 'Try again when it has ended.');
+end $function$;
+comment on function dibs.lock_together(regclass[],integer) is 'Have tables and views to oneself (nulls are left out). Whoever works takes the same locks one after the other, in an
+order of its own, and each would wait for the other: who does not get them all in 300 ms lets go, and tries again.
+PT503 when that was in vain p_tries times.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_waiting(p_tasks bigint[])
  RETURNS int8multirange
@@ -4686,6 +4709,7 @@ declare
   v_now timestamptz := dibs.clock();
   v_spent interval := case when v_gate.rate is null then '0' else p_count * v_gate.period / v_gate.rate end;
 begin
+  if v_gate.most is null and v_gate.rate is null then return; end if;
   insert into dibs.claim_bucket as b (source, work_type, key, spent_until, passed_at)
     values (p_source, p_work_type, p_key, v_now + v_spent, v_now)
     on conflict (source, work_type, key) do update
@@ -6096,10 +6120,17 @@ CREATE OR REPLACE FUNCTION dibs.set_row_key(p_source text, p_expression text)
  SET lock_timeout TO '3s'
 AS $function$
 declare
+  v_claims regclass := dibs.claims_of(p_source);
   v_source dibs.claim_source;
+  v_names jsonb;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0)), dibs.stop_claims(dibs.claims_of(p_source));
+  perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
   select * into v_source from dibs.claim_source where name = p_source;
+  v_names := dibs.names_of(v_source);
+  perform dibs.lock_together(array[
+    v_claims, to_regclass(v_names ->> 'run'), to_regclass(v_names ->> 'pass'),
+    to_regclass('dibs.keys_of_' || p_source)], p_tries => 10);
+  perform dibs.stop_claims(v_claims);
   if v_source.row_key is not distinct from p_expression then return; end if;
   v_source.row_key := p_expression;
   if p_expression is null then
@@ -10763,6 +10794,7 @@ grant execute on function
   dibs.lock_held(bigint,uuid),
   dibs.lock_held_thoughts(bigint),
   dibs.lock_next_claimable(text,integer),
+  dibs.lock_together(regclass[],integer),
   dibs.lock_waiting(bigint[]),
   dibs.log_of(int8multirange),
   dibs.look_around(text,integer),

@@ -6,32 +6,19 @@ begin;
 
 do $$
 declare
-  v_relations text;
   v_function regprocedure;
 begin
   if to_regprocedure('dibs.unschedule()') is null then
     raise exception 'There is no Dibs in this database, or one that was not migrated to the end.';
   end if;
 
-  -- Every lock before the first drop: a tick or a claim takes the same ones in another order, and each would wait
-  -- for the other. Who does not get them all at once lets go, so that the others get on.
-  select string_agg(distinct relation::text, ', ') into v_relations from (
-    select c.oid::regclass as relation from pg_catalog.pg_class c
+  -- Before the first drop, so that it and a tick or a claim that is under way do not wait for each other.
+  perform dibs.lock_together(array(
+    select oid::regclass from pg_catalog.pg_class
       where relnamespace = 'dibs'::regnamespace and relkind in ('r', 'p', 'v')
-    union all select to_regclass('public.tasks')
-    union all select relation from dibs.claim_source
-    union all select to_regclass('public.' || dibs.claims_table(name)) from dibs.claim_source
-  ) of_dibs;
-  perform set_config('lock_timeout', '300ms', true);
-  for v_try in 1..40 loop
-    begin
-      execute format('lock table %s in access exclusive mode', v_relations);
-      exit;
-    exception when lock_not_available or deadlock_detected then
-      if v_try = 40 then raise; end if;
-    end;
-  end loop;
-
+    union select to_regclass('public.tasks')
+    union select relation from dibs.claim_source
+    union select to_regclass('public.' || dibs.claims_table(name)) from dibs.claim_source), p_tries => 40);
   perform dibs.drop_claim_source(name) from dibs.claim_source where name <> 'thoughts';
   perform dibs.unschedule();
   if to_regclass('vault.secrets') is not null then

@@ -8,10 +8,17 @@ select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 create or replace function dibs.set_row_key(p_source text, p_expression text) returns void
   language plpgsql set search_path = '' set lock_timeout = '3s' as $$
 declare
+  v_claims regclass := dibs.claims_of(p_source);
   v_source dibs.claim_source;
+  v_names jsonb;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0)), dibs.stop_claims(dibs.claims_of(p_source));
+  perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
   select * into v_source from dibs.claim_source where name = p_source;
+  v_names := dibs.names_of(v_source);
+  perform dibs.lock_together(array[
+    v_claims, to_regclass(v_names ->> 'run'), to_regclass(v_names ->> 'pass'),
+    to_regclass('dibs.keys_of_' || p_source)], p_tries => 10);
+  perform dibs.stop_claims(v_claims);
   if v_source.row_key is not distinct from p_expression then return; end if;
   v_source.row_key := p_expression;
   if p_expression is null then
@@ -31,6 +38,24 @@ p_expression: SQL on the columns of a row, such as tenant, or metadata ->> ''acc
 characters; empty or null is no key. p_expression null: rows have no keys any more.
 Errors: PT400 for an unknown source or an expression that is none, PT409 while gates for keys are set, PT503 while a
 claim stays in an open transaction for 3 seconds.';
+
+create or replace function dibs.lock_together(p_relations regclass[], p_tries int) returns void
+  language plpgsql set search_path = '' set lock_timeout = '300ms' as $$
+begin
+  for v_try in 1..p_tries loop
+    begin
+      execute format('lock table %s in access exclusive mode', array_to_string(p_relations, ', '));
+      return;
+    exception when lock_not_available or deadlock_detected then
+      null;
+    end;
+  end loop;
+  perform dibs.refuse('PT503', 'somebody stays in an open transaction', 'Try again when it has ended.');
+end $$;
+comment on function dibs.lock_together(regclass[], int) is
+  'Have tables and views to oneself (nulls are left out). Whoever works takes the same locks one after the other, in an
+order of its own, and each would wait for the other: who does not get them all in 300 ms lets go, and tries again.
+PT503 when that was in vain p_tries times.';
 
 create or replace function dibs.check_row_key(p_source dibs.claim_source) returns void
   language plpgsql set search_path = '' as $$

@@ -57,12 +57,14 @@ none.';
 
 create or replace function dibs.lock_claim_gate(p_source text, p_work_type text, p_key text) returns boolean
   language plpgsql set search_path = '' as $$
+declare
+  v_gate record := dibs.claim_gate_of(p_source, p_work_type, p_key);
 begin
-  return pg_try_advisory_xact_lock(hashtextextended(
+  return v_gate.most is null and v_gate.rate is null or pg_try_advisory_xact_lock(hashtextextended(
     format('dibs.claim_gate:%s:%L:%L', p_source, p_work_type, p_key), 0));
 end $$;
 comment on function dibs.lock_claim_gate(text, text, text) is
-  'Whether nobody else is claiming through this gate, for the rest of the transaction.';
+  'Whether nobody else is claiming through this gate, for the rest of the transaction. Always where it has no bound.';
 
 create or replace function dibs.pass_claim_gate(p_source text, p_work_type text, p_key text, p_count int) returns void
   language plpgsql set search_path = '' as $$
@@ -71,6 +73,7 @@ declare
   v_now timestamptz := dibs.clock();
   v_spent interval := case when v_gate.rate is null then '0' else p_count * v_gate.period / v_gate.rate end;
 begin
+  if v_gate.most is null and v_gate.rate is null then return; end if;
   insert into dibs.claim_bucket as b (source, work_type, key, spent_until, passed_at)
     values (p_source, p_work_type, p_key, v_now + v_spent, v_now)
     on conflict (source, work_type, key) do update

@@ -77,6 +77,17 @@ Deno.test("of two claims at once the second leaves a key to the first, and takes
   assert.deepEqual(await claimNextRows(b, "letters", 2), [], "and after");
 });
 
+Deno.test("claims of a key without a gate are in nobody's way", async () => {
+  await using db = await freshDatabase();
+  await letters(db, "aaaa");
+  await db.sql`select set_claim_limit('letters', 'index', 1, p_key => 'b')`;
+  const [a, b] = [db.connect(), db.connect()];
+  await a`begin`;
+  assert.equal((await claimNextRows(a, "letters", 1)).length, 1);
+  assert.equal((await claimNextRows(b, "letters", 1)).length, 1);
+  await a`commit`;
+});
+
 for (const level of ["read committed", "repeatable read", "serializable"]) {
   Deno.test(`${level}: whoever claims by what was before another claim does not pass a limit of its key`, async () => {
     await using db = await freshDatabase();

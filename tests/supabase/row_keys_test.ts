@@ -1,6 +1,8 @@
 // On PostgreSQL 15, too.
 import assert from "node:assert/strict";
 import { freshDatabase } from "../support/database.ts";
+import { letters } from "../support/letters_of_tenants.ts";
+import { startBlocked } from "../support/locks.ts";
 import { claimNextRows, makeRows, SAMPLE_SOURCES } from "../support/sources.ts";
 import { assertRefused } from "../support/tasks.ts";
 import { claimNext, WORK } from "../support/thoughts.ts";
@@ -61,6 +63,22 @@ Deno.test("a source that is created again keeps its keys", async () => {
   assert.equal((await claimNextRows(db.as("service_role"), "papers", 9)).length, 2);
   await db.sql`select dibs.drop_claim_source('papers')`;
   assert.equal((await db.sql`select from dibs.claim_gate`).length, 0);
+});
+
+Deno.test("keys are set when a claim that is under way has ended, which does not wait for that", async () => {
+  await using db = await freshDatabase();
+  await letters(db, "ab");
+  const worker = db.connect();
+  await worker`begin`;
+  await worker`delete from dibs.run_of_letters where false`;
+  const { done } = await startBlocked(
+    db.sql,
+    db.connect(),
+    (sql) => sql`select dibs.set_row_key('letters', null)`,
+  );
+  assert.equal((await claimNextRows(worker, "letters", 9)).length, 2);
+  await worker`commit`;
+  await done;
 });
 
 Deno.test("what is no key of a row is refused with what is wrong about it", async () => {
