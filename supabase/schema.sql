@@ -1384,7 +1384,7 @@ begin
       group by k.key
     ) counted);
 end $function$;
-comment on function dibs.claimed_by_key_thoughts(text,uuid[]) is 'How many thoughts of which key are claimed for a kind of work, and about to be: {key: n}.';
+comment on function dibs.claimed_by_key_thoughts(text,uuid[]) is 'How many thoughts of which key are claimed for a kind of work, or about to be, as an object.';
 
 CREATE OR REPLACE FUNCTION dibs.claims_of(p_source text)
  RETURNS regclass

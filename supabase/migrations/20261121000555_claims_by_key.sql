@@ -148,7 +148,7 @@ begin
     ) counted);
 end $$;
 comment on function dibs.claimed_by_key_{thoughts}(text, {type}[]) is
-  'How many {thing}s of which key are claimed for a kind of work, and about to be: {key: n}.';
+  'How many {thing}s of which key are claimed for a kind of work, or about to be, as an object.';
 
 create or replace function dibs.room_for_{thoughts}(p_work_type text) returns int
   language plpgsql stable set search_path = '' as $$
