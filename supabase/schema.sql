@@ -516,7 +516,8 @@ comment on column dibs.settings.keep_dispatches is 'How long the records of call
 comment on column dibs.settings.tasks_per_drain is 'One drain for so many due tasks, 1 to 1000000.';
 comment on column dibs.settings.keep_ended_tasks is 'How long tasks stay after they have ended: an interval such as 30 days. Null: until somebody calls prune_tasks.
 set_retention says otherwise for a type.';
-comment on column dibs.settings.dispatch_work_types is 'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}. Tasks need no list.';
+comment on column dibs.settings.dispatch_work_types is 'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}, and on rows of other sources, with the
+name of the source before, such as {documents/index}. Tasks need no list.';
 comment on column dibs.settings.drain_lease_seconds is 'How long what a drain claimed stays with it after it has ended without a word, 1 to 86400 seconds.';
 comment on column dibs.settings.failures_before_rest is 'After so many failed calls of dispatch in a row it is left alone for a while, 1 to 20.';
 comment on column dibs.settings.max_invocations_per_month is 'Never more calls of dispatch and drain in a month of UTC, from 0. Null: as many as the work takes.';
@@ -1866,6 +1867,47 @@ end $function$;
 comment on function dibs.dependencies_of(int8multirange) is 'For those of these tasks that depend on others: [{id, status, result}], as of now. status pending: has not ended.
 Of a parent that was pruned, the status it had, and no result.';
 
+CREATE OR REPLACE FUNCTION dibs.drain_is_wanted_for_thoughts(p_work_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_began timestamptz := clock_timestamp();
+begin
+  if dibs.room_for_thoughts(p_work_type) = 0 or exists (
+    select from public.thought_work_claims c
+    where c.work_type = p_work_type and c.status = 'claimed' and c.ttl_expires_at > dibs.clock()
+      and c.worker_id like 'drain-%')
+  then
+    return false;
+  end if;
+  return dibs.is_in_pool_of_thoughts(p_work_type)
+    -- Whoever is searching right now is a claimer, who needs no drain's help to begin.
+    or pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0))
+      and dibs.fill_pool(p_work_type, v_began) and dibs.is_in_pool_of_thoughts(p_work_type);
+end $function$;
+comment on function dibs.drain_is_wanted_for_thoughts(text) is 'Whether thoughts wait for a kind of work that no drain is at, as far as the pool or a look for more can tell.';
+
+CREATE OR REPLACE FUNCTION dibs.drain_of_rows(p_work text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_source text := (select s.name from dibs.claim_source s where p_work like s.name || '/%');
+  v_work_type text := case when v_source is null then p_work else substr(p_work, length(v_source) + 2) end;
+  v_wanted boolean;
+begin
+  execute format('select dibs.drain_is_wanted_for_%s($1)', dibs.source_rows(coalesce(v_source, 'thoughts')))
+    into v_wanted using v_work_type;
+  if v_wanted then
+    return jsonb_strip_nulls(jsonb_build_object('work_type', v_work_type, 'source', nullif(v_source, 'thoughts')));
+  end if;
+  return null;
+end $function$;
+comment on function dibs.drain_of_rows(text) is 'The drain that a kind of work of settings.dispatch_work_types wants now: {work_type, source?}; null for none.';
+
 CREATE OR REPLACE FUNCTION dibs.drains_wanted(p_types text[])
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1922,12 +1964,10 @@ begin
       select jsonb_build_object('types', p_types) as drain
         from generate_series(1, least(v_missing, v_settings.max_drains - v_draining))
       union all
-      select jsonb_build_object('work_type', work_type)
-        from unnest(v_settings.dispatch_work_types) wanted (work_type)
-        where dibs.thoughts_wait(work_type) and not exists (
-          select from public.thought_work_claims c
-          where c.work_type = wanted.work_type and c.status = 'claimed' and c.ttl_expires_at > v_now
-            and c.worker_id like 'drain-%')
+      select work.drain
+        from unnest(v_settings.dispatch_work_types) listed (work),
+          lateral (select dibs.drain_of_rows(listed.work) as drain offset 0) work
+        where work.drain is not null
       limit v_left
     ) wanted);
 end $function$;
@@ -2496,8 +2536,9 @@ AS $function$
 declare
   v_names jsonb := dibs.names_of(p_source);
 begin
-  execute format('delete from %s', v_names ->> 'run');
-  execute format($sql$update %s set position = null, began_at = 'epoch', debt = '0'$sql$, v_names ->> 'pass');
+  execute format('delete from %s where work_type is not null', v_names ->> 'run');
+  execute format($sql$update %s set position = null, began_at = 'epoch', debt = '0'
+    where work_type is not null$sql$, v_names ->> 'pass');
 end $function$;
 comment on function dibs.forget_pool(dibs.claim_source) is 'Empty the pool of a source, so that the next claim searches from the beginning.';
 
@@ -3163,7 +3204,7 @@ begin
 end $function$;
 comment on function dibs.is_depends_on(jsonb) is 'Whether this can be what a task depends on: at most 1000 ids of tasks, or places in the list, counted from 0.';
 
-CREATE OR REPLACE FUNCTION dibs.is_in_pool(p_work_type text)
+CREATE OR REPLACE FUNCTION dibs.is_in_pool_of_thoughts(p_work_type text)
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3177,7 +3218,7 @@ begin
     where r.work_type = p_work_type
       and r.fill >= (select p.fill - 2 from dibs.thought_pass p where p.work_type = p_work_type));
 end $function$;
-comment on function dibs.is_in_pool(text) is 'Whether there are thoughts in the pool for this work type, of a key that is open.';
+comment on function dibs.is_in_pool_of_thoughts(text) is 'Whether there are thoughts in the pool for this work type, of a key that is open.';
 
 CREATE OR REPLACE FUNCTION dibs.is_key(p_id text, p_type text)
  RETURNS boolean
@@ -7562,22 +7603,6 @@ AS $function$
 $function$;
 comment on function dibs.thought_key(uuid) is 'What is the id of a thought or of a task, as that of a thought: null where thoughts have no uuids.';
 
-CREATE OR REPLACE FUNCTION dibs.thoughts_wait(p_work_type text)
- RETURNS boolean
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  v_began timestamptz := clock_timestamp();
-begin
-  if dibs.room_for_thoughts(p_work_type) = 0 then return false; end if;
-  return dibs.is_in_pool(p_work_type)
-    -- Whoever is searching right now is a claimer, who needs no drain's help to begin.
-    or pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0))
-      and dibs.fill_pool(p_work_type, v_began) and dibs.is_in_pool(p_work_type);
-end $function$;
-comment on function dibs.thoughts_wait(text) is 'Whether thoughts wait for this work type, as far as the pool or a look for more can tell.';
-
 CREATE OR REPLACE FUNCTION dibs.tick()
  RETURNS bigint
  LANGUAGE plpgsql
@@ -9580,9 +9605,9 @@ begin
 end $function$;
 comment on function public.plan_dispatch(text,text[]) is 'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at such
 tasks, never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has
-thoughts waiting and no drain. All of them together never more than are left of settings.max_invocations_per_month.
+thoughts or rows waiting and no drain. All together never more than are left of settings.max_invocations_per_month.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
-Returns {dispatch_id, drains: [{types or work_type, batch, lease_seconds, linger_seconds}]}.
+Returns {dispatch_id, drains: [{types or work_type, source?, batch, lease_seconds, linger_seconds}]}.
 Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.prune_tasks(p_keep interval)
@@ -10877,8 +10902,8 @@ begin
     group by h.worker_id order by min(h.lease_expires_at), h.worker_id$sql$, v_claims);
 end $function$;
 comment on function public.workers() is 'Who holds what now, the first lease to end first: how many tasks, how many rows of claim sources, thoughts among
-them, on which types of tasks and kinds of work (source:work_type), since when the oldest of it is held, and when the first
-lease of it ends. One that is over was not taken back yet. A worker that holds nothing is not known.';
+them, on which types of tasks and kinds of work (source:work_type), since when the oldest of it is held, and when the
+first lease of it ends. One that is over was not taken back yet. A worker that holds nothing is not known.';
 
 -- Triggers ----------------------------------------------------------------------------------------
 
@@ -11096,6 +11121,8 @@ grant execute on function
   dibs.delete_task(),
   dibs.depend(text,jsonb,uuid[],boolean[]),
   dibs.dependencies_of(int8multirange),
+  dibs.drain_is_wanted_for_thoughts(text),
+  dibs.drain_of_rows(text),
   dibs.drains_wanted(text[]),
   dibs.drop_claim_source(text),
   dibs.drop_open_claim_gates(text,text),
@@ -11150,7 +11177,7 @@ grant execute on function
   dibs.is_awaited(int8multirange),
   dibs.is_cron_day(integer[],integer[],boolean,date),
   dibs.is_depends_on(jsonb),
-  dibs.is_in_pool(text),
+  dibs.is_in_pool_of_thoughts(text),
   dibs.is_key(text,text),
   dibs.is_label(jsonb,integer),
   dibs.is_moment(text),
@@ -11307,7 +11334,6 @@ grant execute on function
   dibs.tell_late(),
   dibs.texts_of(jsonb),
   dibs.thought_key(uuid),
-  dibs.thoughts_wait(text),
   dibs.tick(),
   dibs.tidy(),
   dibs.tidy_claim_gates(),

@@ -33,8 +33,8 @@ begin
 end $$;
 comment on function public.workers() is
   'Who holds what now, the first lease to end first: how many tasks, how many rows of claim sources, thoughts among
-them, on which types of tasks and kinds of work (source:work_type), since when the oldest of it is held, and when the first
-lease of it ends. One that is over was not taken back yet. A worker that holds nothing is not known.';
+them, on which types of tasks and kinds of work (source:work_type), since when the oldest of it is held, and when the
+first lease of it ends. One that is over was not taken back yet. A worker that holds nothing is not known.';
 
 create or replace function public.dispatches(p_limit int default 50)
   returns table (
