@@ -2255,6 +2255,7 @@ CREATE OR REPLACE FUNCTION dibs.estimated_count(p_query text)
  RETURNS bigint
  LANGUAGE plpgsql
  SET search_path TO ''
+ SET enable_seqscan TO 'on'
 AS $function$
 declare
   v_count bigint;

@@ -169,7 +169,9 @@ testTasks("a timeline tells a life in order", async ({ sql }) => {
   ]);
   assert.deepEqual(rows[0].detail, { type: "a", key: "k", priority: 0, max_attempts: 2 });
   assert.deepEqual(rows[3].detail, { error: "no" });
-  assert.deepEqual(rows.map(({ at }) => +at), rows.map(({ at }) => +at).toSorted((a, b) => a - b));
+  // It is noted by another clock when a task was enqueued.
+  const moments = rows.slice(1).map(({ at }) => +at);
+  assert.deepEqual(moments, moments.toSorted((a, b) => a - b));
   assert.deepEqual([...await sql`select * from task_timeline(gen_random_uuid())`], []);
 });
 
