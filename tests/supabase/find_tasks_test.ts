@@ -1,23 +1,31 @@
 import assert from "node:assert/strict";
-import type { Row, Sql } from "postgres";
+import type { Sql } from "postgres";
 import { testClock } from "../support/clock.ts";
 import { freshDatabase } from "../support/database.ts";
 import { assertRefused, claim, enqueue, ids, settle, testTasks } from "../support/tasks.ts";
+
+interface FoundTask {
+  id: string;
+  type: string;
+  cursor: string;
+}
 
 const find = async (
   sql: Sql,
   filter: object = {},
   limit = 50,
   before: string | null = null,
-): Promise<Row[]> => [
-  ...await sql`select * from find_tasks(${sql.json(filter as never)}, ${limit}, ${before})`,
+): Promise<FoundTask[]> => [
+  ...await sql<FoundTask[]>`select * from find_tasks(${
+    sql.json(filter as never)
+  }, ${limit}, ${before})`,
 ];
 
 /** Every page, however small; what only says how far a call looked is left out. */
 async function findAll(sql: Sql, filter: object, limit: number): Promise<string[]> {
   const found: string[] = [];
   for (let before: string | null = null;;) {
-    const page: Row[] = await find(sql, filter, limit, before);
+    const page: FoundTask[] = await find(sql, filter, limit, before);
     found.push(...page.filter(({ id }) => id).map(({ id }) => id));
     if (page.length === 0) return found;
     before = page.at(-1)!.cursor;
