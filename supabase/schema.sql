@@ -49,6 +49,20 @@ create type dibs.explanation as (
 );
 comment on type dibs.explanation is 'Why something is not being worked on, as explain_task and explain_claim return it.';
 
+create type dibs.found_run as (
+  status text,
+  at timestamp with time zone,
+  first bigint,
+  run int8multirange,
+  run_at timestamp with time zone,
+  started_at timestamp with time zone,
+  completed_at timestamp with time zone,
+  worker_id text,
+  more boolean
+);
+comment on type dibs.found_run is 'Tasks that are in one place, alike: at is when they are due, were claimed or ended; first the first of them. run_at
+null: that of the log. more: others come after those that were found.';
+
 create type dibs.task_facts as (
   id uuid,
   type text,
@@ -1639,6 +1653,17 @@ begin
 end $function$;
 comment on function dibs.cron_value(text,integer,text[]) is 'The number that a number or a name is; null for others.';
 
+CREATE OR REPLACE FUNCTION dibs.cursor_of(p_at timestamp with time zone, p_first bigint, p_task bigint)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (extract(epoch from p_at) * 1000000)::bigint || '-' || p_first || '-' || p_task;
+end $function$;
+comment on function dibs.cursor_of(timestamp with time zone,bigint,bigint) is 'Where a task stands in the order of find_tasks: its moment, the first task of its run, its number.';
+
 CREATE OR REPLACE FUNCTION dibs.decide(p_tasks bigint[])
  RETURNS void
  LANGUAGE plpgsql
@@ -2225,6 +2250,23 @@ begin
     nullif(jsonb_strip_nulls(v_options - array['priority', 'max_attempts', 'unique_key']), '{}'))).id;
 end $function$;
 comment on function dibs.enqueue_scheduled(dibs.recurring_schedule,timestamp with time zone) is 'Enqueue the task of a schedule for one moment it is due. Returns its id.';
+
+CREATE OR REPLACE FUNCTION dibs.estimated_count(p_query text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET enable_seqscan TO 'on'
+AS $function$
+declare
+  v_count bigint;
+  v_plan json;
+begin
+  execute format('select count(*) from (%s limit 10001) counted', p_query) into v_count;
+  if v_count <= 10000 then return v_count; end if;
+  execute 'explain (format json) ' || p_query into v_plan;
+  return greatest(v_count, (v_plan -> 0 -> 'Plan' ->> 'Plan Rows')::bigint);
+end $function$;
+comment on function dibs.estimated_count(text) is 'How many rows a query has: up to 10000 they are counted, beyond that the planner is asked.';
 
 CREATE OR REPLACE FUNCTION dibs.failed_dispatches()
  RETURNS integer
@@ -3079,7 +3121,8 @@ AS $function$
     'task_gates', 'task_retry_after',
     'set_claim_limit', 'remove_claim_limit', 'set_claim_rate', 'remove_claim_rate', 'pause_claims', 'resume_claims',
     'claim_gates',
-    'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
+    'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status',
+    'workers', 'dispatches', 'find_tasks', 'task_timeline', 'claim_progress']
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
 
@@ -4143,6 +4186,97 @@ begin
 end $function$;
 comment on function dibs.newest_cron(text,text,timestamp with time zone,timestamp with time zone) is 'The newest moment until p_until at which a cron expression was due, given one: p_first.';
 
+CREATE OR REPLACE FUNCTION dibs.newest_runs(p_filter jsonb, p_at timestamp with time zone, p_first bigint, p_limit integer)
+ RETURNS SETOF dibs.found_run
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_statuses text[] := case when p_filter ? 'statuses' then dibs.texts_of(p_filter -> 'statuses')
+    else '{pending,processing,completed,failed,cancelled}' end;
+  v_types text[] := case when p_filter ? 'types' then dibs.texts_of(p_filter -> 'types') end;
+  -- What the index tells need not be looked for: each run has a task at least.
+  v_runs int := case when p_filter - 'statuses' = '{}' then p_limit + 1 else 500 + p_limit end;
+begin
+  return query
+    select n.status, n.at, n.first, n.run, n.run_at, n.started_at, n.completed_at, n.worker_id,
+      n.runs = v_runs or n.last_before >= 5000
+    from (
+      select o.*, count(*) over () as runs, max(o.before) over () as last_before
+      from (
+        select p.*, sum(p.tasks) over (order by p.at desc, p.first desc rows unbounded preceding) - p.tasks as before
+        from (
+        select p.*, (select sum(upper(r) - lower(r)) from unnest(p.run) r) as tasks
+        from (
+            select 'pending' as status, r.run_at as at, lower(r.run) as first, r.run, r.run_at,
+              null::timestamptz as started_at, null::timestamptz as completed_at, null::text as worker_id
+            from dibs.lane l, lateral (
+              select r.run_at, r.run from dibs.ready r
+              where r.priority = l.priority and (r.run_at, lower(r.run)) <= (p_at, p_first)
+              order by r.run_at desc, lower(r.run) desc limit v_runs) r
+            where 'pending' = any (v_statuses) and v_types is null and l.type = ''
+          union all
+            -- In such an order that only the index by type has it.
+            select 'pending', r.run_at, lower(r.run), r.run, r.run_at, null, null, null
+            from dibs.lane l, lateral (
+              select r.run_at, r.run from dibs.ready r
+              where (r.type, r.priority) >= (l.type, l.priority)
+                and (r.type, r.priority, r.run_at, lower(r.run)) <= (l.type, l.priority, p_at, p_first)
+              order by r.type desc, r.priority desc, r.run_at desc, lower(r.run) desc limit v_runs) r
+            where 'pending' = any (v_statuses) and l.type = any (v_types)
+          union all
+            select 'pending', g.run_at, lower(g.run), g.run, g.run_at, null, null, null
+            from dibs.lane l, lateral (
+              select g.run_at, g.run from dibs.gated g
+              where g.type = l.type and g.priority = l.priority and g.run_at <= p_at
+                and (g.run_at, lower(g.run)) <= (p_at, p_first)
+              order by g.run_at desc, lower(g.run) desc limit v_runs) g
+            where 'pending' = any (v_statuses) and (v_types is null or l.type = any (v_types))
+          union all (
+            select 'pending', w.run_at, w.task, int8multirange(int8range(w.task, w.task + 1)), w.run_at, null, null,
+              null
+            from dibs.waiting w
+            where 'pending' = any (v_statuses) and (w.run_at, w.task) <= (p_at, p_first)
+            order by w.run_at desc, w.task desc limit v_runs)
+          union all (
+            select 'processing', l.started_at, lower(l.held), l.held, null, l.started_at, null, l.worker_id
+            from dibs.lease l
+            where 'processing' = any (v_statuses) and (v_types is null or l.type = any (v_types || ''::text))
+              and (l.started_at, lower(l.held)) <= (p_at, p_first)
+            order by l.started_at desc, lower(l.held) desc limit v_runs)
+          union all
+            -- Several types in one lease, and what was ended by hand, have the type ''.
+            select o.status, o.completed_at, lower(o.run), o.run, null, o.started_at, o.completed_at, o.worker_id
+            from (
+              select unnest(v_types || ''::text) as type where v_types is not null
+              union all select dibs.ended_types() where v_types is null
+            ) t, lateral (
+              select * from dibs.outcome o
+              where o.type = t.type and o.completed_at <= p_at and (o.completed_at, lower(o.run)) <= (p_at, p_first)
+                and o.status = any (v_statuses)
+              order by o.completed_at desc, lower(o.run) desc limit v_runs) o
+            where 'completed' = any (v_statuses)
+          union all
+            -- Without the completed ones by an index that has no others.
+            select o.status, o.completed_at, lower(o.run), o.run, null, o.started_at, o.completed_at, o.worker_id
+            from unnest(v_statuses) s, lateral (
+              select * from dibs.outcome o
+              where o.status = s and o.status <> 'completed' and o.completed_at <= p_at
+                and (o.completed_at, lower(o.run)) <= (p_at, p_first)
+                and (v_types is null or o.type = any (v_types || ''::text))
+              order by o.completed_at desc, lower(o.run) desc limit v_runs) o
+            where s in ('failed', 'cancelled') and not 'completed' = any (v_statuses)
+        ) p
+        order by p.at desc, p.first desc limit v_runs
+        ) p
+      ) o
+    ) n
+    where n.before < 5000;
+end $function$;
+comment on function dibs.newest_runs(jsonb,timestamp with time zone,bigint,integer) is 'The newest runs of the statuses and types of a filter from a place in the order of find_tasks on: some five
+hundred, or five thousand tasks; p_limit where nothing but a status is asked.';
+
 CREATE OR REPLACE FUNCTION dibs.next_cron(p_cron text, p_time_zone text, p_after timestamp with time zone)
  RETURNS timestamp with time zone
  LANGUAGE plpgsql
@@ -4860,6 +4994,48 @@ begin
 end $function$;
 comment on function dibs.pool_freed_thoughts() is 'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because deleting
 a thought deletes its claims, and who may do that need not have rights in Dibs.';
+
+CREATE OR REPLACE FUNCTION dibs.progress_of_thoughts(p_total bigint)
+ RETURNS TABLE(work_type text, total bigint, claimed bigint, succeeded bigint, failed bigint, unclaimed bigint, per_minute double precision, seconds_left bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+begin
+  return query
+    with recursive kind (work_type) as (
+      (select c.work_type from public.thought_work_claims c order by c.work_type limit 1)
+      union all
+      select (select c.work_type from public.thought_work_claims c where c.work_type > kind.work_type order by c.work_type limit 1)
+      from kind where kind.work_type is not null
+    )
+    select k.work_type, p_total, n.claimed, n.succeeded, n.failed, left_over.unclaimed, pace.per_minute,
+      ceil((left_over.unclaimed + n.claimed) / pace.per_minute * 60)::bigint
+    from kind k
+      cross join lateral (
+        select count(*) filter (where c.status = 'claimed') as claimed,
+          count(*) filter (where c.status = 'succeeded') as succeeded,
+          count(*) filter (where c.status = 'failed') as failed
+        from public.thought_work_claims c where c.work_type = k.work_type
+      ) n
+      cross join lateral (select greatest(p_total - n.claimed - n.succeeded - n.failed, 0) as unclaimed) left_over
+      left join lateral (
+        -- By the ends of leases, of which there is an index: none that ended lately had a lease that ended long ago.
+        select count(*) * 60 / nullif(extract(epoch from
+          least(v_now - min(c.claimed_at), interval '10 minutes')), 0)::float8 as per_minute
+        from unnest(array['succeeded', 'failed']) s, lateral (
+          select c.claimed_at from public.thought_work_claims c
+          where c.work_type = k.work_type and c.status = s and c.ttl_expires_at > v_now - interval '10 minutes'
+            and c.finished_at > v_now - interval '10 minutes'
+          offset 0
+        ) c
+        having count(*) > 0
+      ) pace on true
+    where k.work_type is not null;
+end $function$;
+comment on function dibs.progress_of_thoughts(bigint) is 'How far the thoughts are, so many in all, for each kind of work that has claims.';
 
 CREATE OR REPLACE FUNCTION dibs.prune()
  RETURNS TABLE(ended_tasks bigint, cron_runs bigint)
@@ -5886,6 +6062,39 @@ begin
     left join lateral (select k.key from dibs.task_key k where k.task = n.task offset 0) k on true;
 end $function$;
 comment on function dibs.running_tasks(text) is 'The tasks of a type that leases hold, each with its key, empty for none.';
+
+CREATE OR REPLACE FUNCTION dibs.runs_named(p_ids uuid[])
+ RETURNS SETOF dibs.found_run
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_tasks int8multirange := dibs.tasks_of(p_ids);
+  v_pages bigint[] := array(select distinct lower(r) >> 7 from dibs.runs_of(v_tasks) r);
+begin
+  return query
+    select p.status, p.at, lower(p.run), p.run * v_tasks, p.run_at, p.started_at, p.completed_at, p.worker_id, false
+    from (
+        select 'pending' as status, r.run_at as at, r.run, r.run_at, null::timestamptz as started_at,
+          null::timestamptz as completed_at, null::text as worker_id
+        from unnest(v_pages) page, lateral (select * from dibs.ready r where lower(r.run) >> 7 = page offset 0) r
+      union all
+        select 'pending', g.run_at, g.run, g.run_at, null, null, null
+        from unnest(v_pages) page, lateral (select * from dibs.gated g where lower(g.run) >> 7 = page offset 0) g
+      union all
+        select 'pending', w.run_at, int8multirange(int8range(w.task, w.task + 1)), w.run_at, null, null, null
+        from dibs.tasks_in(v_tasks) task, lateral (select * from dibs.waiting w where w.task = task.task offset 0) w
+      union all
+        select 'processing', l.started_at, l.held, null, l.started_at, null, l.worker_id
+        from dibs.lease l where l.held && v_tasks
+      union all
+        select o.status, o.completed_at, o.run, null, o.started_at, o.completed_at, o.worker_id
+        from unnest(v_pages) page, lateral (select * from dibs.outcome o where lower(o.run) >> 7 = page offset 0) o
+    ) p
+    where p.run && v_tasks;
+end $function$;
+comment on function dibs.runs_named(uuid[]) is 'Where the tasks with these ids are, up to 1000; unknown ids are left out.';
 
 CREATE OR REPLACE FUNCTION dibs.runs_of(p_tasks int8multirange)
  RETURNS SETOF int8multirange
@@ -8667,6 +8876,33 @@ another caller is searching: ask again. Over very many thoughts new ones may tak
 dibs.fill_pool. A repeated request id returns what its grant still holds.
 PT400 bad input, PT503 too many claims at once.';
 
+CREATE OR REPLACE FUNCTION public.claim_progress()
+ RETURNS TABLE(source text, work_type text, total bigint, claimed bigint, succeeded bigint, failed bigint, unclaimed bigint, per_minute double precision, seconds_left bigint)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_source dibs.claim_source;
+begin
+  for v_source in select * from dibs.claim_source order by name <> 'thoughts', name loop
+    return query execute format('select $1, * from dibs.progress_of_%s($2)', dibs.source_rows(v_source.name))
+      using v_source.name, dibs.estimated_count(case v_source.name
+        when 'thoughts' then 'select from public.thoughts'
+        else format('select from dibs.rows_of_%s where wanted', v_source.name) end);
+  end loop;
+end $function$;
+comment on function public.claim_progress() is 'How far the rows of each source, thoughts among them, are for each kind of work that has claims: how many rows there
+are (total), are held, are done, failed, and have no claim. claimed, succeeded and failed are exact. total is exact up
+to 10000 rows and an estimate of the planner''s above, and with it unclaimed.
+per_minute: how many ended in a minute, of those whose claims are there, over the last ten minutes or since the work
+began if that is later; null when none did. seconds_left: how long all that is unclaimed or held takes at that pace;
+null with it.';
+
 CREATE OR REPLACE FUNCTION public.claim_rows(p_source text, p_work_type text, p_worker_id text, p_ids text[], p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(id text, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, version text, "row" jsonb)
  LANGUAGE plpgsql
@@ -8939,6 +9175,26 @@ schedules by when they are due, effects somebody must decide about, how many cal
 until when none is made, the function calls of this month and how many are left of it (null: no limit), and the last
 ten dispatches. One JSON object.';
 
+CREATE OR REPLACE FUNCTION public.dispatches(p_limit integer DEFAULT 50)
+ RETURNS TABLE(id text, reason text, state text, made_at timestamp with time zone, planned_at timestamp with time zone, problem text, types text[], drains integer)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  perform dibs.check_between('p_limit', p_limit, 1, 1000);
+  return query
+    select d.id::text, d.reason, d.state, d.made_at, d.planned_at, d.problem, d.types, d.drains
+    from dibs.dispatch d order by d.id desc limit p_limit;
+end $function$;
+comment on function public.dispatches(integer) is 'The latest calls to the dispatch function, newest first: why each was made, what became of it (planned, sent,
+answered, refused, timed_out, lost) with its problem, when it arrived (planned_at, null: it did not), the types that
+can be handled as it was told, and how many drains it wanted.
+p_limit: at most so many, 1 to 1000. They stay for settings.keep_dispatches. Errors: PT400 for a bad p_limit.';
+
 CREATE OR REPLACE FUNCTION public.effect_begin(p_fence text, p_id uuid, p_key text, p_mode text DEFAULT 'at_most_once'::text, p_key_hours integer DEFAULT 23, p_request_id text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -9210,6 +9466,80 @@ comment on function public.failed_tasks(jsonb,integer,text) is 'Tasks that faile
 and all of its history: [{attempt, outcome, worker_id, started_at, ended_at, error}].
 p_filter: as in cancel_tasks_where, and may be empty. p_limit: at most so many, 1 to 1000. p_cursor: go on after the row
 that has it.
+Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.find_tasks(p_filter jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 50, p_before text DEFAULT NULL::text)
+ RETURNS TABLE(id uuid, type text, status text, key text, order_key text, priority smallint, attempts integer, max_attempts integer, created_at timestamp with time zone, run_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone, worker_id text, error text, cursor text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_statuses text[] := '{pending,processing,completed,failed,cancelled}';
+  v_before bigint[] := string_to_array(coalesce(p_before, ''), '-');
+  v_conditions text;
+begin
+  perform dibs.check_filter(p_filter, v_statuses, p_may_be_empty => true),
+    dibs.check_between('p_limit', p_limit, 1, 1000);
+  if p_before !~ '^\d{1,18}-\d{1,18}-\d{1,18}$' then
+    perform dibs.refuse('PT400', 'p_before must be the cursor of a row', 'Send back that of the last row you got.');
+  end if;
+  v_conditions := coalesce((
+    select string_agg(dibs.filter_condition(f.key, value, v_statuses), ' and ' order by f.key)
+    from jsonb_each(p_filter) f), 'true');
+  return query execute format($query$
+    with run as materialized (
+      select * from dibs.%1$s
+    ), fits as materialized (
+      select * from (
+        -- dibs.task_of and dibs.log_of written out, as wherever many are asked for.
+        select r.status, r.at, r.first, r.started_at, r.completed_at, r.worker_id,
+          ('x' || encode(substr(uuid_send(l.id), 1, 6), 'hex'))::bit(48)::bigint as task, l.id, l.type, l.payload,
+          l.priority, l.max_attempts, l.unique_key, l.created_at, coalesce(r.run_at, l.run_at) as run_at
+        from run r, unnest(r.run) part,
+          lateral (
+            select * from dibs.log l
+            where l.id >= encode(int8send(lower(part) << 16) || int8send(0), 'hex')::uuid
+              and l.id < encode(int8send(upper(part) << 16) || int8send(0), 'hex')::uuid
+            offset 0
+          ) l
+      ) t
+      where (at, first, task) < ($1, $2, $3) and %2$s
+      order by at desc, first desc, task desc limit $4
+    )
+    select f.id, f.type, f.status, nullif(k.key, ''), nullif(k.order_key, ''), f.priority,
+      coalesce(h.failures + h.losses, 0) + (f.status in ('processing', 'completed'))::int, f.max_attempts::int,
+      f.created_at, f.run_at, f.started_at, f.completed_at, f.worker_id,
+      case when f.status <> 'completed' then (
+        select a.error from dibs.attempt a where a.task = f.task order by a.n desc limit 1) end,
+      dibs.cursor_of(f.at, f.first, f.task)
+    from (
+      select *, row_number() over (order by at desc, first desc, task desc) as nth from fits
+      -- There is more to look at, and nothing else that would say from where on.
+      union all
+      select null, at, first, null, null, null, 0, null, null, null, null, null, null, null, null, 1001
+      from (select * from run order by at, first limit 1) last
+      where (select count(*) from fits) < $4 and (select bool_or(more) from run)
+    ) f
+    left join lateral (select * from dibs.history_of(f.task) where f.id is not null) h on true
+    left join dibs.task_key k on k.task = f.task
+    order by f.nth$query$,
+    case when p_filter ? 'ids' then 'runs_named(array(select jsonb_array_elements_text($5 -> ''ids''))::uuid[])'
+      else 'newest_runs($5, $1, $2, $4)' end,
+    v_conditions)
+  using coalesce('epoch'::timestamptz + v_before[1] * interval '1 microsecond', 'infinity'),
+    coalesce(v_before[2], 9223372036854775807), coalesce(v_before[3], 9223372036854775807), p_limit, p_filter;
+end $function$;
+comment on function public.find_tasks(jsonb,integer,text) is 'Tasks that fit a filter, the newest first: by when they ended, were claimed, or are due.
+p_filter: as in cancel_tasks_where, and may be empty; statuses may also name completed. p_limit: at most so many, 1 to
+1000. p_before: the cursor of the last row brings the next page.
+A call looks at some thousands of tasks. Where fewer than p_limit of them fit and there are more, a last row has nothing
+but a cursor, id null: go on from there.
 Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.parked_effects(p_limit integer DEFAULT 100)
@@ -10482,6 +10812,71 @@ comment on function public.task_retry_after(text[]) is 'In how many seconds the 
 is due, or some of it waits for something else than a rate and may be had at any moment; what is paused does not count.
 For whoever has just claimed nothing.';
 
+CREATE OR REPLACE FUNCTION public.task_timeline(p_id uuid)
+ RETURNS TABLE(at timestamp with time zone, event text, worker_id text, attempt integer, detail jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_task bigint := dibs.task_of(p_id);
+  v_last int := coalesce((select max(a.n) from dibs.attempt a where a.task = v_task), 0);
+begin
+  if not exists (select from dibs.log l where l.id = p_id) then return; end if;
+  return query
+    with place as materialized (
+      select * from dibs.runs_named(array[p_id])
+    )
+    select e.at, e.event, e.worker_id, e.attempt, jsonb_strip_nulls(e.detail) from (
+        select 0 as place, l.created_at as at, 'enqueued' as event, null::text as worker_id, null::int as attempt,
+          jsonb_build_object('type', l.type, 'priority', l.priority, 'max_attempts', l.max_attempts,
+            'unique_key', l.unique_key, 'key', nullif(k.key, ''), 'order_key', nullif(k.order_key, '')) as detail
+        from dibs.log l left join dibs.task_key k on k.task = v_task where l.id = p_id
+      union all
+        select 1, due.at, 'due', null, null, '{}'
+        from (
+          -- Where it waits tells when for; that it was moved meanwhile does not stay.
+          select l.run_at from dibs.log l
+            where l.id = p_id and (v_last > 0 or not exists (select from place where place.status = 'pending'))
+          union select place.run_at from place where place.status = 'pending'
+        ) due (at)
+      union all
+        select 2, a.started_at, 'claimed', a.worker_id, a.n::int, '{}'
+        from dibs.attempt a where a.task = v_task and a.started_at is not null and a.outcome in ('failed', 'lost')
+      union all
+        select 4, a.ended_at, a.outcome, a.worker_id, case when a.outcome in ('failed', 'lost') then a.n::int end,
+          jsonb_build_object('error', a.error)
+        from dibs.attempt a where a.task = v_task
+      union all
+        select 2, p.started_at, 'claimed', p.worker_id, v_last + 1, case p.status when 'processing' then (
+          select jsonb_build_object('lease_expires_at', l.expires_at, 'fence', l.fence::text, 'progress', g.progress,
+            'reported_at', g.reported_at)
+          from dibs.lease l left join dibs.progress g on g.task = v_task where l.held @> v_task limit 1) else '{}' end
+        from place p where p.started_at is not null and p.status <> 'failed'
+      union all
+        -- Of a failure the attempt tells.
+        select 5, p.completed_at, p.status, p.worker_id, case p.status when 'completed' then v_last + 1 end, '{}'
+        from place p
+        where p.status in ('completed', 'cancelled') or p.status = 'failed' and v_last = 0
+      union all
+        select 3, f.begun_at, 'effect', null, null, jsonb_build_object('key', f.key, 'state', f.state, 'mode', f.mode,
+          'done_at', f.done_at, 'parked_at', f.parked_at)
+        from dibs.effect f where f.id = p_id and f.work_type = ''
+    ) e
+    -- A task may be due before it is enqueued.
+    order by e.place > 0, e.at, coalesce(e.attempt, 0), e.place;
+end $function$;
+comment on function public.task_timeline(uuid) is 'What became of a task, oldest first; no rows where there is none of this id. event: enqueued, due, claimed, failed,
+lost, retried, redriven, cancelled, completed, or effect; who did it, in which attempt, and in detail what else there is
+to know: of enqueued {type, priority, max_attempts, unique_key, key, order_key}; of failed and lost {error}; of claimed,
+while it runs, {lease_expires_at, fence, progress, reported_at}; of effect {key, state, mode, done_at, parked_at}. What
+is still to come, such as due, has a moment that is not over.';
+
 CREATE OR REPLACE FUNCTION public.was_completed(p_fence text, p_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -10503,6 +10898,44 @@ begin
 end $function$;
 comment on function public.was_completed(text,uuid) is 'Whether this very grant completed this task or thought: for a caller that lost the reply.
 Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.workers()
+ RETURNS TABLE(worker_id text, tasks bigint, rows bigint, works_on text[], since timestamp with time zone, lease_expires_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  -- By the index of open claims, which is as large as what is held.
+  v_claims text := (
+    select string_agg(format($sql$
+      union all select worker_id, 0, count(*), jsonb_agg(distinct %L || ':' || work_type), min(claimed_at),
+        min(ttl_expires_at)
+      from public.%I where status = 'claimed' group by worker_id$sql$, name, dibs.claims_table(name)), '')
+    from dibs.claim_source);
+begin
+  return query execute format($sql$
+    select h.worker_id, sum(h.tasks)::bigint, sum(h.rows)::bigint,
+      array(
+        select distinct w collate "C"
+        from jsonb_array_elements(jsonb_agg(h.works_on)) a, jsonb_array_elements_text(a) w order by 1),
+      min(h.since), min(h.lease_expires_at)
+    from (
+      select worker_id, dibs.count_of(held)::bigint as tasks, 0::bigint as rows, case type
+        when '' then (select jsonb_agg(distinct l.type) from dibs.log_of(held) l) else jsonb_build_array(type)
+        end as works_on, started_at as since, expires_at as lease_expires_at
+      from dibs.lease%s
+    ) h
+    group by h.worker_id order by min(h.lease_expires_at), h.worker_id$sql$, v_claims);
+end $function$;
+comment on function public.workers() is 'Who holds what now, the first lease to end first: how many tasks, how many rows of claim sources, thoughts among
+them, on which types of tasks and kinds of work (source:work_type), since when the oldest of it is held, and when the
+first lease of it ends. One that is over was not taken back yet. A worker that holds nothing is not known.';
 
 -- Triggers ----------------------------------------------------------------------------------------
 
@@ -10531,6 +10964,7 @@ revoke all on function
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
   public.claim_next_rows(text,text,text,integer,integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
+  public.claim_progress(),
   public.claim_rows(text,text,text,text[],integer,integer,text),
   public.claim_task(),
   public.claim_tasks(text,text[],integer,integer,text),
@@ -10539,6 +10973,7 @@ revoke all on function
   public.create_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
   public.delete_schedule(text),
   public.dibs_status(),
+  public.dispatches(integer),
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
@@ -10546,6 +10981,7 @@ revoke all on function
   public.explain_task(uuid),
   public.failed_rows(text,text,jsonb,integer,text),
   public.failed_tasks(jsonb,integer,text),
+  public.find_tasks(jsonb,integer,text),
   public.parked_effects(integer),
   public.pause_claims(text,text,text),
   public.pause_schedule(text),
@@ -10595,7 +11031,9 @@ revoke all on function
   public.task_dependencies(uuid),
   public.task_gates(),
   public.task_retry_after(text[]),
-  public.was_completed(text,uuid)
+  public.task_timeline(uuid),
+  public.was_completed(text,uuid),
+  public.workers()
   from public, anon, authenticated, service_role;
 
 grant usage on schema dibs to service_role;
@@ -10706,6 +11144,7 @@ grant execute on function
   dibs.count_running(text),
   dibs.create_claim_source(text,regclass,text,text,text,text[]),
   dibs.cron_value(text,integer,text[]),
+  dibs.cursor_of(timestamp with time zone,bigint,bigint),
   dibs.decide(bigint[]),
   dibs.define_for_sources(text,text,text),
   dibs.define_row_keys(text),
@@ -10727,6 +11166,7 @@ grant execute on function
   dibs.ended(int8multirange,text[]),
   dibs.ended_types(),
   dibs.enqueue_scheduled(dibs.recurring_schedule,timestamp with time zone),
+  dibs.estimated_count(text),
   dibs.failed_dispatches(),
   dibs.failed_row_query(text,text,jsonb),
   dibs.faults_of_tasks(),
@@ -10810,6 +11250,7 @@ grant execute on function
   dibs.names_of_row_key(dibs.claim_source),
   dibs.names_of_version(dibs.claim_source),
   dibs.newest_cron(text,text,timestamp with time zone,timestamp with time zone),
+  dibs.newest_runs(jsonb,timestamp with time zone,bigint,integer),
   dibs.next_cron(text,text,timestamp with time zone),
   dibs.next_keys(text,smallint,integer,integer,text),
   dibs.next_open_key_of_thoughts(text,text,jsonb),
@@ -10836,6 +11277,7 @@ grant execute on function
   dibs.place_of(bigint,boolean),
   dibs.plan_pruning(),
   dibs.pool_freed_thoughts(),
+  dibs.progress_of_thoughts(bigint),
   dibs.prune(),
   dibs.prune_batch(text,timestamp with time zone,timestamp with time zone,integer),
   dibs.prune_before(text),
@@ -10878,6 +11320,7 @@ grant execute on function
   dibs.run_schedules(),
   dibs.running(text,text),
   dibs.running_tasks(text),
+  dibs.runs_named(uuid[]),
   dibs.runs_of(int8multirange),
   dibs.schedule(),
   dibs.seal(),
@@ -10967,6 +11410,7 @@ grant execute on function
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
   public.claim_next_rows(text,text,text,integer,integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
+  public.claim_progress(),
   public.claim_rows(text,text,text,text[],integer,integer,text),
   public.claim_task(),
   public.claim_tasks(text,text[],integer,integer,text),
@@ -10975,6 +11419,7 @@ grant execute on function
   public.create_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
   public.delete_schedule(text),
   public.dibs_status(),
+  public.dispatches(integer),
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
@@ -10982,6 +11427,7 @@ grant execute on function
   public.explain_task(uuid),
   public.failed_rows(text,text,jsonb,integer,text),
   public.failed_tasks(jsonb,integer,text),
+  public.find_tasks(jsonb,integer,text),
   public.parked_effects(integer),
   public.pause_claims(text,text,text),
   public.pause_schedule(text),
@@ -11031,5 +11477,7 @@ grant execute on function
   public.task_dependencies(uuid),
   public.task_gates(),
   public.task_retry_after(text[]),
-  public.was_completed(text,uuid)
+  public.task_timeline(uuid),
+  public.was_completed(text,uuid),
+  public.workers()
   to service_role;

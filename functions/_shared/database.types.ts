@@ -240,6 +240,20 @@ export type Database = {
           thought_id: string
         }[]
       }
+      claim_progress: {
+        Args: Record<PropertyKey, never>
+        Returns: {
+          claimed: number
+          failed: number
+          per_minute: number
+          seconds_left: number
+          source: string
+          succeeded: number
+          total: number
+          unclaimed: number
+          work_type: string
+        }[]
+      }
       claim_rows: {
         Args: {
           p_ids: string[]
@@ -337,6 +351,19 @@ export type Database = {
       }
       delete_schedule: { Args: { p_name: string }; Returns: boolean }
       dibs_status: { Args: Record<PropertyKey, never>; Returns: Json }
+      dispatches: {
+        Args: { p_limit?: number }
+        Returns: {
+          drains: number
+          id: string
+          made_at: string
+          planned_at: string
+          problem: string
+          reason: string
+          state: string
+          types: string[]
+        }[]
+      }
       effect_begin: {
         Args: {
           p_fence: string
@@ -411,6 +438,26 @@ export type Database = {
           priority: number
           type: string
           unique_key: string
+        }[]
+      }
+      find_tasks: {
+        Args: { p_before?: string; p_filter?: Json; p_limit?: number }
+        Returns: {
+          attempts: number
+          completed_at: string
+          created_at: string
+          cursor: string
+          error: string
+          id: string
+          key: string
+          max_attempts: number
+          order_key: string
+          priority: number
+          run_at: string
+          started_at: string
+          status: string
+          type: string
+          worker_id: string
         }[]
       }
       parked_effects: {
@@ -757,9 +804,30 @@ export type Database = {
         }[]
       }
       task_retry_after: { Args: { p_types?: string[] }; Returns: number }
+      task_timeline: {
+        Args: { p_id: string }
+        Returns: {
+          at: string
+          attempt: number
+          detail: Json
+          event: string
+          worker_id: string
+        }[]
+      }
       was_completed: {
         Args: { p_fence: string; p_id: string }
         Returns: boolean
+      }
+      workers: {
+        Args: Record<PropertyKey, never>
+        Returns: {
+          lease_expires_at: string
+          rows: number
+          since: string
+          tasks: number
+          worker_id: string
+          works_on: string[]
+        }[]
       }
     }
     Enums: {
