@@ -8,8 +8,8 @@ import { DEFAULT_STATE, findProject, type Project, type Where } from "./project.
 export type Options = Where & Format;
 
 const WHERE_HELP = `
-Without --url or SUPABASE_URL it talks to the stack that \`npm start\` runs. The key of any other project
-is read from SUPABASE_SECRET_KEY.`;
+Without --url or SUPABASE_URL it talks to the stack that \`npm start\` runs.
+The key of any other project is read from SUPABASE_SECRET_KEY.`;
 
 /** A command that talks to a project and answers with a table, or with JSON. */
 export function command(parent: Command, usage: string, description: string, examples: string[]) {

@@ -1,4 +1,5 @@
 import { EXIT, Failure } from "./exit_codes.ts";
+import { plain } from "./text.ts";
 
 /** Asks on a terminal; where nobody can be asked, `--yes` has to be given. */
 export async function confirm(question: string, yes: boolean | undefined): Promise<void> {
@@ -6,7 +7,7 @@ export async function confirm(question: string, yes: boolean | undefined): Promi
   if (!Deno.stdin.isTerminal() || !Deno.stderr.isTerminal()) {
     throw new Failure(EXIT.wrongUse, `${question} Nobody is there to be asked: give --yes.`);
   }
-  await Deno.stderr.write(new TextEncoder().encode(`${question} [y/N] `));
+  await Deno.stderr.write(new TextEncoder().encode(`${plain(question)} [y/N] `));
   const buffer = new Uint8Array(1024);
   const read = await Deno.stdin.read(buffer);
   const answer = new TextDecoder().decode(buffer.subarray(0, read ?? 0)).trim().toLowerCase();

@@ -46,6 +46,11 @@ export function say(text: string): void {
   console.error(text);
 }
 
+/** What was done: a sentence for people, for machines what the function answered. */
+export async function printDone(value: unknown, format: Format, sentence: string): Promise<void> {
+  await printOne(value, format, () => plain(sentence));
+}
+
 /** One answer: for people as `told` says, for machines as it is. */
 export async function printOne(value: unknown, format: Format, told: () => string): Promise<void> {
   if (format.json) await print(jsonText(value, 2));

@@ -14,6 +14,7 @@ import { worker } from "./commands/worker.ts";
 import { explained } from "./command.ts";
 import { EXIT, Failure } from "./exit_codes.ts";
 import { say } from "./output.ts";
+import { plain } from "./text.ts";
 
 /** Runs one command line; returns what to exit with. */
 export async function runDibs(args: string[]): Promise<number> {
@@ -23,7 +24,8 @@ export async function runDibs(args: string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUse;
     if (!(error instanceof Failure)) throw error;
-    if (error.message) say([`error: ${error.message}`, error.hint].filter(Boolean).join("\n"));
+    if (error.message) say(`error: ${plain(error.message)}`);
+    if (error.hint) say(plain(error.hint));
     return error.code;
   }
 }

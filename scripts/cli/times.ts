@@ -8,8 +8,7 @@ export function relative(moment: string | null | undefined, now = Date.now()): s
   if (!moment) return "";
   const seconds = Math.round((Date.parse(moment) - now) / 1000);
   if (Number.isNaN(seconds)) return moment;
-  if (seconds === 0) return "now";
-  return seconds < 0 ? `${lasting(-seconds)} ago` : `in ${lasting(seconds)}`;
+  return seconds <= 0 ? `${lasting(-seconds)} ago` : `in ${lasting(seconds)}`;
 }
 
 /** So many seconds, in the largest unit that they fill. */

@@ -4,7 +4,7 @@ import { command, connect, dangerous, explained, type Options } from "../command
 import { confirm } from "../confirm.ts";
 import { type Explained, explanation } from "../explanation.ts";
 import { EXIT, Failure } from "../exit_codes.ts";
-import { type Column, paint, pairs, printOne, printRows, table } from "../output.ts";
+import { type Column, paint, pairs, printDone, printOne, printRows, table } from "../output.ts";
 import { lasting, relative } from "../times.ts";
 import { type ClaimGate, limitOf } from "./gates.ts";
 
@@ -113,7 +113,7 @@ function release(parent: Command): void {
         p_worker_id: worker,
       });
       if (released === 0) throw new Failure(EXIT.nothing, "It holds nothing there.");
-      await printOne({ released }, options, () => `${count(released, "claim")} handed back.`);
+      await printDone({ released }, options, `${count(released, "claim")} handed back.`);
     });
 }
 

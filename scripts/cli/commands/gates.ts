@@ -3,7 +3,7 @@ import { count } from "../../numbers.ts";
 import { command, connect, dangerous, explained, type Options } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { EXIT, Failure } from "../exit_codes.ts";
-import { type Column, paint, printOne, printRows } from "../output.ts";
+import { type Column, paint, printDone, printRows } from "../output.ts";
 import type { Project } from "../project.ts";
 import { lasting, relative } from "../times.ts";
 
@@ -71,7 +71,7 @@ function pause(program: Command): void {
       const project = await connect(options);
       await confirm(`Pause ${what}?`, options.yes);
       const held = await project.write<number>("pause_tasks", argsOf(type, options));
-      await printOne({ held }, options, () => `Paused ${what}; ${count(held, "task")} still held.`);
+      await printDone({ held }, options, `Paused ${what}; ${count(held, "task")} still held.`);
     });
   dangerous(
     command(parent, "claims", "Claim no more rows of a source, for a kind of work or any.", [
@@ -86,7 +86,7 @@ function pause(program: Command): void {
       const project = await connect(options);
       await confirm(`Pause work on ${what}?`, options.yes);
       const held = await project.write<number>("pause_claims", { p_source, p_work_type });
-      await printOne({ held }, options, () => `Paused ${what}; ${count(held, "row")} still held.`);
+      await printDone({ held }, options, `Paused ${what}; ${count(held, "row")} still held.`);
     });
 }
 
@@ -140,7 +140,7 @@ function argsOf(type: string | undefined, { key }: TaskFlags): Record<string, un
 
 async function tell(resumed: boolean, what: string, options: Options): Promise<void> {
   if (!resumed) throw new Failure(EXIT.nothing, `${what} was not paused.`);
-  await printOne({ resumed }, options, () => `Resumed ${what}.`);
+  await printDone({ resumed }, options, `Resumed ${what}.`);
 }
 
 export const GATES: Column<AnyGate>[] = [

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { command, connect, dangerous, explained, type Options } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { EXIT, Failure } from "../exit_codes.ts";
-import { type Column, paint, printOne, printRows } from "../output.ts";
+import { type Column, paint, printDone, printRows } from "../output.ts";
 import { relative } from "../times.ts";
 
 /** A row of `schedules`. */
@@ -50,7 +50,7 @@ function run(parent: Command): void {
       await confirm(`Enqueue the task of ${name} now?`, options.yes);
       const id = await project.write<string | null>("run_schedule_now", { p_name: name });
       if (id === null) throw none(name);
-      await printOne({ id }, options, () => `Enqueued ${id}.`);
+      await printDone({ id }, options, `Enqueued ${id}.`);
     });
 }
 
@@ -64,7 +64,7 @@ function pause(parent: Command): void {
       await confirm(`Pause ${name}?`, options.yes);
       const paused = await project.write<boolean>("pause_schedule", { p_name: name });
       if (!paused) throw none(name);
-      await printOne({ paused }, options, () => `Paused ${name}.`);
+      await printDone({ paused }, options, `Paused ${name}.`);
     });
 }
 
@@ -78,11 +78,7 @@ function resume(parent: Command): void {
       const answer = await project.write<string | null>("resume_schedule", { p_name: name });
       if (answer === null) throw none(name);
       const next_tick = new Date(answer).toISOString();
-      await printOne(
-        { next_tick },
-        options,
-        () => `Resumed ${name}; it is due ${relative(next_tick)}.`,
-      );
+      await printDone({ next_tick }, options, `Resumed ${name}; it is due ${relative(next_tick)}.`);
     });
 }
 

@@ -5,7 +5,7 @@ import { command, connect, dangerous, type Options, uuids, wholeNumberTo } from 
 import { confirm } from "../confirm.ts";
 import { EXIT, Failure } from "../exit_codes.ts";
 import { filtered, type FilterFlags, filterOf, isEmpty } from "../filter.ts";
-import { printOne } from "../output.ts";
+import { printDone } from "../output.ts";
 
 /** What the functions answer that change many tasks. */
 interface Answer {
@@ -108,11 +108,11 @@ async function carryOut(change: Change, ids: string[], flags: Flags): Promise<vo
   }
   const many = count(Math.min(planned.tasks, most), "task");
   if (flags.dryRun) {
-    return await printOne(planned, flags, () => `${many} would be ${change.done}.`);
+    return await printDone(planned, flags, `${many} would be ${change.done}.`);
   }
   await confirm(`${change.verb[0].toUpperCase()}${change.verb.slice(1)} ${many}?`, flags.yes);
   const done = await inBatches(call, most, Math.min(planned.tasks, most));
-  await printOne(done, flags, () => `${count(done.tasks, "task")} ${change.done}.`);
+  await printDone(done, flags, `${count(done.tasks, "task")} ${change.done}.`);
   if (done.more && done.tasks < most) {
     throw new Failure(EXIT.failed, "Some are in other hands this moment.", "Repeat it in a while.");
   }
