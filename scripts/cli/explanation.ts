@@ -17,8 +17,13 @@ export function explanation({ state, reason, detail, until, what_would_change_it
     state,
     reason,
     until: until ? `${relative(until)} (${until})` : "",
-    detail: detail === null || JSON.stringify(detail) === "{}" ? "" : compact(detail),
+    detail: detailOf(detail),
   });
   const mend = compact(what_would_change_it);
   return mend ? `${facts}\n\n${mend}` : facts;
+}
+
+/** What else there is to know; most often nothing. */
+export function detailOf(detail: unknown): string {
+  return JSON.stringify(detail) === "{}" ? "" : compact(detail);
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { command, connect, explained, type Options, uuid, wholeNumberTo } from "../command.ts";
-import { type Explained, explanation } from "../explanation.ts";
+import { detailOf, type Explained, explanation } from "../explanation.ts";
 import { EXIT, Failure } from "../exit_codes.ts";
 import { type Filter, filtered, type FilterFlags, filterOf, isEmpty } from "../filter.ts";
 import { type Column, paint, pairs, printOne, printRows, table } from "../output.ts";
@@ -113,12 +113,14 @@ async function* pages(project: Project, filter: Filter, limit: number): AsyncGen
   let left = limit;
   let before: string | null = null;
   while (left > 0) {
-    const args = { p_filter: filter, p_limit: Math.min(left, PAGE), p_before: before };
+    const p_limit = Math.min(left, PAGE);
+    const args = { p_filter: filter, p_limit, p_before: before };
     const rows: Found[] = await project.read<Found[]>("find_tasks", args);
-    if (rows.length === 0) return;
-    // A row without an id only says how far it looked.
+    // A last row without an id only says how far it looked, and that there is more.
     const page = rows.filter(({ id }) => id !== null);
     yield page;
+    const isLast = page.length === rows.length && page.length < p_limit;
+    if (isLast) return;
     left -= page.length;
     before = rows.at(-1)!.cursor;
   }
@@ -154,7 +156,7 @@ const EVENTS: Column<Event>[] = [
   { title: "EVENT", of: ({ event }) => event },
   { title: "TRY", of: ({ attempt }) => String(attempt ?? ""), align: "right" },
   { title: "WORKER", of: ({ worker_id }) => worker_id ?? "" },
-  { title: "DETAIL", of: ({ detail }) => compact(detail) },
+  { title: "DETAIL", of: ({ detail }) => detailOf(detail) },
 ];
 
 function toldOf(task: Record<string, unknown>): string {
