@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { VERSION } from "../../functions/_shared/version.ts";
 import { claims } from "./commands/claims.ts";
 import { completion } from "./commands/completion.ts";
 import { dispatches } from "./commands/dispatches.ts";
@@ -33,7 +34,7 @@ export async function runDibs(args: string[]): Promise<number> {
 function dibs(): Command {
   const program = new Command("dibs")
     .description("Looks at work that is shared on Supabase, and looks after it.")
-    .configureHelp({ showGlobalOptions: false })
+    .version(VERSION)
     .exitOverride()
     .enablePositionalOptions()
     .showHelpAfterError("(--help says more)");

@@ -2,6 +2,7 @@
 // printed. DIBS_REWRITE_TRANSCRIPT=1 writes it anew; read the difference before you commit it.
 import assert from "node:assert/strict";
 import postgres, { type Sql } from "postgres";
+import { VERSION } from "../../../functions/_shared/version.ts";
 import { type Dibs, dibsShell } from "../../support/dibs.ts";
 import { testStack } from "../../support/stack.ts";
 
@@ -46,6 +47,7 @@ async function printedBy(dibs: Dibs, line: string): Promise<string> {
 function normal(text: string, url: string): string {
   return text
     .replaceAll(url, "<url>")
+    .replaceAll(VERSION, "<version>")
     .replace(/\b\d{16}-/g, "<microseconds>-")
     .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<id>")
     .replace(/\b\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)/g, "<time>")
@@ -60,6 +62,8 @@ async function furnish(sql: Sql): Promise<Record<string, string>> {
   await sql`select settle_lease(
     (select fence::text from claim_next_thoughts('enrichment', 'worker-t', 1, p_max_attempts => 1)),
     p_rest => 'failed')`;
+  // So long ago that nothing is said of a pace.
+  await sql`update thought_work_claims set finished_at = now() - interval '1 hour' where status = 'failed'`;
   await sql`select put_schedule('nightly', '0 3 * * *', 'report')`;
   await sql`select set_task_limit('import', 5), set_claim_limit('thoughts', 'enrichment', 7)`;
   await sql`insert into dibs.dispatch (reason, state, made_at, problem, types, drains) values
