@@ -8,6 +8,8 @@ import type { Project } from "../project.ts";
 import { lasting, relative } from "../times.ts";
 
 interface Gate {
+  scope: string;
+  key: string | null;
   max_running: number | null;
   rate: number | null;
   period: string | null;
@@ -20,8 +22,6 @@ interface Gate {
 /** A row of `task_gates`. */
 interface TaskGate extends Gate {
   type: string | null;
-  scope: string;
-  key: string | null;
 }
 
 /** A row of `claim_gates`. */
@@ -146,7 +146,7 @@ async function tell(resumed: boolean, what: string, options: Options): Promise<v
 export const GATES: Column<AnyGate>[] = [
   { title: "OF", of: (gate) => gate.of === "tasks" ? gate.scope : `${gate.source} rows` },
   { title: "NAME", of: (gate) => (gate.of === "tasks" ? gate.type : gate.work_type) ?? "all" },
-  { title: "KEY", of: (gate) => gate.of === "tasks" ? gate.key ?? "" : "" },
+  { title: "KEY", of: ({ key, scope }) => key ?? (scope === "each key" ? "each" : "") },
   {
     title: "GATE",
     of: limitOf,
