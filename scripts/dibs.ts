@@ -1,0 +1,3 @@
+import { runDibs } from "./cli/run.ts";
+
+Deno.exit(await runDibs(Deno.args));
