@@ -47,7 +47,7 @@ export function createDashboard(
       bundle ??= bundlePage();
       return respond(documentOf({ base, token }), "text/html; charset=utf-8");
     }
-    if (area === "assets" && name in ASSETS) {
+    if (area === "assets" && Object.hasOwn(ASSETS, name)) {
       const { part, type } = ASSETS[name];
       return respond(part === null ? ICON : (await (bundle ??= bundlePage()))[part], type);
     }

@@ -36,6 +36,8 @@ export function App() {
     // Somebody who reads by ear learns that another page is there.
     if (!isFirst.current) main.current!.querySelector<HTMLElement>("h1")?.focus();
     isFirst.current = false;
+    document.querySelector("nav [aria-current]")!
+      .scrollIntoView({ inline: "center", block: "nearest" });
     scrollTo(0, 0);
   }, [where]);
 

@@ -14,8 +14,9 @@ export function short(value: number | null | undefined): string {
 
 export function milliseconds(value: number | null | undefined): string {
   if (value === null || value === undefined) return "–";
+  if (value === 0) return "0";
   if (value < 1_000) return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
-  return value < 60_000 ? `${(value / 1_000).toFixed(1)} s` : duration(value / 1_000);
+  return value < 60_000 ? `${Number((value / 1_000).toFixed(1))} s` : duration(value / 1_000);
 }
 
 /** Of seconds, the two largest parts: 2 h 5 min. */
@@ -34,15 +35,25 @@ export function duration(seconds: number | null | undefined): string {
     .map(([value, unit]) => `${value} ${unit}`).join(" ");
 }
 
+/** Its largest part only: 38 min. */
+export function roughly(seconds: number): string {
+  return duration(seconds).split(" ").slice(0, 2).join(" ");
+}
+
+/** A moment as the data API writes it, in milliseconds; some browsers want it by the letter of ISO 8601. */
+export function instant(at: string): number {
+  return Date.parse(at.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00"));
+}
+
 /** How far a moment is from now, by the browser's clock. */
 export function distance(at: string, now: number): string {
-  const seconds = (Date.parse(at) - now) / 1_000;
+  const seconds = (instant(at) - now) / 1_000;
   if (Math.abs(seconds) < 1) return "now";
   return seconds > 0 ? `in ${duration(seconds)}` : `${duration(-seconds)} ago`;
 }
 
 export function moment(at: string): string {
-  return new Date(at).toLocaleString("en-GB", {
+  return new Date(instant(at)).toLocaleString("en-GB", {
     year: "numeric",
     month: "short",
     day: "numeric",

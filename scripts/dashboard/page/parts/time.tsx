@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { distance, moment } from "../format.ts";
+import { distance, instant, moment } from "../format.ts";
 
 /** The time, anew each second. */
 export function useNow(): number {
@@ -20,7 +20,7 @@ export function Time({ at }: { at: string | null | undefined }) {
 
 /** When a lease ends; it speaks up when that is near. */
 export function Countdown({ at }: { at: string }) {
-  const left = (Date.parse(at) - useNow()) / 1_000;
+  const left = (instant(at) - useNow()) / 1_000;
   const tone = left <= 0 ? "bad" : left < 15 ? "warn" : "good";
   return (
     <span class={`countdown ${tone}`}>

@@ -159,7 +159,7 @@ function Failed({ source, workType }: { source: string; workType: string }) {
                     aria-label={`Redrive ${id}`}
                     onClick={() => redrive(source, workType, id)}
                   >
-                    Redrive …
+                    Redrive
                   </button>
                 ),
               },

@@ -122,7 +122,7 @@ function columnsOf<G extends Gate>(toggle: (gate: G) => void): Column<G>[] {
             aria-label={`${verbOf(gate)} ${nameOf(gate)}`}
             onClick={() => toggle(gate)}
           >
-            {verbOf(gate)} …
+            {verbOf(gate)}
           </button>
         ),
     },

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Overview as Answer } from "../answers.ts";
-import { count, distance, duration, milliseconds, plural, short } from "../format.ts";
+import { count, distance, milliseconds, plural, roughly, short } from "../format.ts";
 import { useLive } from "../live.ts";
 import { Chart } from "../parts/chart.tsx";
 import { Loaded, Page, Section } from "../parts/page.tsx";
@@ -78,7 +78,7 @@ function Shown({ answer, since, type }: { answer: Answer; since: string; type?: 
           tone={(status.oldest_due_seconds ?? 0) > 300 ? "warn" : undefined}
           link={linkTo(["tasks"], { status: "pending" })}
         >
-          {status.oldest_due_seconds === null ? "none" : duration(status.oldest_due_seconds)}
+          {status.oldest_due_seconds === null ? "none" : roughly(status.oldest_due_seconds)}
         </Tile>
         <Tile name="In flight" link={linkTo(["tasks"], { status: "processing" })}>
           {short(counts?.processing)}

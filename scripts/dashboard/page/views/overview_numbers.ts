@@ -1,4 +1,5 @@
 import type { Statistic } from "../answers.ts";
+import { instant } from "../format.ts";
 
 /** What the charts show: a value for each step, of one type or of all. */
 export interface Course {
@@ -55,7 +56,7 @@ export function totalsOf(rows: Statistic[], stepSeconds: number): TypeTotals[] {
   const times = stepsOf(rows, stepSeconds).map(({ at }) => at);
   return Object.entries(Object.groupBy(rows, ({ type }) => type)).sort(([a], [b]) => a < b ? -1 : 1)
     .map(([type, own = []]) => {
-      const at = new Map(own.map((row) => [Date.parse(row.at) / 1_000, row.completed]));
+      const at = new Map(own.map((row) => [instant(row.at) / 1_000, row.completed]));
       return {
         type,
         enqueued: sum(own, "enqueued"),
@@ -73,7 +74,7 @@ export function totalsOf(rows: Statistic[], stepSeconds: number): TypeTotals[] {
 
 /** Steps in which nothing happened have no row, and are zeros all the same. */
 function stepsOf(rows: Statistic[], stepSeconds: number): { at: number; rows: Statistic[] }[] {
-  const byTime = Map.groupBy(rows, ({ at }) => Date.parse(at) / 1_000);
+  const byTime = Map.groupBy(rows, ({ at }) => instant(at) / 1_000);
   if (byTime.size === 0) return [];
   const first = Math.min(...byTime.keys());
   const count = Math.round((Math.max(...byTime.keys()) - first) / stepSeconds) + 1;

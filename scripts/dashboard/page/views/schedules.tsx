@@ -70,17 +70,17 @@ export function Schedules() {
                   <span class="buttons">
                     <button
                       type="button"
-                      aria-label={`Run ${name} now`}
+                      aria-label={`Run now ${name}`}
                       onClick={() => runNow(name)}
                     >
-                      Run now …
+                      Run now
                     </button>
                     <button
                       type="button"
                       aria-label={`${paused ? "Resume" : "Pause"} ${name}`}
                       onClick={() => paused ? resume(name) : pause(name)}
                     >
-                      {paused ? "Resume …" : "Pause …"}
+                      {paused ? "Resume" : "Pause"}
                     </button>
                   </span>
                 ),

@@ -46,7 +46,7 @@ export function Workers() {
                     aria-label={`Release ${worker.worker_id}`}
                     onClick={() => release(worker)}
                   >
-                    Release …
+                    Release
                   </button>
                 ),
               },
