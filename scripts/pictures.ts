@@ -8,7 +8,7 @@ import { setScene } from "./pictures/scene.ts";
 
 const SCREENS = {
   desktop: { viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1 },
-  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true },
+  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5, isMobile: true },
 };
 const SCHEMES = ["dark", "light"] as const;
 

@@ -15,10 +15,12 @@ const ERRORS = [
 ];
 
 /** The last hour, lived through with a clock that is set back and catches up. */
-export async function makeHistory(sql: Sql): Promise<void> {
+export async function makeHistory(sql: Sql, begin: () => Promise<void>): Promise<void> {
   const [{ clock }] = await sql`select pg_get_functiondef('dibs.clock()'::regprocedure) as clock`;
   const random = randomFrom(7);
   try {
+    await setBack(sql, MINUTES * 60);
+    await begin();
     for (let minute = 0; minute < MINUTES; minute++) {
       const wave = 1 + 0.5 * Math.sin(minute / 9) + 0.3 * random();
       await setBack(sql, (MINUTES - minute) * 60);
@@ -44,7 +46,9 @@ async function enqueue(sql: Sql, type: string, count: number): Promise<void> {
     max_attempts: 3,
     ...type === "sync_calendar" && { key: ["acme", "globex", "initech"][n % 3] },
   }));
-  await sql`select enqueue_tasks(${sql.json(tasks)})`;
+  const made = await sql`select id from enqueue_tasks(${sql.json(tasks)})`;
+  await sql`
+    update dibs.log set created_at = dibs.clock() where id = any(${made.map(({ id }) => id)})`;
 }
 
 async function work(

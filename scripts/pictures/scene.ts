@@ -4,8 +4,8 @@ import { makeHistory } from "./history.ts";
 /** A project as it might be on a busy morning, for pictures; every call is one that anybody may make. */
 export async function setScene(sql: Sql): Promise<{ failed: string }> {
   await setGates(sql);
-  await setSchedules(sql);
-  await makeHistory(sql);
+  await makeHistory(sql, () => setSchedules(sql));
+  await tidyDispatches(sql);
   await claimRows(sql);
   const failed = await failThreeTimes(sql);
   await leaveInFlight(sql);
@@ -32,8 +32,18 @@ async function setSchedules(sql: Sql): Promise<void> {
   for (const [name, cron, type, zone] of schedules) {
     await sql`select put_schedule(${name}, ${cron}, ${type}, p_time_zone => ${zone})`;
   }
-  await sql`select run_schedule_now('sync-calendars')`;
   await sql`select pause_schedule('monday-digest')`;
+}
+
+/** What was called by a clock set back has no answer in its time. */
+async function tidyDispatches(sql: Sql): Promise<void> {
+  await sql`
+    update dibs.dispatch set state = 'answered', problem = null, drains = 1 + id % 3,
+      planned_at = made_at + (id % 7) * interval '90 ms' + interval '180 ms'
+    where id % 9 <> 4`;
+  await sql`
+    update dibs.dispatch set state = 'timed_out', drains = null, planned_at = null, problem = 'no answer within 5 s'
+    where id % 9 = 4`;
 }
 
 /** Some thousand thoughts and documents, part of them done, a few failed for good. */

@@ -1,6 +1,7 @@
 import type { ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Asking } from "./parts/ask.tsx";
+import { Icon, type IconName } from "./parts/icon.tsx";
 import { linkTo, type Route, useRoute } from "./router.ts";
 import { Claims } from "./views/claims.tsx";
 import { Dispatches } from "./views/dispatches.tsx";
@@ -12,15 +13,15 @@ import { Task } from "./views/task.tsx";
 import { Tasks } from "./views/tasks.tsx";
 import { Workers } from "./views/workers.tsx";
 
-const VIEWS: { path: string; name: string; View: ComponentType<Route> }[] = [
-  { path: "", name: "Overview", View: Overview },
-  { path: "tasks", name: "Tasks", View: Tasks },
-  { path: "workers", name: "Workers", View: Workers },
-  { path: "claims", name: "Claims", View: Claims },
-  { path: "gates", name: "Gates", View: Gates },
-  { path: "schedules", name: "Schedules", View: Schedules },
-  { path: "dispatches", name: "Dispatches", View: Dispatches },
-  { path: "doctor", name: "Doctor", View: Doctor },
+const VIEWS: { path: string; name: string; icon: IconName; View: ComponentType<Route> }[] = [
+  { path: "", name: "Overview", icon: "overview", View: Overview },
+  { path: "tasks", name: "Tasks", icon: "tasks", View: Tasks },
+  { path: "workers", name: "Workers", icon: "workers", View: Workers },
+  { path: "claims", name: "Claims", icon: "claims", View: Claims },
+  { path: "gates", name: "Gates", icon: "gates", View: Gates },
+  { path: "schedules", name: "Schedules", icon: "schedules", View: Schedules },
+  { path: "dispatches", name: "Dispatches", icon: "dispatches", View: Dispatches },
+  { path: "doctor", name: "Doctor", icon: "doctor", View: Doctor },
 ];
 
 export function App() {
@@ -53,13 +54,13 @@ export function App() {
           <img src="assets/icon.svg" alt="" width="26" height="26" /> Dibs
         </a>
         <ul>
-          {VIEWS.map(({ path, name }) => (
+          {VIEWS.map(({ path, name, icon }) => (
             <li key={path}>
               <a
                 href={linkTo(path ? [path] : [])}
                 aria-current={path === found.path ? "page" : undefined}
               >
-                {name}
+                <Icon name={icon} /> {name}
               </a>
             </li>
           ))}

@@ -99,7 +99,14 @@ function optionsOf(
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 28, space: 70, values: (_, at) => at.map(clock) },
+      {
+        ...axis,
+        grid: { show: false },
+        size: 24,
+        gap: 4,
+        space: 70,
+        values: (_, at) => at.map(clock),
+      },
       { ...axis, size: 52, space: 34, values: (_, ticks) => ticks.map(format) },
     ],
     series: [

@@ -5,6 +5,8 @@ export interface Column<R> {
   cell(row: R): ComponentChildren;
   /** Numbers stand at the right. */
   isNumber?: boolean;
+  /** On a phone it stands beside the first one. */
+  isCorner?: boolean;
   /** How wide it may become: the rest goes to columns without. */
   width?: string;
 }
@@ -41,8 +43,13 @@ export function Table<R>({ label, columns, rows, empty }: {
         <tbody role="rowgroup">
           {rows.map((row, n) => (
             <tr role="row" key={n}>
-              {columns.map(({ head, cell, isNumber }) => (
-                <td key={head} role="cell" data-head={head} class={isNumber ? "number" : undefined}>
+              {columns.map(({ head, cell, isNumber, isCorner }) => (
+                <td
+                  key={head}
+                  role="cell"
+                  data-head={head}
+                  class={isNumber ? "number" : isCorner ? "corner" : undefined}
+                >
                   {cell(row)}
                 </td>
               ))}

@@ -86,11 +86,13 @@ function Pool(
         ))}
       </ul>
       <p class="left">
-        {seconds_left === null ? timeUnknown(unclaimed) : (
-          <>
-            About <b>{duration(seconds_left)}</b> left
-          </>
-        )}
+        <span>
+          {seconds_left === null ? timeUnknown(unclaimed) : (
+            <>
+              About <b>{duration(seconds_left)}</b> left
+            </>
+          )}
+        </span>
         {per_minute !== null && <span class="quiet">{short(per_minute)} a minute</span>}
       </p>
     </Section>

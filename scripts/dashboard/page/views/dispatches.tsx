@@ -58,7 +58,12 @@ export function Dispatches() {
               empty="Nothing was dispatched yet."
               columns={[
                 { head: "Made", width: "9rem", cell: ({ made_at }) => <Time at={made_at} /> },
-                { head: "State", width: "8rem", cell: ({ state }) => <Badge state={state} /> },
+                {
+                  head: "State",
+                  width: "8rem",
+                  isCorner: true,
+                  cell: ({ state }) => <Badge state={state} />,
+                },
                 { head: "Reason", cell: ({ reason }) => <span class="text">{words(reason)}</span> },
                 {
                   head: "Drains",

@@ -82,11 +82,11 @@ function List({ findings }: { findings: Finding[] }) {
     <ul class="findings">
       {findings.map(({ id, severity, says, mend }) => (
         <li key={id}>
-          <p>
-            <Badge state={severity} /> <b>{words(id)}</b>
-          </p>
-          <p class="text">{says}</p>
-          {mend && <Mend mend={mend} />}
+          <Badge state={severity} />
+          <div>
+            <b>{words(id)}</b> <span class="text">{says}</span>
+            {mend && <Mend mend={mend} />}
+          </div>
         </li>
       ))}
     </ul>

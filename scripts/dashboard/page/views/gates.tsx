@@ -88,8 +88,8 @@ function columnsOf<G extends Gate>(toggle: (gate: G) => void): Column<G>[] {
       cell: ({ rate, period, burst }) =>
         rate === null ? <span class="quiet">–</span> : (
           <>
-            {count(rate)} per {interval(period ?? "")}
-            {burst !== null && burst !== rate && <span class="quiet">burst {count(burst)}</span>}
+            {count(rate)} per {interval(period ?? "").replace(/^1 /, "")}
+            {burst !== null && burst !== rate && <span class="quiet">, burst {count(burst)}</span>}
           </>
         ),
     },
@@ -101,13 +101,13 @@ function columnsOf<G extends Gate>(toggle: (gate: G) => void): Column<G>[] {
     },
     {
       head: "Paused",
-      width: "9rem",
+      width: "12rem",
       cell: ({ paused_at }) =>
         paused_at
           ? (
-            <>
+            <span class="beside">
               <Badge state="paused" /> <Time at={paused_at} />
-            </>
+            </span>
           )
           : <span class="quiet">–</span>,
     },
@@ -131,7 +131,8 @@ function columnsOf<G extends Gate>(toggle: (gate: G) => void): Column<G>[] {
 
 function Running({ running, most }: { running: number | null; most: number | null }) {
   if (most === null) return <>{count(running)}</>;
-  const part = Math.min(1, (running ?? 0) / most);
+  if (running === null) return <>{count(most)} of each</>;
+  const part = Math.min(1, running / most);
   return (
     <span class="running">
       {count(running)} <span class="quiet">of {count(most)}</span>

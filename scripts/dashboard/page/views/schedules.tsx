@@ -1,6 +1,6 @@
 import { act } from "../api.ts";
 import type { Schedule } from "../answers.ts";
-import { moment } from "../format.ts";
+import { distance, moment } from "../format.ts";
 import { useLive } from "../live.ts";
 import { ask } from "../parts/ask.tsx";
 import { Badge } from "../parts/badge.tsx";
@@ -28,18 +28,18 @@ export function Schedules() {
               {
                 head: "Schedule",
                 cell: ({ name, paused }) => (
-                  <>
+                  <span class="beside">
                     <b class="text">{name}</b>
                     {paused && <Badge state="paused" />}
-                  </>
+                  </span>
                 ),
               },
               {
                 head: "When",
                 cell: ({ cron, time_zone }) => (
-                  <>
+                  <span class="beside">
                     <code class="text">{cron}</code> <span class="quiet text">{time_zone}</span>
-                  </>
+                  </span>
                 ),
               },
               { head: "Task", cell: ({ type }) => <span class="text">{type}</span> },
@@ -99,9 +99,11 @@ function Next({ paused, ticks }: { paused: boolean; ticks: string[] | null }) {
   return (
     <>
       <Time at={next} />
-      <span class="quiet small">
-        {[next, ...later].map((at) => moment(at).replace(/:\d\d$/, "")).slice(0, 1)}
-      </span>
+      {later.length > 0 && (
+        <span class="quiet small" title={later.map(moment).join(", ")}>
+          then {distance(later[0], Date.now())}
+        </span>
+      )}
     </>
   );
 }

@@ -42,7 +42,8 @@ function Shown({ task, explanation, timeline, dependencies }: WholeTask & { task
       <div>
         <Section title="Why">
           <p class="why">
-            <Badge state={task.status} /> <b>{words(explanation.reason)}</b>
+            <Badge state={task.status} />{" "}
+            {explanation.reason !== task.status && <b>{words(explanation.reason)}</b>}
             {explanation.until && (
               <span class="quiet">
                 until <Time at={explanation.until} />

@@ -113,7 +113,12 @@ function Found({ rows, query }: { rows: TaskRow[]; query: Record<string, string>
               </>
             ),
           },
-          { head: "Status", width: "7.5rem", cell: ({ status }) => <Badge state={status} /> },
+          {
+            head: "Status",
+            width: "7.5rem",
+            isCorner: true,
+            cell: ({ status }) => <Badge state={status} />,
+          },
           {
             head: "Attempts",
             width: "6rem",
