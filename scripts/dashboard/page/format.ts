@@ -45,11 +45,14 @@ export function instant(at: string): number {
   return Date.parse(at.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00"));
 }
 
-/** How far a moment is from now, by the browser's clock. */
+/** How far a moment is from now, by the browser's clock; to the second when that is soon. */
 export function distance(at: string, now: number): string {
   const seconds = (instant(at) - now) / 1_000;
   if (Math.abs(seconds) < 1) return "now";
-  return seconds > 0 ? `in ${duration(seconds)}` : `${duration(-seconds)} ago`;
+  const told = Math.abs(seconds) < 600
+    ? Math.abs(seconds)
+    : Math.abs(seconds) - Math.abs(seconds) % 60;
+  return seconds > 0 ? `in ${duration(told)}` : `${duration(told)} ago`;
 }
 
 export function moment(at: string): string {

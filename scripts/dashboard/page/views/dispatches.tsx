@@ -14,7 +14,7 @@ export function Dispatches() {
       <Loaded live={live}>
         {({ dispatch, schedule, dispatches }) => (
           <>
-            <ul class="tiles">
+            <ul class="tiles four">
               <li>
                 <div class="tile">
                   <span>Calls this month</span>

@@ -34,10 +34,12 @@ export function Gates() {
                 columns={[
                   {
                     head: "What",
+                    width: "13rem",
                     cell: (gate) => <b class="text">{nameOf(gate)}</b>,
                   },
                   {
                     head: "Key",
+                    width: "7rem",
                     cell: ({ scope, key }) => (
                       <span class="text">{scope === "each key" ? "each" : key ?? "–"}</span>
                     ),
@@ -52,9 +54,14 @@ export function Gates() {
                 rows={claims}
                 empty="Nothing is limited or paused."
                 columns={[
-                  { head: "Source", cell: ({ source }) => <b class="text">{source}</b> },
+                  {
+                    head: "Source",
+                    width: "8rem",
+                    cell: ({ source }) => <b class="text">{source}</b>,
+                  },
                   {
                     head: "Work type",
+                    width: "12rem",
                     cell: ({ work_type, key, scope }) => (
                       <span class="text">
                         {[work_type ?? "any", scope === "each key" ? "each key" : key].filter(
@@ -79,12 +86,12 @@ function columnsOf<G extends Gate>(toggle: (gate: G) => void): Column<G>[] {
   return [
     {
       head: "Running",
-      width: "11rem",
+      width: "9rem",
       cell: ({ running, max_running }) => <Running running={running} most={max_running} />,
     },
     {
       head: "Rate",
-      width: "13rem",
+      width: "12rem",
       cell: ({ rate, period, burst }) =>
         rate === null ? <span class="quiet">–</span> : (
           <>
@@ -95,13 +102,13 @@ function columnsOf<G extends Gate>(toggle: (gate: G) => void): Column<G>[] {
     },
     {
       head: "Next",
-      width: "7rem",
+      width: "5.5rem",
       cell: ({ retry_after_seconds }) =>
         retry_after_seconds ? `in ${duration(retry_after_seconds)}` : <span class="quiet">–</span>,
     },
     {
       head: "Paused",
-      width: "12rem",
+      width: "10.5rem",
       cell: ({ paused_at }) =>
         paused_at
           ? (

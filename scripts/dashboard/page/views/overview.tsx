@@ -4,6 +4,7 @@ import type { Overview as Answer } from "../answers.ts";
 import { count, distance, milliseconds, plural, roughly, short } from "../format.ts";
 import { useLive } from "../live.ts";
 import { Chart } from "../parts/chart.tsx";
+import { Choice } from "../parts/choice.tsx";
 import { Loaded, Page, Section } from "../parts/page.tsx";
 import { Spark } from "../parts/spark.tsx";
 import { Table } from "../parts/table.tsx";
@@ -31,19 +32,12 @@ export function Overview({ query }: Route) {
 }
 
 function Spans({ since, type }: { since: string; type?: string }) {
-  return (
-    <div class="choice" role="group" aria-label="How far back">
-      {Object.entries(SPANS).map(([span, { name }]) => (
-        <a
-          key={span}
-          href={linkTo([], { since: span, type })}
-          aria-current={span === since ? "true" : undefined}
-        >
-          {name}
-        </a>
-      ))}
-    </div>
-  );
+  const options = Object.entries(SPANS).map(([span, { name }]) => ({
+    name,
+    link: linkTo([], { since: span, type }),
+    isChosen: span === since,
+  }));
+  return <Choice label="How far back" options={options} />;
 }
 
 function Shown({ answer, since, type }: { answer: Answer; since: string; type?: string }) {

@@ -27,11 +27,14 @@ export function Schedules() {
             columns={[
               {
                 head: "Schedule",
-                cell: ({ name, paused }) => (
-                  <span class="beside">
-                    <b class="text">{name}</b>
-                    {paused && <Badge state="paused" />}
-                  </span>
+                cell: ({ name, type, paused }) => (
+                  <>
+                    <span class="beside">
+                      <b class="text">{name}</b>
+                      {paused && <Badge state="paused" />}
+                    </span>
+                    <span class="below quiet text">enqueues {type}</span>
+                  </>
                 ),
               },
               {
@@ -42,7 +45,6 @@ export function Schedules() {
                   </span>
                 ),
               },
-              { head: "Task", cell: ({ type }) => <span class="text">{type}</span> },
               {
                 head: "Next",
                 cell: ({ paused, next_ticks }) => <Next paused={paused} ticks={next_ticks} />,

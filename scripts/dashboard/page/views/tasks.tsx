@@ -5,6 +5,7 @@ import { count, plural } from "../format.ts";
 import { useLive } from "../live.ts";
 import { ask } from "../parts/ask.tsx";
 import { Badge } from "../parts/badge.tsx";
+import { Choice } from "../parts/choice.tsx";
 import { Loaded, Page } from "../parts/page.tsx";
 import { Table } from "../parts/table.tsx";
 import { Time } from "../parts/time.tsx";
@@ -39,19 +40,12 @@ export function Tasks({ query }: Route) {
 }
 
 function Statuses({ query: { before: _, ...query } }: { query: Record<string, string> }) {
-  return (
-    <div class="choice" role="group" aria-label="Status">
-      {["", ...STATUSES].map((status) => (
-        <a
-          key={status}
-          href={linkTo(["tasks"], { ...query, status })}
-          aria-current={(query.status ?? "") === status ? "true" : undefined}
-        >
-          {status || "all"}
-        </a>
-      ))}
-    </div>
-  );
+  const options = ["", ...STATUSES].map((status) => ({
+    name: status || "all",
+    link: linkTo(["tasks"], { ...query, status }),
+    isChosen: (query.status ?? "") === status,
+  }));
+  return <Choice label="Status" options={options} />;
 }
 
 const FIELDS: Record<string, { label: string; hint: string }> = {
@@ -84,13 +78,10 @@ function Filters({ query }: { query: Record<string, string> }) {
           />
         </label>
       ))}
-      <button type="submit">Find</button>
-      <a
-        class="button"
-        href={linkTo(["tasks"], { status: query.status })}
-      >
-        Clear
-      </a>
+      <div class="buttons">
+        <button type="submit">Find</button>
+        <a class="button" href={linkTo(["tasks"], { status: query.status })}>Clear</a>
+      </div>
     </form>
   );
 }

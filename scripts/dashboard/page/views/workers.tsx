@@ -1,6 +1,6 @@
 import { act } from "../api.ts";
 import type { Worker } from "../answers.ts";
-import { count, plural } from "../format.ts";
+import { plural } from "../format.ts";
 import { useLive } from "../live.ts";
 import { ask } from "../parts/ask.tsx";
 import { Loaded, Page } from "../parts/page.tsx";
@@ -28,8 +28,7 @@ export function Workers() {
                   </span>
                 ),
               },
-              { head: "Tasks", width: "5rem", isNumber: true, cell: ({ tasks }) => count(tasks) },
-              { head: "Rows", width: "5rem", isNumber: true, cell: ({ rows }) => count(rows) },
+              { head: "Holds", width: "9rem", cell: ({ tasks, rows }) => holdings(tasks, rows) },
               { head: "Since", width: "9rem", cell: ({ since }) => <Time at={since} /> },
               {
                 head: "Lease ends",
@@ -58,14 +57,18 @@ export function Workers() {
   );
 }
 
+function holdings(tasks: number, rows: number): string {
+  return [tasks && plural(tasks, "task"), rows && plural(rows, "row")].filter(Boolean).join(", ");
+}
+
 function release({ worker_id, tasks, rows }: Worker): void {
   ask({
     title: "Release this worker?",
     says: (
       <>
         <p>
-          All that <b class="text">{worker_id}</b> holds, {plural(tasks, "task")} and{" "}
-          {plural(rows, "row")}, is handed back. Others get it at once, and no attempt is burned.
+          All that <b class="text">{worker_id}</b> holds,{" "}
+          {holdings(tasks, rows)}, is handed back. Others get it at once, and no attempt is burned.
         </p>
         <p>
           If it still works, what it reports is refused as lost. So do this to one that is gone.
