@@ -42,6 +42,9 @@ export interface DispatchState {
   invocations_left: number | null;
 }
 
+/** A task, or, after the last that was found so far, only where to go on: then the id is null. */
+export type FoundTask = TaskRow | { id: null; cursor: string };
+
 export interface TaskRow {
   id: string;
   type: string;

@@ -1,6 +1,6 @@
 import { useRef } from "preact/hooks";
 import { act } from "../api.ts";
-import { STATUSES, type TaskRow } from "../answers.ts";
+import { type FoundTask, STATUSES } from "../answers.ts";
 import { count, plural } from "../format.ts";
 import { useLive } from "../live.ts";
 import { ask } from "../parts/ask.tsx";
@@ -17,7 +17,7 @@ const ON_A_PAGE = 50;
 export function Tasks({ query }: Route) {
   const filter = filterOf(query);
   const isPointedAt = useRef(false);
-  const live = useLive<TaskRow[]>("tasks", {
+  const live = useLive<FoundTask[]>("tasks", {
     filter: JSON.stringify(filter),
     limit: String(ON_A_PAGE),
     ...query.before && { before: query.before },
@@ -86,14 +86,20 @@ function Filters({ query }: { query: Record<string, string> }) {
   );
 }
 
-function Found({ rows, query }: { rows: TaskRow[]; query: Record<string, string> }) {
+function Found({ rows, query }: { rows: FoundTask[]; query: Record<string, string> }) {
+  const tasks = rows.filter((row) => row.id !== null);
   const last = rows.at(-1);
+  const isMore = rows.length === ON_A_PAGE || last?.id === null;
   return (
     <>
       <Table
         label="Tasks"
-        rows={rows}
-        empty={query.before ? "No more tasks fit." : "No task fits."}
+        rows={tasks}
+        empty={isMore
+          ? "None of those looked at so far fits."
+          : query.before
+          ? "No more tasks fit."
+          : "No task fits."}
         columns={[
           {
             head: "Type",
@@ -141,9 +147,9 @@ function Found({ rows, query }: { rows: TaskRow[]; query: Record<string, string>
         {query.before && (
           <a class="button" href={linkTo(["tasks"], { ...query, before: "" })}>Newest</a>
         )}
-        {last && (
-          <a class="button" href={linkTo(["tasks"], { ...query, before: last.cursor })}>
-            {rows.length < ON_A_PAGE ? "Look further back" : "Older"}
+        {isMore && (
+          <a class="button" href={linkTo(["tasks"], { ...query, before: last!.cursor })}>
+            {last!.id === null ? "Look further back" : "Older"}
           </a>
         )}
       </div>
