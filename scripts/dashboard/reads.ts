@@ -26,13 +26,14 @@ const None = z.object({});
 
 /** All that the page may ask for; there is no other way to the database from it. */
 export const READS: Record<string, Read> = {
-  overview: read(z.object({ since: Since }), async ({ url, rpc }, { since }) => {
-    const [status, statistics] = await Promise.all([
-      rpc.callYours("dibs_status", {}),
-      rpc.callYours("task_statistics", { p_since: since, p_step: STEPS[since] }),
-    ]);
-    return { project: new URL(url).host, status, statistics };
+  overview: read(None, async ({ url, rpc }) => {
+    return { project: new URL(url).host, status: await rpc.callYours("dibs_status", {}) };
   }),
+  statistics: read(
+    z.object({ since: Since }),
+    ({ rpc }, { since }) =>
+      rpc.callYours("task_statistics", { p_since: since, p_step: STEPS[since] }),
+  ),
   tasks: read(
     z.object({ filter: FilterText, limit: Limit, before: z.string().max(200).optional() }),
     ({ rpc }, { filter, limit, before }) =>

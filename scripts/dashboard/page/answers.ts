@@ -32,7 +32,6 @@ export interface Overview {
     dispatch: DispatchState;
     gates: TaskGate[];
   };
-  statistics: Statistic[];
 }
 
 export interface DispatchState {

@@ -24,12 +24,14 @@ export function Doctor() {
       setBusy(false);
     }
   };
+  const verb = isBusy ? "Looking …" : examined ? "Look again" : "Examine";
   return (
     <Page
       title="Doctor"
       actions={
         <button type="button" class="primary" disabled={isBusy} onClick={examine}>
-          {isBusy ? "Looking …" : examined ? "Look again" : "Examine"}
+          {/* Another text is another element, so that none moves. */}
+          <span key={verb}>{verb}</span>
         </button>
       }
     >

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
-import type { Overview as Answer } from "../answers.ts";
+import type { Overview as Answer, Statistic } from "../answers.ts";
 import { count, distance, milliseconds, plural, roughly, short } from "../format.ts";
 import { useLive } from "../live.ts";
 import { Chart } from "../parts/chart.tsx";
@@ -9,23 +9,35 @@ import { Loaded, Page, Section } from "../parts/page.tsx";
 import { Spark } from "../parts/spark.tsx";
 import { Table } from "../parts/table.tsx";
 import { goTo, linkTo, type Route } from "../router.ts";
-import { courseOf, totalsOf, type TypeTotals } from "./overview_numbers.ts";
+import { courseOf, latelyDone, type Span, totalsOf, type TypeTotals } from "./overview_numbers.ts";
 
-const SPANS: Record<string, { name: string; step: number }> = {
-  "15 minutes": { name: "15 min", step: 60 },
-  "1 hour": { name: "1 h", step: 60 },
-  "6 hours": { name: "6 h", step: 300 },
-  "1 day": { name: "1 day", step: 900 },
-  "7 days": { name: "7 days", step: 7_200 },
+const SPANS: Record<string, Span & { name: string }> = {
+  "15 minutes": { name: "15 min", seconds: 900, step: 60 },
+  "1 hour": { name: "1 h", seconds: 3_600, step: 60 },
+  "6 hours": { name: "6 h", seconds: 21_600, step: 300 },
+  "1 day": { name: "1 day", seconds: 86_400, step: 900 },
+  "7 days": { name: "7 days", seconds: 604_800, step: 7_200 },
 };
 
-export function Overview({ query }: Route) {
-  const since = query.since && query.since in SPANS ? query.since : "1 hour";
-  const live = useLive<Answer>("overview", { since });
+export function Overview({ query: { since: wished = "", type } }: Route) {
+  const since = wished in SPANS ? wished : "1 hour";
+  const live = useLive<Answer>("overview");
+  const statistics = useLive<Statistic[]>("statistics", { since });
   return (
-    <Page title="Overview" actions={<Spans since={since} type={query.type} />}>
+    <Page title="Overview" actions={<Spans since={since} type={type} />}>
       <Loaded live={live}>
-        {(answer) => <Shown answer={answer} since={since} type={query.type} />}
+        {({ project, status }) => (
+          <>
+            <div class="where">
+              <span class="quiet">{project} · Dibs {status.version.database}</span>
+              <Notices status={status} />
+            </div>
+            <Tiles status={status} rows={statistics.data} span={SPANS[since]} />
+            <Loaded live={statistics}>
+              {(rows) => <Charts rows={rows} since={since} type={type} />}
+            </Loaded>
+          </>
+        )}
       </Loaded>
     </Page>
   );
@@ -40,17 +52,50 @@ function Spans({ since, type }: { since: string; type?: string }) {
   return <Choice label="How far back" options={options} />;
 }
 
-function Shown({ answer, since, type }: { answer: Answer; since: string; type?: string }) {
-  const { status, statistics, project } = answer;
-  const { step } = SPANS[since];
-  const course = useMemo(
-    () => courseOf(type ? statistics.filter((row) => row.type === type) : statistics, step),
-    [statistics, type, step],
-  );
-  const totals = useMemo(() => totalsOf(statistics, step), [statistics, step]);
-  const lately = course.completed.slice(-6, -1);
-  const perMinute = lately.reduce((total, value) => total + value, 0) / Math.max(1, lately.length);
+function Tiles({ status, rows, span }: {
+  status: Answer["status"];
+  rows: Statistic[] | null;
+  span: Span;
+}) {
   const counts = status.tasks;
+  const doneLately = useMemo(() => rows && latelyDone(rows, span), [rows, span]);
+  return (
+    <ul class="tiles">
+      <Tile name="Waiting" link={linkTo(["tasks"], { status: "pending" })}>
+        {short(counts?.pending)}
+      </Tile>
+      <Tile
+        name="Oldest due"
+        tone={(status.oldest_due_seconds ?? 0) > 300 ? "warn" : undefined}
+        link={linkTo(["tasks"], { status: "pending" })}
+      >
+        {status.oldest_due_seconds === null ? "none" : roughly(status.oldest_due_seconds)}
+      </Tile>
+      <Tile name="In flight" link={linkTo(["tasks"], { status: "processing" })}>
+        {short(counts?.processing)}
+      </Tile>
+      <Tile name="Done a minute" link={linkTo(["tasks"], { status: "completed" })}>
+        {short(doneLately)}
+      </Tile>
+      <Tile
+        name="Failed"
+        tone={counts?.failed ? "bad" : undefined}
+        link={linkTo(["tasks"], { status: "failed" })}
+      >
+        {short(counts?.failed)}
+      </Tile>
+      <Tile name="Workers" link={linkTo(["workers"])}>{count(status.workers.length)}</Tile>
+    </ul>
+  );
+}
+
+function Charts({ rows, since, type }: { rows: Statistic[]; since: string; type?: string }) {
+  const span = SPANS[since];
+  const course = useMemo(
+    () => courseOf(type ? rows.filter((row) => row.type === type) : rows, span),
+    [rows, type, span],
+  );
+  const totals = useMemo(() => totalsOf(rows, span), [rows, span]);
   const line = (label: string, colour: string, values: (number | null)[]) => ({
     label,
     colour,
@@ -59,36 +104,6 @@ function Shown({ answer, since, type }: { answer: Answer; since: string; type?: 
   const ofTypes = type ? undefined : "p50: mean of the types; p99: the worst of them";
   return (
     <>
-      <p class="where quiet">
-        {project} · Dibs {status.version.database}
-      </p>
-      <Notices status={status} />
-      <ul class="tiles">
-        <Tile name="Waiting" link={linkTo(["tasks"], { status: "pending" })}>
-          {short(counts?.pending)}
-        </Tile>
-        <Tile
-          name="Oldest due"
-          tone={(status.oldest_due_seconds ?? 0) > 300 ? "warn" : undefined}
-          link={linkTo(["tasks"], { status: "pending" })}
-        >
-          {status.oldest_due_seconds === null ? "none" : roughly(status.oldest_due_seconds)}
-        </Tile>
-        <Tile name="In flight" link={linkTo(["tasks"], { status: "processing" })}>
-          {short(counts?.processing)}
-        </Tile>
-        <Tile name="Done a minute" link={linkTo(["tasks"], { status: "completed" })}>
-          {short(perMinute)}
-        </Tile>
-        <Tile
-          name="Failed"
-          tone={counts?.failed ? "bad" : undefined}
-          link={linkTo(["tasks"], { status: "failed" })}
-        >
-          {short(counts?.failed)}
-        </Tile>
-        <Tile name="Workers" link={linkTo(["workers"])}>{count(status.workers.length)}</Tile>
-      </ul>
       {type && (
         <p class="chosen">
           Charts of <b class="text">{type}</b> <a href={linkTo([], { since })}>show all types</a>
@@ -203,7 +218,7 @@ function Notices({ status }: { status: Answer["status"] }) {
     <ul class="notices" aria-label="To know">
       {shown.map(([, text, link]) => (
         <li key={link}>
-          <a href={link} class="text">{text}</a>
+          <a href={link} class="text" title={text}>{text}</a>
         </li>
       ))}
     </ul>

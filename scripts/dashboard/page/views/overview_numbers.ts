@@ -1,6 +1,12 @@
 import type { Statistic } from "../answers.ts";
 import { instant } from "../format.ts";
 
+/** How far back one looks, and how long each step of it is, in seconds. */
+export interface Span {
+  seconds: number;
+  step: number;
+}
+
 /** What the charts show: a value for each step, of one type or of all. */
 export interface Course {
   /** Seconds since 1970, as uPlot wants them. */
@@ -35,10 +41,10 @@ type Measure = "wait_p50_ms" | "wait_p99_ms" | "run_p50_ms" | "run_p99_ms";
  * Of several types: sums; of medians their mean, weighted by how many were claimed; of 99th
  * percentiles the worst. More cannot be said honestly of percentiles.
  */
-export function courseOf(rows: Statistic[], stepSeconds: number): Course {
-  const steps = stepsOf(rows, stepSeconds);
+export function courseOf(rows: Statistic[], span: Span): Course {
+  const steps = stepsOf(rows, span);
   const rate = (name: "enqueued" | "completed" | "attempts_failed" | "failed") =>
-    steps.map(({ rows }) => sum(rows, name) * 60 / stepSeconds);
+    steps.map(({ rows }) => sum(rows, name) * 60 / span.step);
   return {
     times: steps.map(({ at }) => at),
     enqueued: rate("enqueued"),
@@ -52,8 +58,14 @@ export function courseOf(rows: Statistic[], stepSeconds: number): Course {
   };
 }
 
-export function totalsOf(rows: Statistic[], stepSeconds: number): TypeTotals[] {
-  const times = stepsOf(rows, stepSeconds).map(({ at }) => at);
+/** How many were completed in a minute, over the last five steps that are over. */
+export function latelyDone(rows: Statistic[], span: Span): number {
+  const lately = courseOf(rows, span).completed.slice(-6, -1);
+  return lately.reduce((total, value) => total + value, 0) / Math.max(1, lately.length);
+}
+
+export function totalsOf(rows: Statistic[], span: Span): TypeTotals[] {
+  const times = stepsOf(rows, span).map(({ at }) => at);
   return Object.entries(Object.groupBy(rows, ({ type }) => type)).sort(([a], [b]) => a < b ? -1 : 1)
     .map(([type, own = []]) => {
       const at = new Map(own.map((row) => [instant(row.at) / 1_000, row.completed]));
@@ -72,14 +84,15 @@ export function totalsOf(rows: Statistic[], stepSeconds: number): TypeTotals[] {
     });
 }
 
-/** Steps in which nothing happened have no row, and are zeros all the same. */
-function stepsOf(rows: Statistic[], stepSeconds: number): { at: number; rows: Statistic[] }[] {
+/** All of the time that is looked at, up to now: steps in which nothing happened have no row. */
+function stepsOf(rows: Statistic[], { step, seconds }: Span): { at: number; rows: Statistic[] }[] {
+  if (rows.length === 0) return [];
   const byTime = Map.groupBy(rows, ({ at }) => instant(at) / 1_000);
-  if (byTime.size === 0) return [];
-  const first = Math.min(...byTime.keys());
-  const count = Math.round((Math.max(...byTime.keys()) - first) / stepSeconds) + 1;
+  const [some] = byTime.keys();
+  const last = some + Math.floor((Date.now() / 1_000 - some) / step) * step;
+  const count = Math.ceil(seconds / step);
   return Array.from({ length: count }, (_, n) => {
-    const at = first + n * stepSeconds;
+    const at = last - (count - 1 - n) * step;
     return { at, rows: byTime.get(at) ?? [] };
   });
 }
