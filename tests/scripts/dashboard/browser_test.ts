@@ -190,8 +190,10 @@ async function watchShifts(page: Page): Promise<void> {
   });
 }
 
-function shiftsOf(page: Page): Promise<number> {
-  return page.evaluate(() => Reflect.get(globalThis, "shifted")());
+/** To three places: a figure at the right edge that gains a digit begins further left, and nothing else moves. */
+async function shiftsOf(page: Page): Promise<number> {
+  const sum = await page.evaluate(() => Reflect.get(globalThis, "shifted")() as number);
+  return Math.round(1_000 * sum) / 1_000;
 }
 
 /** What axe calls serious or critical, by rule and place. */
