@@ -11,16 +11,6 @@ interface Read {
   answer(reached: Reached, params: Record<string, unknown>, hidden: Redaction): Promise<unknown>;
 }
 
-/** How far back the overview looks, and the step of its charts, so that each has about a hundred. */
-const STEPS = {
-  "15 minutes": "1 minute",
-  "1 hour": "1 minute",
-  "6 hours": "5 minutes",
-  "1 day": "15 minutes",
-  "7 days": "2 hours",
-} as const;
-
-const Since = z.enum(Object.keys(STEPS) as [keyof typeof STEPS]).default("1 hour");
 const Limit = z.coerce.number().int().min(1).max(200).default(50);
 const None = z.object({});
 
@@ -29,11 +19,6 @@ export const READS: Record<string, Read> = {
   overview: read(None, async ({ url, rpc }) => {
     return { project: new URL(url).host, status: await rpc.callYours("dibs_status", {}) };
   }),
-  statistics: read(
-    z.object({ since: Since }),
-    ({ rpc }, { since }) =>
-      rpc.callYours("task_statistics", { p_since: since, p_step: STEPS[since] }),
-  ),
   tasks: read(
     z.object({ filter: FilterText, limit: Limit, before: z.string().max(200).optional() }),
     ({ rpc }, { filter, limit, before }) =>

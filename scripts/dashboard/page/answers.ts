@@ -3,21 +3,6 @@
 export type Status = "pending" | "processing" | "completed" | "failed" | "cancelled";
 export const STATUSES: Status[] = ["pending", "processing", "completed", "failed", "cancelled"];
 
-export interface Statistic {
-  at: string;
-  type: string;
-  enqueued: number;
-  claimed: number;
-  completed: number;
-  attempts_failed: number;
-  failed: number;
-  cancelled: number;
-  wait_p50_ms: number | null;
-  wait_p99_ms: number | null;
-  run_p50_ms: number | null;
-  run_p99_ms: number | null;
-}
-
 export interface Overview {
   project: string;
   status: {

@@ -12,13 +12,6 @@ export function short(value: number | null | undefined): string {
     .format(value).toLowerCase().replace("m", "M").replace("b", "G");
 }
 
-export function milliseconds(value: number | null | undefined): string {
-  if (value === null || value === undefined) return "–";
-  if (value === 0) return "0";
-  if (value < 1_000) return `${value < 10 ? value.toFixed(1) : Math.round(value)} ms`;
-  return value < 60_000 ? `${Number((value / 1_000).toFixed(1))} s` : duration(value / 1_000);
-}
-
 /** Of seconds, the two largest parts: 2 h 5 min. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return "–";

@@ -1,30 +1,20 @@
 import type { ComponentChildren } from "preact";
-import { useMemo } from "preact/hooks";
-import type { Overview as Answer, Statistic } from "../answers.ts";
-import { count, distance, milliseconds, plural, roughly, short } from "../format.ts";
+import type { FoundTask, Overview as Answer } from "../answers.ts";
+import { count, distance, plural, roughly, short } from "../format.ts";
 import { useLive } from "../live.ts";
-import { Chart } from "../parts/chart.tsx";
-import { Choice } from "../parts/choice.tsx";
 import { Loaded, Page, Section } from "../parts/page.tsx";
-import { Spark } from "../parts/spark.tsx";
 import { Table } from "../parts/table.tsx";
-import { goTo, linkTo, type Route } from "../router.ts";
-import { courseOf, latelyDone, type Span, totalsOf, type TypeTotals } from "./overview_numbers.ts";
+import { Time } from "../parts/time.tsx";
+import { linkTo } from "../router.ts";
 
-const SPANS: Record<string, Span & { name: string }> = {
-  "15 minutes": { name: "15 min", seconds: 900, step: 60 },
-  "1 hour": { name: "1 h", seconds: 3_600, step: 60 },
-  "6 hours": { name: "6 h", seconds: 21_600, step: 300 },
-  "1 day": { name: "1 day", seconds: 86_400, step: 900 },
-  "7 days": { name: "7 days", seconds: 604_800, step: 7_200 },
-};
-
-export function Overview({ query: { since: wished = "", type } }: Route) {
-  const since = wished in SPANS ? wished : "1 hour";
+export function Overview() {
   const live = useLive<Answer>("overview");
-  const statistics = useLive<Statistic[]>("statistics", { since });
+  const failures = useLive<FoundTask[]>("tasks", {
+    filter: JSON.stringify({ statuses: ["failed"] }),
+    limit: "10",
+  });
   return (
-    <Page title="Overview" actions={<Spans since={since} type={type} />}>
+    <Page title="Overview">
       <Loaded live={live}>
         {({ project, status }) => (
           <>
@@ -32,10 +22,8 @@ export function Overview({ query: { since: wished = "", type } }: Route) {
               <span class="quiet">{project} · Dibs {status.version.database}</span>
               <Notices status={status} />
             </div>
-            <Tiles status={status} rows={statistics.data} span={SPANS[since]} />
-            <Loaded live={statistics}>
-              {(rows) => <Charts rows={rows} since={since} type={type} />}
-            </Loaded>
+            <Tiles status={status} />
+            <Loaded live={failures}>{(rows) => <Failures rows={rows} />}</Loaded>
           </>
         )}
       </Loaded>
@@ -43,22 +31,8 @@ export function Overview({ query: { since: wished = "", type } }: Route) {
   );
 }
 
-function Spans({ since, type }: { since: string; type?: string }) {
-  const options = Object.entries(SPANS).map(([span, { name }]) => ({
-    name,
-    link: linkTo([], { since: span, type }),
-    isChosen: span === since,
-  }));
-  return <Choice label="How far back" options={options} />;
-}
-
-function Tiles({ status, rows, span }: {
-  status: Answer["status"];
-  rows: Statistic[] | null;
-  span: Span;
-}) {
+function Tiles({ status }: { status: Answer["status"] }) {
   const counts = status.tasks;
-  const doneLately = useMemo(() => rows && latelyDone(rows, span), [rows, span]);
   return (
     <ul class="tiles">
       <Tile name="Waiting" link={linkTo(["tasks"], { status: "pending" })}>
@@ -74,8 +48,8 @@ function Tiles({ status, rows, span }: {
       <Tile name="In flight" link={linkTo(["tasks"], { status: "processing" })}>
         {short(counts?.processing)}
       </Tile>
-      <Tile name="Done a minute" link={linkTo(["tasks"], { status: "completed" })}>
-        {short(doneLately)}
+      <Tile name="Completed" link={linkTo(["tasks"], { status: "completed" })}>
+        {short(counts?.completed)}
       </Tile>
       <Tile
         name="Failed"
@@ -89,69 +63,43 @@ function Tiles({ status, rows, span }: {
   );
 }
 
-function Charts({ rows, since, type }: { rows: Statistic[]; since: string; type?: string }) {
-  const span = SPANS[since];
-  const course = useMemo(
-    () => courseOf(type ? rows.filter((row) => row.type === type) : rows, span),
-    [rows, type, span],
-  );
-  const totals = useMemo(() => totalsOf(rows, span), [rows, span]);
-  const line = (label: string, colour: string, values: (number | null)[]) => ({
-    label,
-    colour,
-    values,
-  });
-  const ofTypes = type ? undefined : "p50: mean of the types; p99: the worst of them";
+/** What an operator looks for first when something is wrong. */
+function Failures({ rows }: { rows: FoundTask[] }) {
   return (
-    <>
-      {type && (
-        <p class="chosen">
-          Charts of <b class="text">{type}</b> <a href={linkTo([], { since })}>show all types</a>
-        </p>
-      )}
-      <div class="charts">
-        <Chart
-          title="Throughput"
-          says="tasks a minute"
-          times={course.times}
-          format={short}
-          series={[
-            line("completed", "good", course.completed),
-            line("enqueued", "info", course.enqueued),
-          ]}
-        />
-        <Chart
-          title="Failures"
-          says="a minute"
-          times={course.times}
-          format={short}
-          series={[
-            line("attempts", "warn", course.attemptsFailed),
-            line("for good", "bad", course.failed),
-          ]}
-        />
-        <Chart
-          title="Wait"
-          says="from due to claimed"
-          times={course.times}
-          format={milliseconds}
-          series={[
-            line("p99", "violet", course.waitP99),
-            line("p50", "info", course.waitP50),
-          ]}
-        />
-        <Chart
-          title="Run"
-          says="from claimed to settled"
-          times={course.times}
-          format={milliseconds}
-          series={[line("p99", "violet", course.runP99), line("p50", "info", course.runP50)]}
-        />
-      </div>
-      <Section title="By type" says={ofTypes && `Charts of all types: ${ofTypes}.`}>
-        <Types totals={totals} since={since} />
-      </Section>
-    </>
+    <Section
+      title="Latest failures"
+      actions={<a href={linkTo(["tasks"], { status: "failed" })}>All that failed</a>}
+    >
+      <Table
+        label="Latest failures"
+        rows={rows.filter((row) => row.id !== null)}
+        empty="Nothing has failed for good."
+        columns={[
+          {
+            head: "Type",
+            width: "14rem",
+            cell: ({ id, type }) => <a class="text" href={linkTo(["tasks", id])}>{type}</a>,
+          },
+          {
+            head: "Attempts",
+            width: "6rem",
+            isNumber: true,
+            cell: ({ attempts, max_attempts }) => (
+              <>
+                {attempts} <span class="quiet">/ {max_attempts}</span>
+              </>
+            ),
+          },
+          { head: "Failed", width: "9rem", cell: ({ completed_at }) => <Time at={completed_at} /> },
+          {
+            head: "Error",
+            cell: ({ error }) => (
+              <span class="text cut bad" title={error ?? ""}>{error ?? "–"}</span>
+            ),
+          },
+        ]}
+      />
+    </Section>
   );
 }
 
@@ -222,67 +170,5 @@ function Notices({ status }: { status: Answer["status"] }) {
         </li>
       ))}
     </ul>
-  );
-}
-
-function Types({ totals, since }: { totals: TypeTotals[]; since: string }) {
-  const both = (p50: number | null, p99: number | null) => (
-    <>
-      {milliseconds(p50)} <span class="quiet">/ {milliseconds(p99)}</span>
-    </>
-  );
-  return (
-    <Table
-      label="By type"
-      rows={totals}
-      empty={
-        <>
-          Nothing happened in this time.{" "}
-          <button type="button" class="link" onClick={() => goTo(linkTo([], { since: "7 days" }))}>
-            Look back 7 days
-          </button>
-        </>
-      }
-      columns={[
-        {
-          head: "Type",
-          cell: ({ type }) => <a class="text" href={linkTo([], { since, type })}>{type}</a>,
-        },
-        {
-          head: "Course",
-          width: "7rem",
-          cell: ({ completedCourse }) => <Spark values={completedCourse} colour="good" />,
-        },
-        { head: "Enqueued", isNumber: true, cell: ({ enqueued }) => short(enqueued) },
-        { head: "Completed", isNumber: true, cell: ({ completed }) => short(completed) },
-        {
-          head: "Failed attempts",
-          isNumber: true,
-          cell: ({ attemptsFailed }) => short(attemptsFailed),
-        },
-        {
-          head: "Failed",
-          isNumber: true,
-          cell: ({ type, failed }) =>
-            failed > 0
-              ? (
-                <a class="bad" href={linkTo(["tasks"], { status: "failed", type })}>
-                  {short(failed)}
-                </a>
-              )
-              : "0",
-        },
-        {
-          head: "Wait p50 / p99",
-          isNumber: true,
-          cell: ({ waitP50, waitP99 }) => both(waitP50, waitP99),
-        },
-        {
-          head: "Run p50 / p99",
-          isNumber: true,
-          cell: ({ runP50, runP99 }) => both(runP50, runP99),
-        },
-      ]}
-    />
   );
 }
