@@ -34,11 +34,11 @@ create type dibs.claim_facts as (
   max_attempts integer,
   last_error text,
   last_grant_at timestamp with time zone,
-  search_rests_until timestamp with time zone
+  search_rests_until timestamp with time zone,
+  key text
 );
 comment on type dibs.claim_facts is 'What there is to know about a row and one kind of work on it. wanted: the filter of its source lets it
-pass. status null: it has no claim. attempts: those of claims
-that are gone, where it has none.';
+pass. status null: it has no claim. attempts: those of claims that are gone, where it has none. key: whose it is.';
 
 create type dibs.explanation as (
   state text,
@@ -48,6 +48,20 @@ create type dibs.explanation as (
   what_would_change_it text
 );
 comment on type dibs.explanation is 'Why something is not being worked on, as explain_task and explain_claim return it.';
+
+create type dibs.found_run as (
+  status text,
+  at timestamp with time zone,
+  first bigint,
+  run int8multirange,
+  run_at timestamp with time zone,
+  started_at timestamp with time zone,
+  completed_at timestamp with time zone,
+  worker_id text,
+  more boolean
+);
+comment on type dibs.found_run is 'Tasks that are in one place, alike: at is when they are due, were claimed or ended; first the first of them. run_at
+null: that of the log. more: others come after those that were found.';
 
 create type dibs.task_facts as (
   id uuid,
@@ -77,13 +91,15 @@ create table dibs.claim_source (
   version text,
   filter text,
   columns text[],
+  row_key text,
   constraint claim_source_pkey PRIMARY KEY (name),
   constraint claim_source_check CHECK (((name <> 'thoughts'::text) OR (COALESCE(version, filter, (columns)::text) IS NULL))),
   constraint claim_source_name_check CHECK (((name ~ '^[a-z][a-z0-9_]{0,29}$'::text) AND (name !~ '_of_'::text)))
 );
 alter table dibs.claim_source enable row level security;
 comment on table dibs.claim_source is 'Tables whose rows can be claimed. key: the column that names a row; version: the one that changes when a row has
-to be worked on again; filter: a condition on rows; columns: what a worker gets of a row, null for all.';
+to be worked on again; filter: a condition on rows; columns: what a worker gets of a row, null for all. row_key: the
+expression that says whose a row is, null where nothing does.';
 
 create table public.thoughts (
   id uuid default gen_random_uuid() not null,
@@ -123,23 +139,37 @@ alter table dibs.bucket enable row level security;
 comment on table dibs.bucket is 'What was claimed under a rate: until when it takes to come by as much as was spent. Updated in place, by one claim
 at a time.';
 
+create table dibs.claim_bucket (
+  source text not null,
+  work_type text not null,
+  key text not null,
+  spent_until timestamp with time zone default '1970-01-01 00:00:00+00'::timestamp with time zone not null,
+  passed_at timestamp with time zone not null,
+  constraint claim_bucket_pkey PRIMARY KEY (source, work_type, key),
+  constraint claim_bucket_source_fkey FOREIGN KEY (source) REFERENCES dibs.claim_source(name) ON DELETE CASCADE
+);
+alter table dibs.claim_bucket enable row level security;
+comment on table dibs.claim_bucket is 'What was claimed through the gate of a kind of work (key empty) or of a key for it. spent_until: as in dibs.bucket.
+passed_at: written by every claim, so that of two transactions that do not see each other one fails to serialize.';
+
 create table dibs.claim_gate (
   source text not null,
   work_type text not null,
+  scope text not null,
+  key text default ''::text not null,
   most integer,
   rate integer,
   period interval,
   burst integer,
-  spent_until timestamp with time zone default '1970-01-01 00:00:00+00'::timestamp with time zone not null,
   paused_at timestamp with time zone,
-  passed bigint default 0 not null,
-  constraint claim_gate_pkey PRIMARY KEY (source, work_type),
-  constraint claim_gate_source_fkey FOREIGN KEY (source) REFERENCES dibs.claim_source(name) ON DELETE CASCADE
+  constraint claim_gate_pkey PRIMARY KEY (source, work_type, scope, key),
+  constraint claim_gate_source_fkey FOREIGN KEY (source) REFERENCES dibs.claim_source(name) ON DELETE CASCADE,
+  constraint scope_is_known CHECK ((scope = ANY (ARRAY['everything'::text, 'work type'::text, 'each key'::text, 'key'::text])))
 );
 alter table dibs.claim_gate enable row level security;
-comment on table dibs.claim_gate is 'What is set for a kind of work on rows of a source, '''' for all of them. most: so many rows are claimed at once.
-rate, period, burst: as in dibs.gate; spent_until: as in dibs.bucket. paused_at: none is claimed. passed: how many calls
-there were; who claims updates that, so that stricter transactions cannot miss each other.';
+comment on table dibs.claim_gate is 'What is set for rows of a source: a row for everything (of work type ''''), a kind of work, each key of rows for it,
+or one of them. most: so many rows are claimed at once. rate, period, burst, paused_at: as in dibs.gate. What a row of
+a key leaves null, the one for each key says.';
 
 create table dibs.dependency (
   task bigint not null,
@@ -486,7 +516,8 @@ comment on column dibs.settings.keep_dispatches is 'How long the records of call
 comment on column dibs.settings.tasks_per_drain is 'One drain for so many due tasks, 1 to 1000000.';
 comment on column dibs.settings.keep_ended_tasks is 'How long tasks stay after they have ended: an interval such as 30 days. Null: until somebody calls prune_tasks.
 set_retention says otherwise for a type.';
-comment on column dibs.settings.dispatch_work_types is 'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}. Tasks need no list.';
+comment on column dibs.settings.dispatch_work_types is 'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}, and on rows of other sources, with the
+name of the source before, such as {documents/index}. Tasks need no list.';
 comment on column dibs.settings.drain_lease_seconds is 'How long what a drain claimed stays with it after it has ended without a word, 1 to 86400 seconds.';
 comment on column dibs.settings.failures_before_rest is 'After so many failed calls of dispatch in a row it is left alone for a while, 1 to 20.';
 comment on column dibs.settings.max_invocations_per_month is 'Never more calls of dispatch and drain in a month of UTC, from 0. Null: as many as the work takes.';
@@ -554,11 +585,12 @@ create table dibs.thought_run (
   fill bigint not null,
   place uuid default gen_random_uuid() not null,
   ids uuid[] not null,
+  key text default ''::text not null,
   constraint thought_run_pkey PRIMARY KEY (work_type, fill, place)
 );
 alter table dibs.thought_run enable row level security;
-comment on table dibs.thought_run is 'The pool: up to 100 thoughts a row that had no claim when they were put in. Rows are inserted and deleted,
-never updated.';
+comment on table dibs.thought_run is 'The pool: up to 100 thoughts a row that had no claim when they were put in, all of one key. Rows are inserted and
+deleted, never updated.';
 
 create table dibs.turn (
   type text not null,
@@ -1095,6 +1127,20 @@ begin
 end $function$;
 comment on function dibs.check_row_filter(text,text,jsonb,boolean) is 'Refuse (PT400) a filter of rows that is empty or has a field that is unknown or wrong, naming it.';
 
+CREATE OR REPLACE FUNCTION dibs.check_row_key(p_source dibs.claim_source)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  execute 'create temp view dibs_tried as ' || dibs.row_keys_query(p_source);
+  drop view pg_temp.dibs_tried;
+exception when syntax_error_or_access_rule_violation then
+  perform dibs.refuse('PT400', 'p_expression cannot be the key of a row: ' || sqlerrm,
+    'It is an expression on the columns of a row, such as tenant; what is not PostgreSQL''s has its schema before it.');
+end $function$;
+comment on function dibs.check_row_key(dibs.claim_source) is 'Refuse (PT400) what is no expression on rows.';
+
 CREATE OR REPLACE FUNCTION dibs.check_schedule_options(p_type text, p_options jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -1250,6 +1296,7 @@ begin
         select c.claimed_at from public.thought_work_claims c
         where c.work_type = p_work_type and c.status = status order by c.ttl_expires_at desc limit 1
       ) latest);
+  v_facts.key := coalesce(dibs.key_of_thoughts(p_id), '');
   select * into v_pass from dibs.thought_pass p where p.work_type = p_work_type;
   if dibs.pass_rests(v_pass) then
     v_facts.search_rests_until := dibs.clock() + (dibs.search_debt(v_pass) - interval '1 s') * 20;
@@ -1258,6 +1305,100 @@ begin
 end $function$;
 comment on function dibs.claim_facts_of_thoughts(uuid,text) is 'What there is to know about a thought and one kind of work on it. A claim that ended for another version of it is
 none.';
+
+CREATE OR REPLACE FUNCTION dibs.claim_gate_of(p_source text, p_work_type text, p_key text, OUT most integer, OUT rate integer, OUT period interval, OUT burst integer, OUT paused boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  select coalesce(own.most, each.most), coalesce(own.rate, each.rate),
+      case when own.rate is null then each.period else own.period end,
+      case when own.rate is null then each.burst else own.burst end, own.paused_at is not null
+    into most, rate, period, burst, paused
+    from (values (p_source, p_work_type)) asked(source, work_type)
+    left join dibs.claim_gate own
+      on own.source = asked.source and own.work_type = asked.work_type
+        and own.scope = case p_key when '' then 'work type' else 'key' end and own.key = p_key
+    left join dibs.claim_gate each
+      on each.source = asked.source and each.work_type = asked.work_type
+        and each.scope = 'each key' and each.key = '' and p_key <> '';
+end $function$;
+comment on function dibs.claim_gate_of(text,text,text) is 'The gate of a kind of work (key empty) or of a key for it; nulls where it has none.';
+
+CREATE OR REPLACE FUNCTION dibs.claim_gate_to_set(p_source text, p_work_type text, p_key text, p_each_key boolean, p_all boolean DEFAULT false)
+ RETURNS dibs.claim_gate
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_claims regclass := dibs.claims_of(p_source);
+  v_gate dibs.claim_gate;
+begin
+  if p_all then
+    v_gate.scope := 'everything';
+  else
+    perform dibs.check_label('p_work_type', p_work_type, 100);
+    if p_key is not null then perform dibs.check_label('p_key', p_key, 200); end if;
+    if p_each_key is null or p_each_key and p_key is not null then
+      perform dibs.refuse('PT400', 'p_each_key must be false where p_key names one', 'Set one after the other.');
+    end if;
+    v_gate.scope := case when p_each_key then 'each key' when p_key is null then 'work type' else 'key' end;
+  end if;
+  v_gate.source := p_source;
+  v_gate.work_type := coalesce(p_work_type, '');
+  v_gate.key := coalesce(p_key, '');
+  perform dibs.stop_claims(v_claims);
+  if v_gate.scope in ('key', 'each key')
+    and exists (select from dibs.claim_source s where s.name = p_source and s.row_key is null) then
+    perform dibs.refuse('PT400', format('rows of %s have no keys', p_source),
+      format('Say whose a row is, as the owner of the database: select dibs.set_row_key(%L, ''tenant'').', p_source));
+  end if;
+  return v_gate;
+end $function$;
+comment on function dibs.claim_gate_to_set(text,text,text,boolean,boolean) is 'Which gate is meant, checked (PT400), and that nobody claims rows of the source until the end of the transaction.';
+
+CREATE OR REPLACE FUNCTION dibs.claim_room(p_source text, p_work_type text, p_key text, p_claimed bigint)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.claim_gate_of(p_source, p_work_type, p_key);
+begin
+  return case when v_gate.paused then 0 else greatest(0, least(
+    v_gate.most - p_claimed,
+    case when v_gate.rate is not null then dibs.tokens_left(v_gate, (
+      select b.spent_until from dibs.claim_bucket b
+      where b.source = p_source and b.work_type = p_work_type and b.key = p_key)) end,
+    1000000)) end;
+end $function$;
+comment on function dibs.claim_room(text,text,text,bigint) is 'How many more rows the gate of a kind of work (key empty) or of a key lets through while so many are claimed; a
+million where it has no bound.';
+
+CREATE OR REPLACE FUNCTION dibs.claimed_by_key_thoughts(p_work_type text, p_besides uuid[] DEFAULT '{}'::uuid[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_claimed constant text := 'claimed';
+begin
+  return (
+    select coalesce(jsonb_object_agg(counted.key, counted.n), '{}')
+    from (
+      select k.key, count(*) as n
+      from (
+        select c.thought_id as id from public.thought_work_claims c where c.work_type = p_work_type and c.status = v_claimed
+        union all select unnest(p_besides)
+      ) held, lateral (select dibs.key_of_thoughts(held.id) as key offset 0) k
+      where k.key <> ''
+      group by k.key
+    ) counted);
+end $function$;
+comment on function dibs.claimed_by_key_thoughts(text,uuid[]) is 'How many thoughts of which key are claimed for a kind of work, and about to be: {key: n}.';
 
 CREATE OR REPLACE FUNCTION dibs.claims_of(p_source text)
  RETURNS regclass
@@ -1270,6 +1411,22 @@ begin
   return 'public.' || dibs.claims_table(p_source);
 end $function$;
 comment on function dibs.claims_of(text) is 'The table of claims of a source. PT400 when there is no such source.';
+
+CREATE OR REPLACE FUNCTION dibs.claims_open_at(p_source text, p_work_type text, p_key text)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.claim_gate_of(p_source, p_work_type, p_key);
+begin
+  return dibs.next_token_at(v_gate, (
+    select b.spent_until from dibs.claim_bucket b
+    where b.source = p_source and b.work_type = p_work_type and b.key = p_key));
+end $function$;
+comment on function dibs.claims_open_at(text,text,text) is 'When the rate of a kind of work (key empty) or of a key lets the next row be claimed; null for now, or where there is
+none.';
 
 CREATE OR REPLACE FUNCTION dibs.claims_table(p_source text)
  RETURNS text
@@ -1365,7 +1522,7 @@ p_setting: the name of a column of dibs.settings. p_value: as text, null where i
 may be.
 Returns the value that it has now. Errors: PT400 for a name or a value that it cannot be, saying which it can.';
 
-CREATE OR REPLACE FUNCTION dibs.count_claimed(p_source text, p_work_type text)
+CREATE OR REPLACE FUNCTION dibs.count_claimed(p_source text, p_work_type text, p_key text DEFAULT NULL::text)
  RETURNS bigint
  LANGUAGE plpgsql
  STABLE
@@ -1374,10 +1531,15 @@ AS $function$
 declare
   v_claimed bigint;
 begin
-  execute format('select dibs.count_claimed_%s($1)', dibs.source_rows(p_source)) into v_claimed using p_work_type;
-  return v_claimed;
+  if p_key is null then
+    execute format('select dibs.count_claimed_%s($1)', dibs.source_rows(p_source)) into v_claimed using p_work_type;
+  else
+    execute format('select (dibs.claimed_by_key_%s($1) ->> $2)', dibs.source_rows(p_source)) into v_claimed
+      using p_work_type, p_key;
+  end if;
+  return coalesce(v_claimed, 0);
 end $function$;
-comment on function dibs.count_claimed(text,text) is 'How many rows of a source are claimed for a kind of work, null for any.';
+comment on function dibs.count_claimed(text,text,text) is 'How many rows of a source are claimed for a kind of work, null for any, and of a key, null for all.';
 
 CREATE OR REPLACE FUNCTION dibs.count_claimed_thoughts(p_work_type text)
  RETURNS bigint
@@ -1438,7 +1600,7 @@ CREATE OR REPLACE FUNCTION dibs.create_claim_source(p_source text, p_table regcl
  SET lock_timeout TO '3s'
 AS $function$
 declare
-  v_source dibs.claim_source := (p_source, p_table, p_key, p_version, p_filter, p_columns);
+  v_source dibs.claim_source := (p_source, p_table, p_key, p_version, p_filter, p_columns, null);
   v_before dibs.claim_source;
 begin
   perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
@@ -1459,7 +1621,8 @@ begin
     perform dibs.refuse('PT409', format('there is a source %s already, of another table, key or version', p_source),
       'Give this one another name, or drop that one, and its claims, with dibs.drop_claim_source.');
   else
-    update dibs.claim_source set filter = v_source.filter, columns = v_source.columns where name = p_source;
+    update dibs.claim_source set filter = v_source.filter, columns = v_source.columns where name = p_source
+      returning row_key into v_source.row_key;
   end if;
 
   -- A claim locks the rows it grants, lest one be deleted under it; a lock asks for update, of some column.
@@ -1489,6 +1652,17 @@ begin
   return case when p_text ~ '^\d' then p_text::int else array_position(p_names, p_text) - 1 + p_least end;
 end $function$;
 comment on function dibs.cron_value(text,integer,text[]) is 'The number that a number or a name is; null for others.';
+
+CREATE OR REPLACE FUNCTION dibs.cursor_of(p_at timestamp with time zone, p_first bigint, p_task bigint)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (extract(epoch from p_at) * 1000000)::bigint || '-' || p_first || '-' || p_task;
+end $function$;
+comment on function dibs.cursor_of(timestamp with time zone,bigint,bigint) is 'Where a task stands in the order of find_tasks: its moment, the first task of its run, its number.';
 
 CREATE OR REPLACE FUNCTION dibs.decide(p_tasks bigint[])
  RETURNS void
@@ -1530,6 +1704,29 @@ end $function$;
 comment on function dibs.define_for_sources(text,text,text) is 'Keep a part of what sources are made of, and make it for those there are.
 p_made_for: every source; thoughts; other sources; or versioned, those of the others with a version.
 p_sql: statements with {names}, see dibs.names_of.';
+
+CREATE OR REPLACE FUNCTION dibs.define_row_keys(p_source text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_source dibs.claim_source := (select s from dibs.claim_source s where s.name = p_source);
+  v_view text := 'dibs.keys_of_' || p_source;
+  v_index text := p_source || '_run_by_key';
+begin
+  if v_source.row_key is not null then
+    perform dibs.define_view(v_view, dibs.row_keys_query(v_source));
+    if to_regclass('dibs.' || v_index) is null then
+      execute format('create index %I on %s (work_type, key, fill, place)', v_index,
+        dibs.names_of(v_source) ->> 'run');
+    end if;
+  elsif to_regclass(v_view) is not null then
+    execute format('drop view %s', v_view);
+    execute format('drop index dibs.%I', v_index);
+  end if;
+end $function$;
+comment on function dibs.define_row_keys(text) is 'Make the view of the keys of rows and the index by which the pool is asked for a key, or take both away.';
 
 CREATE OR REPLACE FUNCTION dibs.define_source(p_source dibs.claim_source, p_part text DEFAULT NULL::text)
  RETURNS void
@@ -1670,6 +1867,47 @@ end $function$;
 comment on function dibs.dependencies_of(int8multirange) is 'For those of these tasks that depend on others: [{id, status, result}], as of now. status pending: has not ended.
 Of a parent that was pruned, the status it had, and no result.';
 
+CREATE OR REPLACE FUNCTION dibs.drain_is_wanted_for_thoughts(p_work_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_began timestamptz := clock_timestamp();
+begin
+  if dibs.room_for_thoughts(p_work_type) = 0 or exists (
+    select from public.thought_work_claims c
+    where c.work_type = p_work_type and c.status = 'claimed' and c.ttl_expires_at > dibs.clock()
+      and c.worker_id like 'drain-%')
+  then
+    return false;
+  end if;
+  return dibs.is_in_pool_of_thoughts(p_work_type)
+    -- Whoever is searching right now is a claimer, who needs no drain's help to begin.
+    or pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0))
+      and dibs.fill_pool(p_work_type, v_began) and dibs.is_in_pool_of_thoughts(p_work_type);
+end $function$;
+comment on function dibs.drain_is_wanted_for_thoughts(text) is 'Whether thoughts wait for a kind of work that no drain is at, as far as the pool or a look for more can tell.';
+
+CREATE OR REPLACE FUNCTION dibs.drain_of_rows(p_work text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_source text := (select s.name from dibs.claim_source s where p_work like s.name || '/%');
+  v_work_type text := case when v_source is null then p_work else substr(p_work, length(v_source) + 2) end;
+  v_wanted boolean;
+begin
+  execute format('select dibs.drain_is_wanted_for_%s($1)', dibs.source_rows(coalesce(v_source, 'thoughts')))
+    into v_wanted using v_work_type;
+  if v_wanted then
+    return jsonb_strip_nulls(jsonb_build_object('work_type', v_work_type, 'source', nullif(v_source, 'thoughts')));
+  end if;
+  return null;
+end $function$;
+comment on function dibs.drain_of_rows(text) is 'The drain that a kind of work of settings.dispatch_work_types wants now: {work_type, source?}; null for none.';
+
 CREATE OR REPLACE FUNCTION dibs.drains_wanted(p_types text[])
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1726,12 +1964,10 @@ begin
       select jsonb_build_object('types', p_types) as drain
         from generate_series(1, least(v_missing, v_settings.max_drains - v_draining))
       union all
-      select jsonb_build_object('work_type', work_type)
-        from unnest(v_settings.dispatch_work_types) wanted (work_type)
-        where dibs.thoughts_wait(work_type) and not exists (
-          select from public.thought_work_claims c
-          where c.work_type = wanted.work_type and c.status = 'claimed' and c.ttl_expires_at > v_now
-            and c.worker_id like 'drain-%')
+      select work.drain
+        from unnest(v_settings.dispatch_work_types) listed (work),
+          lateral (select dibs.drain_of_rows(listed.work) as drain offset 0) work
+        where work.drain is not null
       limit v_left
     ) wanted);
 end $function$;
@@ -1762,22 +1998,23 @@ begin
   end loop;
   execute format('drop table dibs.attempt_of_%1$s, dibs.run_of_%1$s, dibs.pass_of_%1$s, dibs.reap_hint_of_%1$s',
     p_source);
-  execute format('drop view if exists dibs.rows_of_%s', p_source);
+  execute format('drop view if exists dibs.rows_of_%1$s, dibs.keys_of_%1$s', p_source);
 end $function$;
 comment on function dibs.drop_claim_source(text) is 'Take away a source that dibs.create_claim_source made, with all claims on it. The table itself stays as it is.
 For the owner of the database.
 Errors: PT400 when there is none of that name.';
 
-CREATE OR REPLACE FUNCTION dibs.drop_open_claim_gate(p_source text, p_work_type text)
+CREATE OR REPLACE FUNCTION dibs.drop_open_claim_gates(p_source text, p_work_type text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
-  delete from dibs.claim_gate
-    where source = p_source and work_type = p_work_type and most is null and rate is null and paused_at is null;
+  delete from dibs.claim_gate g
+    where g.source = p_source and g.work_type = p_work_type and g.most is null and g.rate is null
+      and g.paused_at is null;
 end $function$;
-comment on function dibs.drop_open_claim_gate(text,text) is 'Forget a gate that keeps nothing back any more.';
+comment on function dibs.drop_open_claim_gates(text,text) is 'Forget gates that keep nothing back any more.';
 
 CREATE OR REPLACE FUNCTION dibs.drop_open_gates(p_type text)
  RETURNS void
@@ -2013,6 +2250,23 @@ begin
     nullif(jsonb_strip_nulls(v_options - array['priority', 'max_attempts', 'unique_key']), '{}'))).id;
 end $function$;
 comment on function dibs.enqueue_scheduled(dibs.recurring_schedule,timestamp with time zone) is 'Enqueue the task of a schedule for one moment it is due. Returns its id.';
+
+CREATE OR REPLACE FUNCTION dibs.estimated_count(p_query text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET enable_seqscan TO 'on'
+AS $function$
+declare
+  v_count bigint;
+  v_plan json;
+begin
+  execute format('select count(*) from (%s limit 10001) counted', p_query) into v_count;
+  if v_count <= 10000 then return v_count; end if;
+  execute 'explain (format json) ' || p_query into v_plan;
+  return greatest(v_count, (v_plan -> 0 -> 'Plan' ->> 'Plan Rows')::bigint);
+end $function$;
+comment on function dibs.estimated_count(text) is 'How many rows a query has: up to 10000 they are counted, beyond that the planner is asked.';
 
 CREATE OR REPLACE FUNCTION dibs.failed_dispatches()
  RETURNS integer
@@ -2274,6 +2528,20 @@ begin
     for update skip locked));
 end $function$;
 comment on function dibs.forget_attempts(text,uuid[]) is 'Forget the attempts of thoughts whose claim has ended: from then on the claim itself tells them.';
+
+CREATE OR REPLACE FUNCTION dibs.forget_pool(p_source dibs.claim_source)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_names jsonb := dibs.names_of(p_source);
+begin
+  execute format('delete from %s where work_type is not null', v_names ->> 'run');
+  execute format($sql$update %s set position = null, began_at = 'epoch', debt = '0'
+    where work_type is not null$sql$, v_names ->> 'pass');
+end $function$;
+comment on function dibs.forget_pool(dibs.claim_source) is 'Empty the pool of a source, so that the next claim searches from the beginning.';
 
 CREATE OR REPLACE FUNCTION dibs.free_keys(p_tasks int8multirange)
  RETURNS void
@@ -2631,6 +2899,19 @@ end $function$;
 comment on function dibs.handled_types() is 'The types of tasks that the functions have handlers for, as the last plan was told. Null when none was lately.
 Other types are other workers'' business.';
 
+CREATE OR REPLACE FUNCTION dibs.has_key_gates(p_source text, p_work_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (
+    select from dibs.claim_gate g
+    where g.source = p_source and g.work_type = p_work_type and g.scope in ('each key', 'key'));
+end $function$;
+comment on function dibs.has_key_gates(text,text) is 'Whether anything is set for keys of rows, for a kind of work.';
+
 CREATE OR REPLACE FUNCTION dibs.held_tasks(p_lease dibs.lease)
  RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, dependencies jsonb)
  LANGUAGE plpgsql
@@ -2840,7 +3121,8 @@ AS $function$
     'task_gates', 'task_retry_after',
     'set_claim_limit', 'remove_claim_limit', 'set_claim_rate', 'remove_claim_rate', 'pause_claims', 'resume_claims',
     'claim_gates',
-    'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status']
+    'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status',
+    'workers', 'dispatches', 'find_tasks', 'task_timeline', 'claim_progress']
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
 
@@ -2922,6 +3204,22 @@ begin
       else true end);
 end $function$;
 comment on function dibs.is_depends_on(jsonb) is 'Whether this can be what a task depends on: at most 1000 ids of tasks, or places in the list, counted from 0.';
+
+CREATE OR REPLACE FUNCTION dibs.is_in_pool_of_thoughts(p_work_type text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if dibs.has_key_gates('thoughts', p_work_type) then
+    return dibs.next_open_key_of_thoughts(p_work_type, '', dibs.claimed_by_key_thoughts(p_work_type)) is not null;
+  end if;
+  return exists (
+    select from dibs.thought_run r
+    where r.work_type = p_work_type
+      and r.fill >= (select p.fill - 2 from dibs.thought_pass p where p.work_type = p_work_type));
+end $function$;
+comment on function dibs.is_in_pool_of_thoughts(text) is 'Whether there are thoughts in the pool for this work type, of a key that is open.';
 
 CREATE OR REPLACE FUNCTION dibs.is_key(p_id text, p_type text)
  RETURNS boolean
@@ -3078,6 +3376,17 @@ begin
     coalesce(quote_literal(p_type), 't.type'));
 end $function$;
 comment on function dibs.key_is_free(text) is 'The condition on tasks that ended that nobody else has their unique key, among those of p_type if it is not null.';
+
+CREATE OR REPLACE FUNCTION dibs.key_of_thoughts(p_id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return '';
+end $function$;
+comment on function dibs.key_of_thoughts(uuid) is 'Whose a thought is, empty for nobody''s.';
 
 CREATE OR REPLACE FUNCTION dibs.key_type(p_source dibs.claim_source)
  RETURNS text
@@ -3253,45 +3562,85 @@ begin
 end $function$;
 comment on function dibs.let_go(bigint[]) is 'Make those ready that have what they wait for. Returns those that are to be cancelled, which wait no more either.';
 
+CREATE OR REPLACE FUNCTION dibs.let_keys_pass_thoughts(p_work_type text, p_ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_keys text[] := array(select coalesce(dibs.key_of_thoughts(i.id), '') from unnest(p_ids) with ordinality i (id, n)
+    order by i.n);
+  v_open text[];
+  v_claimed jsonb;
+begin
+  -- Every lock before the count, which so sees what whoever had one before has claimed.
+  v_open := array(
+    select k.key from (select distinct unnest(v_keys) as key offset 0) k
+    where k.key = '' or dibs.lock_claim_gate('thoughts', p_work_type, k.key));
+  v_claimed := dibs.claimed_by_key_thoughts(p_work_type);
+  return array(
+    select r.id from (
+      select i.id, i.n, i.key, row_number() over (partition by i.key order by i.n) as nth,
+        count(*) over (partition by i.key) as new
+      from unnest(p_ids, v_keys) with ordinality i (id, key, n)
+    ) r
+    where r.key = '' or r.key = any (v_open)
+      and r.nth <= dibs.claim_room('thoughts', p_work_type, r.key, coalesce((v_claimed ->> r.key)::int - r.new, 0))
+    order by r.n);
+end $function$;
+comment on function dibs.let_keys_pass_thoughts(text,uuid[]) is 'Those of a new grant that the gates of their keys let through, which stay locked.';
+
 CREATE OR REPLACE FUNCTION dibs.let_pass_thoughts(p_work_type text, p_fence bigint)
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_gate dibs.claim_gate;
-  v_granted int := (select count(*) from public.thought_work_claims c where c.fence = p_fence);
-  v_kept int := v_granted;
+  v_ids uuid[] := array(select c.thought_id from public.thought_work_claims c where c.fence = p_fence order by uuid_send(c.thought_id));
+  v_kept uuid[] := v_ids;
 begin
   if exists (select from dibs.claim_gate where source = 'thoughts' and work_type = '') then
-    v_kept := 0;
+    v_kept := '{}';
   elsif exists (select from dibs.claim_gate where source = 'thoughts' and work_type = p_work_type) then
-    select * into v_gate from dibs.claim_gate where source = 'thoughts' and work_type = p_work_type
-      for update skip locked;
-    -- While another claim is at it, there is nothing to be had.
-    if not found or v_gate.paused_at is not null then
-      v_kept := 0;
-    else
-      v_kept := greatest(0, least(
-        v_granted,
-        case when v_gate.most is not null then
-          v_gate.most - dibs.count_claimed_thoughts(p_work_type) + v_granted end,
-        dibs.tokens_left(v_gate, v_gate.spent_until)));
-      update dibs.claim_gate
-        set passed = passed + 1, spent_until = case when rate is null then spent_until
-          else greatest(spent_until, dibs.clock()) + v_kept * period / rate end
-        where source = 'thoughts' and work_type = p_work_type;
+    if dibs.has_key_gates('thoughts', p_work_type) then
+      v_kept := dibs.let_keys_pass_thoughts(p_work_type, v_kept);
     end if;
+    if exists (select from dibs.claim_gate
+        where source = 'thoughts' and work_type = p_work_type and scope = 'work type') then
+      -- Two statements: the count has to see what whoever had the lock before has claimed.
+      if not dibs.lock_claim_gate('thoughts', p_work_type, '') then v_kept := '{}'; end if;
+      v_kept := v_kept[:dibs.claim_room('thoughts', p_work_type, '',
+        dibs.count_claimed_thoughts(p_work_type) - cardinality(v_ids))];
+      if v_kept <> '{}' then
+        perform dibs.pass_claim_gate('thoughts', p_work_type, '', cardinality(v_kept));
+      end if;
+    end if;
+    perform dibs.pass_claim_gate('thoughts', p_work_type, passed.key, passed.n)
+      from (
+        select k.key, count(*)::int as n
+        from unnest(v_kept) kept (id), lateral (select dibs.key_of_thoughts(kept.id) as key offset 0) k
+        where k.key <> '' and dibs.has_key_gates('thoughts', p_work_type)
+        group by k.key
+      ) passed;
   end if;
-  if v_kept < v_granted then
-    delete from public.thought_work_claims c
-    where c.fence = p_fence and c.thought_id = any (array(
-      select c.thought_id from public.thought_work_claims c where c.fence = p_fence order by uuid_send(c.thought_id) offset v_kept));
+  if cardinality(v_kept) < cardinality(v_ids) then
+    delete from public.thought_work_claims c where c.fence = p_fence and c.thought_id <> all (v_kept);
   end if;
-  return v_kept > 0;
+  return v_kept <> '{}';
 end $function$;
-comment on function dibs.let_pass_thoughts(text,bigint) is 'Take back of the claims of a new grant what is more than the gate of its kind of work lets through. Whether some are
+comment on function dibs.let_pass_thoughts(text,bigint) is 'Take back of the claims of a new grant what is more than the gates of its kind of work let through. Whether some are
 left. Asked when they are written, since whoever sets a gate waits for whoever writes claims.';
+
+CREATE OR REPLACE FUNCTION dibs.lock_claim_gate(p_source text, p_work_type text, p_key text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  return pg_try_advisory_xact_lock(hashtextextended(
+    format('dibs.claim_gate:%s:%L:%L', p_source, p_work_type, p_key), 0));
+end $function$;
+comment on function dibs.lock_claim_gate(text,text,text) is 'Whether nobody else is claiming through this gate, for the rest of the transaction.';
 
 CREATE OR REPLACE FUNCTION dibs.lock_claimable(p_work_type text, p_ids uuid[])
  RETURNS uuid[]
@@ -3385,7 +3734,7 @@ begin
     v_ids := dibs.take_from_pool(p_work_type, p_limit - cardinality(v_locked), p_limit);
     if v_ids = '{}' then
       if v_searching then
-        exit when not dibs.fill_pool(p_work_type, v_began);
+        exit when clock_timestamp() > v_began + interval '2 s' or not dibs.fill_pool(p_work_type, v_began);
         continue;
       end if;
       v_searching := pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0));
@@ -3704,9 +4053,37 @@ begin
     'run', case when v_is_thoughts then 'dibs.thought_run' else 'dibs.run_of_' || v_name end,
     'pass', case when v_is_thoughts then 'dibs.thought_pass' else 'dibs.pass_of_' || v_name end,
     'hint', case when v_is_thoughts then 'dibs.reap_hint' else 'dibs.reap_hint_of_' || v_name end,
-    'lock', case when v_is_thoughts then '' else v_name || ':' end);
+    'lock', case when v_is_thoughts then '' else v_name || ':' end)
+    || dibs.names_of_row_key(p_source);
 end $function$;
 comment on function dibs.names_of(dibs.claim_source) is 'What the {names} stand for where something is made for a source.';
+
+CREATE OR REPLACE FUNCTION dibs.names_of_row_key(p_source dibs.claim_source)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_is_thoughts boolean := p_source.name = 'thoughts';
+begin
+  if p_source.row_key is null then
+    return jsonb_build_object(
+      'take', format('dibs.take_from_pool%s(p_work_type, p_limit - cardinality(v_locked), p_limit)',
+        case when not v_is_thoughts then '_of_' || p_source.name end),
+      'by_key', '(select ''''::text as key, p_ids as ids)',
+      'key_of', '''''');
+  end if;
+  return jsonb_build_object(
+    'take', format('dibs.take_open_%s(p_work_type, p_limit - cardinality(v_locked), p_limit, v_locked)',
+      case when v_is_thoughts then 'thoughts' else 'rows_of_' || p_source.name end),
+    'by_key', format($sql$(
+      select k.key, array_agg(i.id) as ids
+      from unnest(p_ids) i (id), lateral (select k.key from dibs.keys_of_%s k where k.id = i.id offset 0) k
+      group by k.key)$sql$, p_source.name),
+    'key_of', format('(select k.key from dibs.keys_of_%s k where k.id = p_id)', p_source.name));
+end $function$;
+comment on function dibs.names_of_row_key(dibs.claim_source) is 'Those of dibs.names_of that are about whose a row is: next to nothing where a source does not say.';
 
 CREATE OR REPLACE FUNCTION dibs.names_of_version(p_source dibs.claim_source)
  RETURNS jsonb
@@ -3785,6 +4162,97 @@ begin
   end loop;
 end $function$;
 comment on function dibs.newest_cron(text,text,timestamp with time zone,timestamp with time zone) is 'The newest moment until p_until at which a cron expression was due, given one: p_first.';
+
+CREATE OR REPLACE FUNCTION dibs.newest_runs(p_filter jsonb, p_at timestamp with time zone, p_first bigint, p_limit integer)
+ RETURNS SETOF dibs.found_run
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_statuses text[] := case when p_filter ? 'statuses' then dibs.texts_of(p_filter -> 'statuses')
+    else '{pending,processing,completed,failed,cancelled}' end;
+  v_types text[] := case when p_filter ? 'types' then dibs.texts_of(p_filter -> 'types') end;
+  -- What the index tells need not be looked for: each run has a task at least.
+  v_runs int := case when p_filter - 'statuses' = '{}' then p_limit + 1 else 500 + p_limit end;
+begin
+  return query
+    select n.status, n.at, n.first, n.run, n.run_at, n.started_at, n.completed_at, n.worker_id,
+      n.runs = v_runs or n.last_before >= 5000
+    from (
+      select o.*, count(*) over () as runs, max(o.before) over () as last_before
+      from (
+        select p.*, sum(p.tasks) over (order by p.at desc, p.first desc rows unbounded preceding) - p.tasks as before
+        from (
+        select p.*, (select sum(upper(r) - lower(r)) from unnest(p.run) r) as tasks
+        from (
+            select 'pending' as status, r.run_at as at, lower(r.run) as first, r.run, r.run_at,
+              null::timestamptz as started_at, null::timestamptz as completed_at, null::text as worker_id
+            from dibs.lane l, lateral (
+              select r.run_at, r.run from dibs.ready r
+              where r.priority = l.priority and (r.run_at, lower(r.run)) <= (p_at, p_first)
+              order by r.run_at desc, lower(r.run) desc limit v_runs) r
+            where 'pending' = any (v_statuses) and v_types is null and l.type = ''
+          union all
+            -- In such an order that only the index by type has it.
+            select 'pending', r.run_at, lower(r.run), r.run, r.run_at, null, null, null
+            from dibs.lane l, lateral (
+              select r.run_at, r.run from dibs.ready r
+              where (r.type, r.priority) >= (l.type, l.priority)
+                and (r.type, r.priority, r.run_at, lower(r.run)) <= (l.type, l.priority, p_at, p_first)
+              order by r.type desc, r.priority desc, r.run_at desc, lower(r.run) desc limit v_runs) r
+            where 'pending' = any (v_statuses) and l.type = any (v_types)
+          union all
+            select 'pending', g.run_at, lower(g.run), g.run, g.run_at, null, null, null
+            from dibs.lane l, lateral (
+              select g.run_at, g.run from dibs.gated g
+              where g.type = l.type and g.priority = l.priority and g.run_at <= p_at
+                and (g.run_at, lower(g.run)) <= (p_at, p_first)
+              order by g.run_at desc, lower(g.run) desc limit v_runs) g
+            where 'pending' = any (v_statuses) and (v_types is null or l.type = any (v_types))
+          union all (
+            select 'pending', w.run_at, w.task, int8multirange(int8range(w.task, w.task + 1)), w.run_at, null, null,
+              null
+            from dibs.waiting w
+            where 'pending' = any (v_statuses) and (w.run_at, w.task) <= (p_at, p_first)
+            order by w.run_at desc, w.task desc limit v_runs)
+          union all (
+            select 'processing', l.started_at, lower(l.held), l.held, null, l.started_at, null, l.worker_id
+            from dibs.lease l
+            where 'processing' = any (v_statuses) and (v_types is null or l.type = any (v_types || ''::text))
+              and (l.started_at, lower(l.held)) <= (p_at, p_first)
+            order by l.started_at desc, lower(l.held) desc limit v_runs)
+          union all
+            -- Several types in one lease, and what was ended by hand, have the type ''.
+            select o.status, o.completed_at, lower(o.run), o.run, null, o.started_at, o.completed_at, o.worker_id
+            from (
+              select unnest(v_types || ''::text) as type where v_types is not null
+              union all select dibs.ended_types() where v_types is null
+            ) t, lateral (
+              select * from dibs.outcome o
+              where o.type = t.type and o.completed_at <= p_at and (o.completed_at, lower(o.run)) <= (p_at, p_first)
+                and o.status = any (v_statuses)
+              order by o.completed_at desc, lower(o.run) desc limit v_runs) o
+            where 'completed' = any (v_statuses)
+          union all
+            -- Without the completed ones by an index that has no others.
+            select o.status, o.completed_at, lower(o.run), o.run, null, o.started_at, o.completed_at, o.worker_id
+            from unnest(v_statuses) s, lateral (
+              select * from dibs.outcome o
+              where o.status = s and o.status <> 'completed' and o.completed_at <= p_at
+                and (o.completed_at, lower(o.run)) <= (p_at, p_first)
+                and (v_types is null or o.type = any (v_types || ''::text))
+              order by o.completed_at desc, lower(o.run) desc limit v_runs) o
+            where s in ('failed', 'cancelled') and not 'completed' = any (v_statuses)
+        ) p
+        order by p.at desc, p.first desc limit v_runs
+        ) p
+      ) o
+    ) n
+    where n.before < 5000;
+end $function$;
+comment on function dibs.newest_runs(jsonb,timestamp with time zone,bigint,integer) is 'The newest runs of the statuses and types of a filter from a place in the order of find_tasks on: some five
+hundred, or five thousand tasks; p_limit where nothing but a status is asked.';
 
 CREATE OR REPLACE FUNCTION dibs.next_cron(p_cron text, p_time_zone text, p_after timestamp with time zone)
  RETURNS timestamp with time zone
@@ -3902,6 +4370,25 @@ comment on function dibs.next_keys(text,smallint,integer,integer,text) is 'Up to
 of tasks without.
 p_look: for a claim, which looks at so many at most; null for who only counts. p_after: not from the turn on, but
 after this key. reached: the last key that was looked at when none of them was open.';
+
+CREATE OR REPLACE FUNCTION dibs.next_open_key_of_thoughts(p_work_type text, p_from text, p_claimed jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_key text := p_from;
+begin
+  loop
+    v_key := (select r.key from dibs.thought_run r where r.work_type = p_work_type and r.key >= v_key order by r.key limit 1);
+    -- Those without a key pass by the gates of keys.
+    exit when v_key is null or v_key = ''
+      or dibs.claim_room('thoughts', p_work_type, v_key, coalesce((p_claimed ->> v_key)::int, 0)) > 0;
+    v_key := v_key || chr(1);
+  end loop;
+  return v_key;
+end $function$;
+comment on function dibs.next_open_key_of_thoughts(text,text,jsonb) is 'The first key in the pool from a text on that would be let through, while so many are claimed; null for none.';
 
 CREATE OR REPLACE FUNCTION dibs.next_order_keys(p_type text, p_priority smallint, p_key text, p_wanted integer, p_look integer DEFAULT NULL::integer, OUT keys text[], OUT since timestamp with time zone, OUT reached text)
  RETURNS record
@@ -4323,6 +4810,23 @@ begin
 end $function$;
 comment on function dibs.parse_row_fence(text) is 'The source and the number in the fence of rows. PT400 when it is none.';
 
+CREATE OR REPLACE FUNCTION dibs.pass_claim_gate(p_source text, p_work_type text, p_key text, p_count integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.claim_gate_of(p_source, p_work_type, p_key);
+  v_now timestamptz := dibs.clock();
+  v_spent interval := case when v_gate.rate is null then '0' else p_count * v_gate.period / v_gate.rate end;
+begin
+  insert into dibs.claim_bucket as b (source, work_type, key, spent_until, passed_at)
+    values (p_source, p_work_type, p_key, v_now + v_spent, v_now)
+    on conflict (source, work_type, key) do update
+    set spent_until = greatest(b.spent_until, v_now) + v_spent, passed_at = v_now;
+end $function$;
+comment on function dibs.pass_claim_gate(text,text,text,integer) is 'Note that so many rows were claimed through a gate that is locked.';
+
 CREATE OR REPLACE FUNCTION dibs.pass_rests(p_pass dibs.thought_pass)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -4466,6 +4970,48 @@ begin
 end $function$;
 comment on function dibs.pool_freed_thoughts() is 'Put thoughts whose claim was deleted back into the pool, whoever deleted it. Security definer, because deleting
 a thought deletes its claims, and who may do that need not have rights in Dibs.';
+
+CREATE OR REPLACE FUNCTION dibs.progress_of_thoughts(p_total bigint)
+ RETURNS TABLE(work_type text, total bigint, claimed bigint, succeeded bigint, failed bigint, unclaimed bigint, per_minute double precision, seconds_left bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+begin
+  return query
+    with recursive kind (work_type) as (
+      (select c.work_type from public.thought_work_claims c order by c.work_type limit 1)
+      union all
+      select (select c.work_type from public.thought_work_claims c where c.work_type > kind.work_type order by c.work_type limit 1)
+      from kind where kind.work_type is not null
+    )
+    select k.work_type, p_total, n.claimed, n.succeeded, n.failed, left_over.unclaimed, pace.per_minute,
+      ceil((left_over.unclaimed + n.claimed) / pace.per_minute * 60)::bigint
+    from kind k
+      cross join lateral (
+        select count(*) filter (where c.status = 'claimed') as claimed,
+          count(*) filter (where c.status = 'succeeded') as succeeded,
+          count(*) filter (where c.status = 'failed') as failed
+        from public.thought_work_claims c where c.work_type = k.work_type
+      ) n
+      cross join lateral (select greatest(p_total - n.claimed - n.succeeded - n.failed, 0) as unclaimed) left_over
+      left join lateral (
+        -- By the ends of leases, of which there is an index: none that ended lately had a lease that ended long ago.
+        select count(*) * 60 / nullif(extract(epoch from
+          least(v_now - min(c.claimed_at), interval '10 minutes')), 0)::float8 as per_minute
+        from unnest(array['succeeded', 'failed']) s, lateral (
+          select c.claimed_at from public.thought_work_claims c
+          where c.work_type = k.work_type and c.status = s and c.ttl_expires_at > v_now - interval '10 minutes'
+            and c.finished_at > v_now - interval '10 minutes'
+          offset 0
+        ) c
+        having count(*) > 0
+      ) pace on true
+    where k.work_type is not null;
+end $function$;
+comment on function dibs.progress_of_thoughts(bigint) is 'How far the thoughts are, so many in all, for each kind of work that has claims.';
 
 CREATE OR REPLACE FUNCTION dibs.prune()
  RETURNS TABLE(ended_tasks bigint, cron_runs bigint)
@@ -4629,9 +5175,9 @@ CREATE OR REPLACE FUNCTION dibs.put_in_pool(p_work_type text, p_ids uuid[], p_pi
  SET search_path TO ''
 AS $function$
 begin
-  insert into dibs.thought_run (work_type, fill, ids)
-  select p.work_type, p.fill, p_ids[first : first + p_piece - 1]
-  from dibs.thought_pass p, generate_series(1, cardinality(p_ids), p_piece) first
+  insert into dibs.thought_run (work_type, fill, ids, key)
+  select p.work_type, p.fill, k.ids[first : first + p_piece - 1], k.key
+  from dibs.thought_pass p, (select ''::text as key, p_ids as ids) k, generate_series(1, cardinality(k.ids), p_piece) first
   where p.work_type = p_work_type;
 end $function$;
 comment on function dibs.put_in_pool(text,uuid[],integer) is 'Add thoughts to the pool of a work type that has one, so many a row.';
@@ -5321,15 +5867,13 @@ CREATE OR REPLACE FUNCTION dibs.room_for_thoughts(p_work_type text)
  STABLE
  SET search_path TO ''
 AS $function$
-declare
-  v_gate dibs.claim_gate;
 begin
-  if exists (select from dibs.claim_gate where source = 'thoughts' and work_type = '') then return 0; end if;
-  select * into v_gate from dibs.claim_gate where source = 'thoughts' and work_type = p_work_type;
-  return case when v_gate.paused_at is not null then 0 else greatest(0, least(
-    case when v_gate.most is not null then v_gate.most - dibs.count_claimed_thoughts(p_work_type) end,
-    dibs.tokens_left(v_gate, v_gate.spent_until),
-    1000000)) end;
+  if not exists (select from dibs.claim_gate where source = 'thoughts' and work_type in ('', p_work_type)) then
+    return 1000000;
+  elsif exists (select from dibs.claim_gate where source = 'thoughts' and work_type = '') then
+    return 0;
+  end if;
+  return dibs.claim_room('thoughts', p_work_type, '', dibs.count_claimed_thoughts(p_work_type));
 end $function$;
 comment on function dibs.room_for_thoughts(text) is 'How many thoughts may be claimed for a kind of work, as far as can be seen; a million where there is no bound.';
 
@@ -5355,6 +5899,17 @@ begin
   end;
 end $function$;
 comment on function dibs.row_condition(text,text,jsonb) is 'One field of a filter as a condition on the rows of dibs.given_up_…, null when it is none.';
+
+CREATE OR REPLACE FUNCTION dibs.row_keys_query(p_source dibs.claim_source)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select format('select t.%s as id, coalesce(left((%s)::text, 200), '''') collate "C" as key from %s t',
+    dibs.quoted(p_source.key), p_source.row_key, dibs.quoted_name(p_source.relation))
+$function$;
+comment on function dibs.row_keys_query(dibs.claim_source) is 'The rows of a source with their keys.';
 
 CREATE OR REPLACE FUNCTION dibs.rows_grant(p_source text, p_fence bigint, p_settled jsonb)
  RETURNS json
@@ -5484,6 +6039,39 @@ begin
 end $function$;
 comment on function dibs.running_tasks(text) is 'The tasks of a type that leases hold, each with its key, empty for none.';
 
+CREATE OR REPLACE FUNCTION dibs.runs_named(p_ids uuid[])
+ RETURNS SETOF dibs.found_run
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_tasks int8multirange := dibs.tasks_of(p_ids);
+  v_pages bigint[] := array(select distinct lower(r) >> 7 from dibs.runs_of(v_tasks) r);
+begin
+  return query
+    select p.status, p.at, lower(p.run), p.run * v_tasks, p.run_at, p.started_at, p.completed_at, p.worker_id, false
+    from (
+        select 'pending' as status, r.run_at as at, r.run, r.run_at, null::timestamptz as started_at,
+          null::timestamptz as completed_at, null::text as worker_id
+        from unnest(v_pages) page, lateral (select * from dibs.ready r where lower(r.run) >> 7 = page offset 0) r
+      union all
+        select 'pending', g.run_at, g.run, g.run_at, null, null, null
+        from unnest(v_pages) page, lateral (select * from dibs.gated g where lower(g.run) >> 7 = page offset 0) g
+      union all
+        select 'pending', w.run_at, int8multirange(int8range(w.task, w.task + 1)), w.run_at, null, null, null
+        from dibs.tasks_in(v_tasks) task, lateral (select * from dibs.waiting w where w.task = task.task offset 0) w
+      union all
+        select 'processing', l.started_at, l.held, null, l.started_at, null, l.worker_id
+        from dibs.lease l where l.held && v_tasks
+      union all
+        select o.status, o.completed_at, o.run, null, o.started_at, o.completed_at, o.worker_id
+        from unnest(v_pages) page, lateral (select * from dibs.outcome o where lower(o.run) >> 7 = page offset 0) o
+    ) p
+    where p.run && v_tasks;
+end $function$;
+comment on function dibs.runs_named(uuid[]) is 'Where the tasks with these ids are, up to 1000; unknown ids are left out.';
+
 CREATE OR REPLACE FUNCTION dibs.runs_of(p_tasks int8multirange)
  RETURNS SETOF int8multirange
  LANGUAGE plpgsql
@@ -5606,6 +6194,7 @@ begin
       ('dibs.task_key', 'select, insert, update, delete'),
       ('dibs.in_order', 'select, insert, delete'),
       ('dibs.claim_gate', 'select, insert, update, delete'),
+      ('dibs.claim_bucket', 'select, insert, update, delete'),
       ('dibs.gated', 'select, insert, update, delete'),
       ('dibs.turn', 'select, insert, update, delete'),
       ('dibs.slot', 'select, insert, update, delete'),
@@ -5708,6 +6297,36 @@ begin
   return (select coalesce(range_agg(int8range(task, task + 1)), '{}') from unnest(p_tasks) task);
 end $function$;
 comment on function dibs.set_of(bigint[]) is 'Tasks as a set.';
+
+CREATE OR REPLACE FUNCTION dibs.set_row_key(p_source text, p_expression text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_source dibs.claim_source;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0)), dibs.stop_claims(dibs.claims_of(p_source));
+  select * into v_source from dibs.claim_source where name = p_source;
+  if v_source.row_key is not distinct from p_expression then return; end if;
+  v_source.row_key := p_expression;
+  if p_expression is null then
+    if exists (select from dibs.claim_gate where source = p_source and scope in ('each key', 'key')) then
+      perform dibs.refuse('PT409', format('there are gates for keys of %s', p_source),
+        'Take them away first: select * from claim_gates().');
+    end if;
+  else
+    perform dibs.check_row_key(v_source);
+  end if;
+  update dibs.claim_source set row_key = p_expression where name = p_source;
+  perform dibs.define_source(v_source), dibs.forget_pool(v_source), dibs.seal();
+end $function$;
+comment on function dibs.set_row_key(text,text) is 'Say whose a row of a source is, so that gates of claims can be set for each key. For the owner of the database.
+p_expression: SQL on the columns of a row, such as tenant, or metadata ->> ''account''; its text counts, up to 200
+characters; empty or null is no key. p_expression null: rows have no keys any more.
+Errors: PT400 for an unknown source or an expression that is none, PT409 while gates for keys are set, PT503 while a
+claim stays in an open transaction for 3 seconds.';
 
 CREATE OR REPLACE FUNCTION dibs.set_tasks_aside()
  RETURNS void
@@ -6008,6 +6627,7 @@ CREATE OR REPLACE FUNCTION dibs.source_grants()
 AS $function$
   select v.name, v.privileges
   from dibs.claim_source s, lateral (values
+    ('dibs.keys_of_' || s.name, 'select'),
     ('public.' || dibs.claims_table(s.name), 'select, insert, update, delete'),
     ('dibs.attempt_of_' || s.name, 'select, insert, update, delete'),
     ('dibs.run_of_' || s.name, 'select, insert, update, delete'),
@@ -6015,9 +6635,9 @@ AS $function$
     ('dibs.reap_hint_of_' || s.name, 'select, insert, update, delete'),
     ('dibs.rows_of_' || s.name, 'select')
   ) v(name, privileges)
-  where s.name <> 'thoughts'
+  where s.name <> 'thoughts' or v.name = 'dibs.keys_of_thoughts'
 $function$;
-comment on function dibs.source_grants() is 'What the service role may do with the tables of sources other than thoughts; dibs.seal() grants it.';
+comment on function dibs.source_grants() is 'What the service role may do with the tables and views that are made for sources; dibs.seal() grants it.';
 
 CREATE OR REPLACE FUNCTION dibs.source_rows(p_source text)
  RETURNS text
@@ -6493,6 +7113,88 @@ end $function$;
 comment on function dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb) is 'Give a unique key to a task, or do what the fields about it say where another one has it. Returns the id of that one,
 null when the task got the key, and whether it was replaced. PT409 where it is to be rejected.';
 
+CREATE OR REPLACE FUNCTION dibs.take_of_key_thoughts(p_work_type text, p_key text, p_piece integer, p_wanted integer)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_runs int := ceil(p_wanted / 100.0);
+  v_found boolean;
+  v_taken uuid[];
+  v_ids uuid[] := '{}';
+begin
+  while cardinality(v_ids) < p_wanted loop
+    with run as materialized (
+      select r.ctid as at, r.ids
+      from dibs.thought_run r
+      where r.work_type = p_work_type and r.key = p_key
+      order by r.fill, r.place
+      limit v_runs
+      for update skip locked
+    ), gone as (
+      delete from dibs.thought_run where ctid = any (array(select run.at from run))
+    )
+    select exists (select from run), array(
+        select id from (select distinct id from run, unnest(run.ids) id) taken
+        where id <> all (v_ids) and not exists (
+          select from public.thought_work_claims c
+          where c.thought_id = id and c.work_type || '' = p_work_type offset 0))
+      into v_found, v_taken;
+    exit when not v_found;
+    v_ids := v_ids || v_taken;
+    v_runs := 2 * v_runs;
+  end loop;
+  if cardinality(v_ids) > p_wanted then
+    perform dibs.put_in_pool(p_work_type, v_ids[p_wanted + 1:], least(p_piece, 100));
+  end if;
+  return v_ids[:p_wanted];
+end $function$;
+comment on function dibs.take_of_key_thoughts(text,text,integer,integer) is 'Take up to so many thoughts of a key out of the pool that no other caller is taking.';
+
+CREATE OR REPLACE FUNCTION dibs.take_open_thoughts(p_work_type text, p_wanted integer, p_piece integer, p_locked uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_until timestamptz := clock_timestamp() + interval '50 ms';
+  v_claimed jsonb;
+  v_begin text;
+  v_from text;
+  v_key text;
+  v_ids uuid[] := '{}';
+begin
+  if not dibs.has_key_gates('thoughts', p_work_type) then
+    return dibs.take_from_pool(p_work_type, p_wanted, p_piece);
+  end if;
+  v_claimed := dibs.claimed_by_key_thoughts(p_work_type, p_locked);
+  -- Anywhere, so that claims that run at once begin with different keys.
+  v_begin := coalesce((
+    select r.key from dibs.thought_run r
+    where r.work_type = p_work_type and (r.fill, r.place) >= (
+      (select p.fill - floor(3 * random())::int from dibs.thought_pass p where p.work_type = p_work_type), gen_random_uuid())
+    order by r.fill, r.place limit 1), '');
+  v_from := v_begin;
+  for v_round in 1..2 loop
+    loop
+      v_key := dibs.next_open_key_of_thoughts(p_work_type, v_from, v_claimed);
+      exit when v_key is null or v_round = 2 and v_key >= v_begin;
+      if v_key = '' or dibs.lock_claim_gate('thoughts', p_work_type, v_key) then
+        v_ids := v_ids || dibs.take_of_key_thoughts(p_work_type, v_key, p_piece, least(
+          p_wanted - cardinality(v_ids),
+          dibs.claim_room('thoughts', p_work_type, v_key, coalesce((v_claimed ->> v_key)::int, 0))));
+        if cardinality(v_ids) >= p_wanted or v_ids <> '{}' and clock_timestamp() > v_until then return v_ids; end if;
+      end if;
+      v_from := v_key || chr(1);  -- the next text there is
+    end loop;
+    v_from := '';
+  end loop;
+  return v_ids;
+end $function$;
+comment on function dibs.take_open_thoughts(text,integer,integer,uuid[]) is 'What dibs.take_from_pool is, where keys have gates: take of keys that are open, as many of each as it lets through.
+p_locked: what this call has already.';
+
 CREATE OR REPLACE FUNCTION dibs.take_pending(p_tasks bigint[])
  RETURNS SETOF dibs.ready
  LANGUAGE plpgsql
@@ -6902,25 +7604,6 @@ AS $function$
 $function$;
 comment on function dibs.thought_key(uuid) is 'What is the id of a thought or of a task, as that of a thought: null where thoughts have no uuids.';
 
-CREATE OR REPLACE FUNCTION dibs.thoughts_wait(p_work_type text)
- RETURNS boolean
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  v_began timestamptz := clock_timestamp();
-begin
-  if dibs.room_for_thoughts(p_work_type) = 0 then return false; end if;
-  return exists (
-      select from dibs.thought_run r
-      where r.work_type = p_work_type
-        and r.fill >= (select p.fill - 2 from dibs.thought_pass p where p.work_type = p_work_type))
-    -- Whoever is searching right now is a claimer, who needs no drain's help to begin.
-    or pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0))
-      and dibs.fill_pool(p_work_type, v_began);
-end $function$;
-comment on function dibs.thoughts_wait(text) is 'Whether thoughts wait for this work type, as far as the pool or a look for more can tell.';
-
 CREATE OR REPLACE FUNCTION dibs.tick()
  RETURNS bigint
  LANGUAGE plpgsql
@@ -6933,7 +7616,7 @@ CREATE OR REPLACE FUNCTION dibs.tick()
 AS $function$
 begin
   perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.reap_sources(), dibs.tell_late(), dibs.run_schedules();
-  perform dibs.tidy(), dibs.tidy_gates(), dibs.settle_dispatches();
+  perform dibs.tidy(), dibs.tidy_gates(), dibs.tidy_claim_gates(), dibs.settle_dispatches();
   -- A twentieth of the time at most, and so short that what was reaped above is not kept waiting.
   perform dibs.go_on_pruning(clock_timestamp() + (select tick_seconds from dibs.settings) * interval '50 ms');
   -- An idle project makes no call at all, nor does one whose drains are enough.
@@ -6964,6 +7647,22 @@ begin
     select id from dibs.request where made_at < v_now - v_settings.keep_requests order by made_at limit 10000));
 end $function$;
 comment on function dibs.tidy() is 'Delete hints nobody reads, and records nobody asks for any more.';
+
+CREATE OR REPLACE FUNCTION dibs.tidy_claim_gates()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+begin
+  -- After a day, which no transaction lasts that might have to meet them.
+  delete from dibs.claim_bucket where ctid = any (array(
+    select b.ctid from dibs.claim_bucket b
+    where b.passed_at < v_now - interval '1 day' and b.spent_until < v_now
+      and dibs.lock_claim_gate(b.source, b.work_type, b.key)));
+end $function$;
+comment on function dibs.tidy_claim_gates() is 'Forget what was claimed through gates long ago.';
 
 CREATE OR REPLACE FUNCTION dibs.tidy_gates()
  RETURNS void
@@ -7251,6 +7950,29 @@ begin
 end $function$;
 comment on function dibs.why_claim_ended(dibs.claim_facts) is 'Whether it is done, waits for its next attempt, has used up its attempts, or failed for good.';
 
+CREATE OR REPLACE FUNCTION dibs.why_claims_paused(p_source text, p_work_type text, p_key text)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate dibs.claim_gate;
+begin
+  select * into v_gate from dibs.claim_gate g
+    where g.source = p_source and g.paused_at is not null and g.work_type in ('', p_work_type)
+      and (g.scope in ('everything', 'work type') or g.scope = 'key' and g.key = p_key)
+    order by g.work_type, g.scope desc limit 1;
+  if not found then return null; end if;
+  return row('unclaimed', 'paused',
+    jsonb_strip_nulls(jsonb_build_object('work_type', nullif(v_gate.work_type, ''), 'key', nullif(v_gate.key, ''),
+      'paused_at', v_gate.paused_at)),
+    null,
+    format('select resume_claims(%s).', concat_ws(', ', quote_literal(p_source),
+      quote_literal(nullif(v_gate.work_type, '')), quote_literal(nullif(v_gate.key, '')))))::dibs.explanation;
+end $function$;
+comment on function dibs.why_claims_paused(text,text,text) is 'Whether everything of the source, this kind of work, or the key of this row for it is paused.';
+
 CREATE OR REPLACE FUNCTION dibs.why_ended(p_task dibs.task_facts)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
@@ -7269,6 +7991,34 @@ begin
       else 'retry_tasks lets it run after all.' end)::dibs.explanation;
 end $function$;
 comment on function dibs.why_ended(dibs.task_facts) is 'Whether it has ended, and how.';
+
+CREATE OR REPLACE FUNCTION dibs.why_gate_closed(p_source text, p_work_type text, p_key text)
+ RETURNS dibs.explanation
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_gate record := dibs.claim_gate_of(p_source, p_work_type, p_key);
+  v_opens_at timestamptz := dibs.claims_open_at(p_source, p_work_type, p_key);
+  v_claimed bigint;
+begin
+  if v_opens_at is not null then
+    return row('unclaimed', 'rate',
+      jsonb_strip_nulls(jsonb_build_object('key', nullif(p_key, ''), 'rate', v_gate.rate, 'period', v_gate.period,
+        'burst', v_gate.burst)),
+      v_opens_at, 'Time; or another rate, by set_claim_rate.')::dibs.explanation;
+  end if;
+  v_claimed := dibs.count_claimed(p_source, p_work_type, nullif(p_key, ''));
+  if v_claimed < v_gate.most is not false then return null; end if;
+  return row('unclaimed', 'limit',
+    jsonb_strip_nulls(jsonb_build_object('key', nullif(p_key, ''), 'max_running', v_gate.most, 'running', v_claimed)),
+    null,
+    format('The end of one that is claimed, or a higher limit: select set_claim_limit(%s).',
+      concat_ws(', ', quote_literal(p_source), quote_literal(p_work_type), v_gate.most + 1,
+        quote_literal(nullif(p_key, '')))))::dibs.explanation;
+end $function$;
+comment on function dibs.why_gate_closed(text,text,text) is 'Whether the limit or the rate of a kind of work (key empty) or of a key for it lets nothing through now.';
 
 CREATE OR REPLACE FUNCTION dibs.why_held(p_claim dibs.claim_facts)
  RETURNS dibs.explanation
@@ -7289,42 +8039,23 @@ begin
 end $function$;
 comment on function dibs.why_held(dibs.claim_facts) is 'Whether a worker holds it, or held it and was not heard of again.';
 
-CREATE OR REPLACE FUNCTION dibs.why_kept_back(p_source text, p_work_type text)
+CREATE OR REPLACE FUNCTION dibs.why_kept_back(p_source text, p_work_type text, p_key text)
  RETURNS dibs.explanation
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
 declare
-  v_gate dibs.claim_gate;
-  v_opens_at timestamptz;
-  v_running bigint;
+  v_why dibs.explanation := dibs.why_claims_paused(p_source, p_work_type, p_key);
 begin
-  select * into v_gate from dibs.claim_gate g
-    where g.source = p_source and g.work_type in ('', p_work_type) and g.paused_at is not null
-    order by g.work_type limit 1;
-  if found then
-    return row('unclaimed', 'paused',
-      jsonb_strip_nulls(jsonb_build_object('work_type', nullif(v_gate.work_type, ''), 'paused_at', v_gate.paused_at)),
-      null,
-      format('select resume_claims(%s).', concat_ws(', ', quote_literal(p_source),
-        quote_literal(nullif(v_gate.work_type, '')))))::dibs.explanation;
+  if v_why.reason is null then v_why := dibs.why_gate_closed(p_source, p_work_type, ''); end if;
+  if v_why.reason is null and p_key <> '' then
+    v_why := dibs.why_gate_closed(p_source, p_work_type, p_key);
   end if;
-  select * into v_gate from dibs.claim_gate g where g.source = p_source and g.work_type = p_work_type;
-  v_opens_at := dibs.next_token_at(v_gate, v_gate.spent_until);
-  if v_opens_at is not null then
-    return row('unclaimed', 'rate',
-      jsonb_build_object('rate', v_gate.rate, 'period', v_gate.period, 'burst', v_gate.burst), v_opens_at,
-      'Time; or another rate, by set_claim_rate.')::dibs.explanation;
-  end if;
-  v_running := dibs.count_claimed(p_source, p_work_type);
-  if v_running < v_gate.most is not false then return null; end if;
-  return row('unclaimed', 'limit', jsonb_build_object('max_running', v_gate.most, 'running', v_running), null,
-    format('The end of one that is claimed, or a higher limit: select set_claim_limit(%L, %L, %s).',
-      p_source, p_work_type, v_gate.most + 1))::dibs.explanation;
+  return v_why;
 end $function$;
-comment on function dibs.why_kept_back(text,text) is 'Whether this kind of work on the source is paused, or as many rows are claimed for it as may at once, or were in a
-time.';
+comment on function dibs.why_kept_back(text,text,text) is 'Whether this kind of work on the source is paused, or as many rows are claimed for it as may at once, or were in a
+time; or those of the key of this row.';
 
 CREATE OR REPLACE FUNCTION dibs.why_leased(p_task dibs.task_facts)
  RETURNS dibs.explanation
@@ -8004,21 +8735,25 @@ Returns {dry_run, tasks: how many, sample: up to ten of their ids, more: whether
 Errors: PT400 for bad input, for an empty filter too.';
 
 CREATE OR REPLACE FUNCTION public.claim_gates()
- RETURNS TABLE(source text, work_type text, max_running integer, rate integer, period interval, burst integer, paused_at timestamp with time zone, running bigint, retry_after_seconds integer)
+ RETURNS TABLE(source text, work_type text, scope text, key text, max_running integer, rate integer, period interval, burst integer, paused_at timestamp with time zone, running bigint, retry_after_seconds integer)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
 begin
   return query
-    select g.source, nullif(g.work_type, ''), g.most, g.rate, g.period, g.burst, g.paused_at,
-      dibs.count_claimed(g.source, nullif(g.work_type, '')),
-      case when g.rate is not null then
-        coalesce(ceil(extract(epoch from dibs.next_token_at(g, g.spent_until) - dibs.clock())), 0)::int end
-    from dibs.claim_gate g order by g.source, g.work_type;
+    select g.source, nullif(g.work_type, ''), g.scope, nullif(g.key, ''), g.most, g.rate, g.period, g.burst,
+      g.paused_at,
+      case when g.scope <> 'each key' then
+        dibs.count_claimed(g.source, nullif(g.work_type, ''), nullif(g.key, '')) end,
+      case when g.scope in ('work type', 'key') and g.rate is not null then
+        coalesce(ceil(extract(epoch from dibs.claims_open_at(g.source, g.work_type, g.key) - dibs.clock())), 0)::int
+      end
+    from dibs.claim_gate g order by g.source, g.work_type, g.scope, g.key;
 end $function$;
-comment on function public.claim_gates() is 'What is set for claims: limits, rates and pauses, by source and work type, null for all. running: how many rows are
-claimed now. retry_after_seconds: when the rate lets the next one be claimed, 0 for now.';
+comment on function public.claim_gates() is 'What is set for claims: limits, rates and pauses, by source, work type and scope (everything, work type, each key,
+key). running: how many such rows are claimed now. retry_after_seconds: when the rate lets the next one be claimed, 0
+for now.';
 
 CREATE OR REPLACE FUNCTION public.claim_named_thoughts(p_work_type text, p_worker_id text, p_thought_ids uuid[], p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(thought_id uuid, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, content text, metadata jsonb)
@@ -8109,6 +8844,33 @@ comment on function public.claim_next_thoughts(text,text,integer,integer,integer
 another caller is searching: ask again. Over very many thoughts new ones may take a while to be found, see
 dibs.fill_pool. A repeated request id returns what its grant still holds.
 PT400 bad input, PT503 too many claims at once.';
+
+CREATE OR REPLACE FUNCTION public.claim_progress()
+ RETURNS TABLE(source text, work_type text, total bigint, claimed bigint, succeeded bigint, failed bigint, unclaimed bigint, per_minute double precision, seconds_left bigint)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_source dibs.claim_source;
+begin
+  for v_source in select * from dibs.claim_source order by name <> 'thoughts', name loop
+    return query execute format('select $1, * from dibs.progress_of_%s($2)', dibs.source_rows(v_source.name))
+      using v_source.name, dibs.estimated_count(case v_source.name
+        when 'thoughts' then 'select from public.thoughts'
+        else format('select from dibs.rows_of_%s where wanted', v_source.name) end);
+  end loop;
+end $function$;
+comment on function public.claim_progress() is 'How far the rows of each source, thoughts among them, are for each kind of work that has claims: how many rows there
+are (total), are held, are done, failed, and have no claim. claimed, succeeded and failed are exact. total is exact up
+to 10000 rows and an estimate of the planner''s above, and with it unclaimed.
+per_minute: how many ended in a minute, of those whose claims are there, over the last ten minutes or since the work
+began if that is later; null when none did. seconds_left: how long all that is unclaimed or held takes at that pace;
+null with it.';
 
 CREATE OR REPLACE FUNCTION public.claim_rows(p_source text, p_work_type text, p_worker_id text, p_ids text[], p_lease_seconds integer DEFAULT 900, p_max_attempts integer DEFAULT 5, p_request_id text DEFAULT NULL::text)
  RETURNS TABLE(id text, fence text, attempt integer, lease_expires_at timestamp with time zone, lease_ms integer, version text, "row" jsonb)
@@ -8382,6 +9144,26 @@ schedules by when they are due, effects somebody must decide about, how many cal
 until when none is made, the function calls of this month and how many are left of it (null: no limit), and the last
 ten dispatches. One JSON object.';
 
+CREATE OR REPLACE FUNCTION public.dispatches(p_limit integer DEFAULT 50)
+ RETURNS TABLE(id text, reason text, state text, made_at timestamp with time zone, planned_at timestamp with time zone, problem text, types text[], drains integer)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  perform dibs.check_between('p_limit', p_limit, 1, 1000);
+  return query
+    select d.id::text, d.reason, d.state, d.made_at, d.planned_at, d.problem, d.types, d.drains
+    from dibs.dispatch d order by d.id desc limit p_limit;
+end $function$;
+comment on function public.dispatches(integer) is 'The latest calls to the dispatch function, newest first: why each was made, what became of it (planned, sent,
+answered, refused, timed_out, lost) with its problem, when it arrived (planned_at, null: it did not), the types that
+can be handled as it was told, and how many drains it wanted.
+p_limit: at most so many, 1 to 1000. They stay for settings.keep_dispatches. Errors: PT400 for a bad p_limit.';
+
 CREATE OR REPLACE FUNCTION public.effect_begin(p_fence text, p_id uuid, p_key text, p_mode text DEFAULT 'at_most_once'::text, p_key_hours integer DEFAULT 23, p_request_id text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -8542,7 +9324,7 @@ begin
     dibs.why_held(v_claim),
     dibs.why_claim_ended(v_claim),
     dibs.why_unwanted(v_claim),
-    dibs.why_kept_back(p_source, p_work_type),
+    dibs.why_kept_back(p_source, p_work_type, v_claim.key),
     dibs.why_not_claimed(v_claim));
   return query select v_why.*;
 end $function$;
@@ -8550,8 +9332,8 @@ comment on function public.explain_claim(text,text,text) is 'Why a row is not be
 p_source: thoughts, or the name of another source. p_id: of the row, as text.
 One row: its state (unclaimed, claimed, succeeded, failed, unknown); the reason; what there is to know about that; until
 when that is so at most, null when nobody can tell; and what would change it.
-reason: unknown, leased, lease_expired, done, backoff, quarantined, failed, filter, paused, limit, search_rests, next,
-nobody_asked.
+reason: unknown, leased, lease_expired, done, backoff, quarantined, failed, filter, paused, rate, limit, search_rests,
+next, nobody_asked.
 Errors: PT400 for a source that there is not, or an id that is none.';
 
 CREATE OR REPLACE FUNCTION public.explain_task(p_id uuid)
@@ -8655,6 +9437,80 @@ p_filter: as in cancel_tasks_where, and may be empty. p_limit: at most so many, 
 that has it.
 Errors: PT400 for bad input.';
 
+CREATE OR REPLACE FUNCTION public.find_tasks(p_filter jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 50, p_before text DEFAULT NULL::text)
+ RETURNS TABLE(id uuid, type text, status text, key text, order_key text, priority smallint, attempts integer, max_attempts integer, created_at timestamp with time zone, run_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone, worker_id text, error text, cursor text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_statuses text[] := '{pending,processing,completed,failed,cancelled}';
+  v_before bigint[] := string_to_array(coalesce(p_before, ''), '-');
+  v_conditions text;
+begin
+  perform dibs.check_filter(p_filter, v_statuses, p_may_be_empty => true),
+    dibs.check_between('p_limit', p_limit, 1, 1000);
+  if p_before !~ '^\d{1,18}-\d{1,18}-\d{1,18}$' then
+    perform dibs.refuse('PT400', 'p_before must be the cursor of a row', 'Send back that of the last row you got.');
+  end if;
+  v_conditions := coalesce((
+    select string_agg(dibs.filter_condition(f.key, value, v_statuses), ' and ' order by f.key)
+    from jsonb_each(p_filter) f), 'true');
+  return query execute format($query$
+    with run as materialized (
+      select * from dibs.%1$s
+    ), fits as materialized (
+      select * from (
+        -- dibs.task_of and dibs.log_of written out, as wherever many are asked for.
+        select r.status, r.at, r.first, r.started_at, r.completed_at, r.worker_id,
+          ('x' || encode(substr(uuid_send(l.id), 1, 6), 'hex'))::bit(48)::bigint as task, l.id, l.type, l.payload,
+          l.priority, l.max_attempts, l.unique_key, l.created_at, coalesce(r.run_at, l.run_at) as run_at
+        from run r, unnest(r.run) part,
+          lateral (
+            select * from dibs.log l
+            where l.id >= encode(int8send(lower(part) << 16) || int8send(0), 'hex')::uuid
+              and l.id < encode(int8send(upper(part) << 16) || int8send(0), 'hex')::uuid
+            offset 0
+          ) l
+      ) t
+      where (at, first, task) < ($1, $2, $3) and %2$s
+      order by at desc, first desc, task desc limit $4
+    )
+    select f.id, f.type, f.status, nullif(k.key, ''), nullif(k.order_key, ''), f.priority,
+      coalesce(h.failures + h.losses, 0) + (f.status in ('processing', 'completed'))::int, f.max_attempts::int,
+      f.created_at, f.run_at, f.started_at, f.completed_at, f.worker_id,
+      case when f.status <> 'completed' then (
+        select a.error from dibs.attempt a where a.task = f.task order by a.n desc limit 1) end,
+      dibs.cursor_of(f.at, f.first, f.task)
+    from (
+      select *, row_number() over (order by at desc, first desc, task desc) as nth from fits
+      -- There is more to look at, and nothing else that would say from where on.
+      union all
+      select null, at, first, null, null, null, 0, null, null, null, null, null, null, null, null, 1001
+      from (select * from run order by at, first limit 1) last
+      where (select count(*) from fits) < $4 and (select bool_or(more) from run)
+    ) f
+    left join lateral (select * from dibs.history_of(f.task) where f.id is not null) h on true
+    left join dibs.task_key k on k.task = f.task
+    order by f.nth$query$,
+    case when p_filter ? 'ids' then 'runs_named(array(select jsonb_array_elements_text($5 -> ''ids''))::uuid[])'
+      else 'newest_runs($5, $1, $2, $4)' end,
+    v_conditions)
+  using coalesce('epoch'::timestamptz + v_before[1] * interval '1 microsecond', 'infinity'),
+    coalesce(v_before[2], 9223372036854775807), coalesce(v_before[3], 9223372036854775807), p_limit, p_filter;
+end $function$;
+comment on function public.find_tasks(jsonb,integer,text) is 'Tasks that fit a filter, the newest first: by when they ended, were claimed, or are due.
+p_filter: as in cancel_tasks_where, and may be empty; statuses may also name completed. p_limit: at most so many, 1 to
+1000. p_before: the cursor of the last row brings the next page.
+A call looks at some thousands of tasks. Where fewer than p_limit of them fit and there are more, a last row has nothing
+but a cursor, id null: go on from there.
+Errors: PT400 for bad input.';
+
 CREATE OR REPLACE FUNCTION public.parked_effects(p_limit integer DEFAULT 100)
  RETURNS TABLE(id uuid, type text, work_type text, key text, mode text, idempotency_key text, begun_at timestamp with time zone, parked_at timestamp with time zone)
  LANGUAGE plpgsql
@@ -8676,21 +9532,24 @@ type: of a task; work_type: of a thought. idempotency_key: what the provider was
 attempt met it; null: none has yet.
 Errors: PT400 for bad input.';
 
-CREATE OR REPLACE FUNCTION public.pause_claims(p_source text, p_work_type text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION public.pause_claims(p_source text, p_work_type text DEFAULT NULL::text, p_key text DEFAULT NULL::text)
  RETURNS bigint
  LANGUAGE plpgsql
  SET search_path TO ''
  SET lock_timeout TO '3s'
 AS $function$
+declare
+  v_gate dibs.claim_gate := dibs.claim_gate_to_set(
+    p_source, p_work_type, p_key, false, p_work_type is null and p_key is null);
 begin
-  if p_work_type is not null then perform dibs.check_label('p_work_type', p_work_type, 100); end if;
-  perform dibs.stop_claims(dibs.claims_of(p_source));
-  insert into dibs.claim_gate (source, work_type, paused_at) values (p_source, coalesce(p_work_type, ''), dibs.clock())
-    on conflict (source, work_type) do update set paused_at = coalesce(claim_gate.paused_at, excluded.paused_at);
-  return dibs.count_claimed(p_source, p_work_type);
+  insert into dibs.claim_gate (source, work_type, scope, key, paused_at)
+    values (v_gate.source, v_gate.work_type, v_gate.scope, v_gate.key, dibs.clock())
+    on conflict (source, work_type, scope, key) do update
+    set paused_at = coalesce(claim_gate.paused_at, excluded.paused_at);
+  return dibs.count_claimed(p_source, p_work_type, p_key);
 end $function$;
-comment on function public.pause_claims(text,text) is 'Claim no more rows of a source for a kind of work, null for any, from the moment this is committed. What is claimed
-goes on, and is settled as usual.
+comment on function public.pause_claims(text,text,text) is 'Claim no more rows of a source for a kind of work, of a key for it, or (both null) for any, from the moment this is
+committed. What is claimed goes on, and is settled as usual.
 Returns how many are still claimed; call it again to see them become 0. Errors: as set_claim_limit.';
 
 CREATE OR REPLACE FUNCTION public.pause_schedule(p_name text)
@@ -8747,9 +9606,9 @@ begin
 end $function$;
 comment on function public.plan_dispatch(text,text[]) is 'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at such
 tasks, never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has
-thoughts waiting and no drain. All of them together never more than are left of settings.max_invocations_per_month.
+thoughts or rows waiting and no drain. All together never more than are left of settings.max_invocations_per_month.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
-Returns {dispatch_id, drains: [{types or work_type, batch, lease_seconds, linger_seconds}]}.
+Returns {dispatch_id, drains: [{types or work_type, source?, batch, lease_seconds, linger_seconds}]}.
 Errors: PT400 for bad input.';
 
 CREATE OR REPLACE FUNCTION public.prune_tasks(p_keep interval)
@@ -9071,36 +9930,43 @@ comment on function public.release_thought(uuid,text,text,text,text) is 'Finish 
 more.
 PT400 for another status.';
 
-CREATE OR REPLACE FUNCTION public.remove_claim_limit(p_source text, p_work_type text)
+CREATE OR REPLACE FUNCTION public.remove_claim_limit(p_source text, p_work_type text, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
  SET lock_timeout TO '3s'
 AS $function$
+declare
+  v_gate dibs.claim_gate := dibs.claim_gate_to_set(p_source, p_work_type, p_key, p_each_key);
 begin
-  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.stop_claims(dibs.claims_of(p_source));
-  update dibs.claim_gate set most = null where source = p_source and work_type = p_work_type and most is not null;
+  update dibs.claim_gate g set most = null
+    where (g.source, g.work_type, g.scope, g.key) = (v_gate.source, v_gate.work_type, v_gate.scope, v_gate.key)
+      and g.most is not null;
   if not found then return false; end if;
-  perform dibs.drop_open_claim_gate(p_source, p_work_type);
+  perform dibs.drop_open_claim_gates(v_gate.source, v_gate.work_type);
   return true;
 end $function$;
-comment on function public.remove_claim_limit(text,text) is 'Take away the limit of a kind of work on a source. Returns whether there was one. Errors: as set_claim_limit.';
+comment on function public.remove_claim_limit(text,text,text,boolean) is 'Take away a limit that set_claim_limit set with the same arguments. Returns whether there was one.
+Errors: as set_claim_limit.';
 
-CREATE OR REPLACE FUNCTION public.remove_claim_rate(p_source text, p_work_type text)
+CREATE OR REPLACE FUNCTION public.remove_claim_rate(p_source text, p_work_type text, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
  SET lock_timeout TO '3s'
 AS $function$
+declare
+  v_gate dibs.claim_gate := dibs.claim_gate_to_set(p_source, p_work_type, p_key, p_each_key);
 begin
-  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.stop_claims(dibs.claims_of(p_source));
-  update dibs.claim_gate set rate = null, period = null, burst = null
-    where source = p_source and work_type = p_work_type and rate is not null;
+  update dibs.claim_gate g set rate = null, period = null, burst = null
+    where (g.source, g.work_type, g.scope, g.key) = (v_gate.source, v_gate.work_type, v_gate.scope, v_gate.key)
+      and g.rate is not null;
   if not found then return false; end if;
-  perform dibs.drop_open_claim_gate(p_source, p_work_type);
+  perform dibs.drop_open_claim_gates(v_gate.source, v_gate.work_type);
   return true;
 end $function$;
-comment on function public.remove_claim_rate(text,text) is 'Take away the rate of a kind of work on a source. Returns whether there was one. Errors: as set_claim_limit.';
+comment on function public.remove_claim_rate(text,text,text,boolean) is 'Take away a rate that set_claim_rate set with the same arguments. Returns whether there was one.
+Errors: as set_claim_limit.';
 
 CREATE OR REPLACE FUNCTION public.remove_retention(p_type text)
  RETURNS boolean
@@ -9240,22 +10106,24 @@ p_filter: as in cancel_tasks_where; the only status is pending. Tasks that have 
 p_priority: smaller runs first, -32768 to 32767.
 p_dry_run, p_limit, result and errors: as in cancel_tasks_where.';
 
-CREATE OR REPLACE FUNCTION public.resume_claims(p_source text, p_work_type text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION public.resume_claims(p_source text, p_work_type text DEFAULT NULL::text, p_key text DEFAULT NULL::text)
  RETURNS boolean
  LANGUAGE plpgsql
  SET search_path TO ''
  SET lock_timeout TO '3s'
 AS $function$
+declare
+  v_gate dibs.claim_gate := dibs.claim_gate_to_set(
+    p_source, p_work_type, p_key, false, p_work_type is null and p_key is null);
 begin
-  if p_work_type is not null then perform dibs.check_label('p_work_type', p_work_type, 100); end if;
-  perform dibs.stop_claims(dibs.claims_of(p_source));
-  update dibs.claim_gate set paused_at = null
-    where source = p_source and work_type = coalesce(p_work_type, '') and paused_at is not null;
+  update dibs.claim_gate g set paused_at = null
+    where (g.source, g.work_type, g.scope, g.key) = (v_gate.source, v_gate.work_type, v_gate.scope, v_gate.key)
+      and g.paused_at is not null;
   if not found then return false; end if;
-  perform dibs.drop_open_claim_gate(p_source, coalesce(p_work_type, ''));
+  perform dibs.drop_open_claim_gates(v_gate.source, v_gate.work_type);
   return true;
 end $function$;
-comment on function public.resume_claims(text,text) is 'End what pause_claims began with the same arguments. Returns whether it was paused. Errors: as set_claim_limit.';
+comment on function public.resume_claims(text,text,text) is 'End what pause_claims began with the same arguments. Returns whether it was paused. Errors: as set_claim_limit.';
 
 CREATE OR REPLACE FUNCTION public.resume_schedule(p_name text)
  RETURNS timestamp with time zone
@@ -9447,41 +10315,51 @@ end $function$;
 comment on function public.schedules() is 'All recurring schedules, by name: what they say, the next three moments they are due (none while paused), the last
 one they ran for with its task, and why the last try failed, if it did.';
 
-CREATE OR REPLACE FUNCTION public.set_claim_limit(p_source text, p_work_type text, p_limit integer)
+CREATE OR REPLACE FUNCTION public.set_claim_limit(p_source text, p_work_type text, p_limit integer, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
  SET lock_timeout TO '3s'
 AS $function$
+declare
+  v_gate dibs.claim_gate;
 begin
-  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.check_between('p_limit', p_limit, 1, 1000000),
-    dibs.stop_claims(dibs.claims_of(p_source));
-  insert into dibs.claim_gate (source, work_type, most) values (p_source, p_work_type, p_limit)
-    on conflict (source, work_type) do update set most = excluded.most;
+  perform dibs.check_between('p_limit', p_limit, 1, 1000000);
+  v_gate := dibs.claim_gate_to_set(p_source, p_work_type, p_key, p_each_key);
+  insert into dibs.claim_gate (source, work_type, scope, key, most)
+    values (v_gate.source, v_gate.work_type, v_gate.scope, v_gate.key, p_limit)
+    on conflict (source, work_type, scope, key) do update set most = excluded.most;
 end $function$;
-comment on function public.set_claim_limit(text,text,integer) is 'Never let more than p_limit rows of a source, such as thoughts, be claimed for a kind of work at once, 1 to 1000000,
-from the moment this is committed. What is claimed already counts; where that is more, it goes on, and nothing new is
-claimed until it is less.
+comment on function public.set_claim_limit(text,text,integer,text,boolean) is 'Never let more than p_limit rows of a source, such as thoughts, be claimed for a kind of work at once, 1 to 1000000,
+from the moment this is committed.
+p_key: of this key of rows only, see dibs.set_row_key. p_each_key: of each key, unless it has a limit of its own.
+Neither: of the kind of work as a whole. A row has to pass the limit of its kind of work and that of its key. What is
+claimed already counts; where that is more, it goes on, and nothing new is claimed until it is less.
 Errors: PT400 for bad input, PT503 while a claim stays in an open transaction for 3 seconds.';
 
-CREATE OR REPLACE FUNCTION public.set_claim_rate(p_source text, p_work_type text, p_count integer, p_period interval, p_burst integer DEFAULT NULL::integer)
+CREATE OR REPLACE FUNCTION public.set_claim_rate(p_source text, p_work_type text, p_count integer, p_period interval, p_burst integer DEFAULT NULL::integer, p_key text DEFAULT NULL::text, p_each_key boolean DEFAULT false)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
  SET lock_timeout TO '3s'
 AS $function$
+declare
+  v_gate dibs.claim_gate;
 begin
-  perform dibs.check_label('p_work_type', p_work_type, 100), dibs.check_rate(p_count, p_period, p_burst),
-    dibs.stop_claims(dibs.claims_of(p_source));
-  insert into dibs.claim_gate (source, work_type, rate, period, burst)
-    values (p_source, p_work_type, p_count, p_period, coalesce(p_burst, p_count))
-    on conflict (source, work_type) do update
-    -- A new rate begins with a full bucket.
-    set rate = excluded.rate, period = excluded.period, burst = excluded.burst, spent_until = 'epoch';
+  perform dibs.check_rate(p_count, p_period, p_burst);
+  v_gate := dibs.claim_gate_to_set(p_source, p_work_type, p_key, p_each_key);
+  insert into dibs.claim_gate (source, work_type, scope, key, rate, period, burst)
+    values (v_gate.source, v_gate.work_type, v_gate.scope, v_gate.key, p_count, p_period, coalesce(p_burst, p_count))
+    on conflict (source, work_type, scope, key) do update
+    set rate = excluded.rate, period = excluded.period, burst = excluded.burst;
+  -- A new rate begins with a full bucket.
+  update dibs.claim_bucket b set spent_until = 'epoch'
+    where b.source = p_source and b.work_type = p_work_type
+      and (v_gate.scope = 'each key' and b.key <> '' or b.key = v_gate.key and v_gate.scope <> 'each key');
 end $function$;
-comment on function public.set_claim_rate(text,text,integer,interval,integer) is 'Let only p_count rows of a source be claimed for a kind of work in each p_period, and after a rest up to p_burst at
+comment on function public.set_claim_rate(text,text,integer,interval,integer,text,boolean) is 'Let only p_count rows of a source be claimed for a kind of work in each p_period, and after a rest up to p_burst at
 once (null: p_count), from the moment this is committed. Every claim counts, also one that is handed back.
-Errors: as set_claim_limit.';
+p_key, p_each_key: as in set_claim_limit. Errors: as set_claim_limit.';
 
 CREATE OR REPLACE FUNCTION public.set_retention(p_type text, p_keep interval DEFAULT NULL::interval, p_keep_count bigint DEFAULT NULL::bigint)
  RETURNS void
@@ -9903,6 +10781,71 @@ comment on function public.task_retry_after(text[]) is 'In how many seconds the 
 is due, or some of it waits for something else than a rate and may be had at any moment; what is paused does not count.
 For whoever has just claimed nothing.';
 
+CREATE OR REPLACE FUNCTION public.task_timeline(p_id uuid)
+ RETURNS TABLE(at timestamp with time zone, event text, worker_id text, attempt integer, detail jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_task bigint := dibs.task_of(p_id);
+  v_last int := coalesce((select max(a.n) from dibs.attempt a where a.task = v_task), 0);
+begin
+  if not exists (select from dibs.log l where l.id = p_id) then return; end if;
+  return query
+    with place as materialized (
+      select * from dibs.runs_named(array[p_id])
+    )
+    select e.at, e.event, e.worker_id, e.attempt, jsonb_strip_nulls(e.detail) from (
+        select 0 as place, l.created_at as at, 'enqueued' as event, null::text as worker_id, null::int as attempt,
+          jsonb_build_object('type', l.type, 'priority', l.priority, 'max_attempts', l.max_attempts,
+            'unique_key', l.unique_key, 'key', nullif(k.key, ''), 'order_key', nullif(k.order_key, '')) as detail
+        from dibs.log l left join dibs.task_key k on k.task = v_task where l.id = p_id
+      union all
+        select 1, due.at, 'due', null, null, '{}'
+        from (
+          -- Where it waits tells when for; that it was moved meanwhile does not stay.
+          select l.run_at from dibs.log l
+            where l.id = p_id and (v_last > 0 or not exists (select from place where place.status = 'pending'))
+          union select place.run_at from place where place.status = 'pending'
+        ) due (at)
+      union all
+        select 2, a.started_at, 'claimed', a.worker_id, a.n::int, '{}'
+        from dibs.attempt a where a.task = v_task and a.started_at is not null and a.outcome in ('failed', 'lost')
+      union all
+        select 4, a.ended_at, a.outcome, a.worker_id, case when a.outcome in ('failed', 'lost') then a.n::int end,
+          jsonb_build_object('error', a.error)
+        from dibs.attempt a where a.task = v_task
+      union all
+        select 2, p.started_at, 'claimed', p.worker_id, v_last + 1, case p.status when 'processing' then (
+          select jsonb_build_object('lease_expires_at', l.expires_at, 'fence', l.fence::text, 'progress', g.progress,
+            'reported_at', g.reported_at)
+          from dibs.lease l left join dibs.progress g on g.task = v_task where l.held @> v_task limit 1) else '{}' end
+        from place p where p.started_at is not null and p.status <> 'failed'
+      union all
+        -- Of a failure the attempt tells.
+        select 5, p.completed_at, p.status, p.worker_id, case p.status when 'completed' then v_last + 1 end, '{}'
+        from place p
+        where p.status in ('completed', 'cancelled') or p.status = 'failed' and v_last = 0
+      union all
+        select 3, f.begun_at, 'effect', null, null, jsonb_build_object('key', f.key, 'state', f.state, 'mode', f.mode,
+          'done_at', f.done_at, 'parked_at', f.parked_at)
+        from dibs.effect f where f.id = p_id and f.work_type = ''
+    ) e
+    -- A task may be due before it is enqueued.
+    order by e.place > 0, e.at, coalesce(e.attempt, 0), e.place;
+end $function$;
+comment on function public.task_timeline(uuid) is 'What became of a task, oldest first; no rows where there is none of this id. event: enqueued, due, claimed, failed,
+lost, retried, redriven, cancelled, completed, or effect; who did it, in which attempt, and in detail what else there is
+to know: of enqueued {type, priority, max_attempts, unique_key, key, order_key}; of failed and lost {error}; of claimed,
+while it runs, {lease_expires_at, fence, progress, reported_at}; of effect {key, state, mode, done_at, parked_at}. What
+is still to come, such as due, has a moment that is not over.';
+
 CREATE OR REPLACE FUNCTION public.was_completed(p_fence text, p_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -9924,6 +10867,44 @@ begin
 end $function$;
 comment on function public.was_completed(text,uuid) is 'Whether this very grant completed this task or thought: for a caller that lost the reply.
 Errors: PT400 for bad input.';
+
+CREATE OR REPLACE FUNCTION public.workers()
+ RETURNS TABLE(worker_id text, tasks bigint, rows bigint, works_on text[], since timestamp with time zone, lease_expires_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  -- By the index of open claims, which is as large as what is held.
+  v_claims text := (
+    select string_agg(format($sql$
+      union all select worker_id, 0, count(*), jsonb_agg(distinct %L || ':' || work_type), min(claimed_at),
+        min(ttl_expires_at)
+      from public.%I where status = 'claimed' group by worker_id$sql$, name, dibs.claims_table(name)), '')
+    from dibs.claim_source);
+begin
+  return query execute format($sql$
+    select h.worker_id, sum(h.tasks)::bigint, sum(h.rows)::bigint,
+      array(
+        select distinct w collate "C"
+        from jsonb_array_elements(jsonb_agg(h.works_on)) a, jsonb_array_elements_text(a) w order by 1),
+      min(h.since), min(h.lease_expires_at)
+    from (
+      select worker_id, dibs.count_of(held)::bigint as tasks, 0::bigint as rows, case type
+        when '' then (select jsonb_agg(distinct l.type) from dibs.log_of(held) l) else jsonb_build_array(type)
+        end as works_on, started_at as since, expires_at as lease_expires_at
+      from dibs.lease%s
+    ) h
+    group by h.worker_id order by min(h.lease_expires_at), h.worker_id$sql$, v_claims);
+end $function$;
+comment on function public.workers() is 'Who holds what now, the first lease to end first: how many tasks, how many rows of claim sources, thoughts among
+them, on which types of tasks and kinds of work (source:work_type), since when the oldest of it is held, and when the
+first lease of it ends. One that is over was not taken back yet. A worker that holds nothing is not known.';
 
 -- Triggers ----------------------------------------------------------------------------------------
 
@@ -9952,6 +10933,7 @@ revoke all on function
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
   public.claim_next_rows(text,text,text,integer,integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
+  public.claim_progress(),
   public.claim_rows(text,text,text,text[],integer,integer,text),
   public.claim_task(),
   public.claim_tasks(text,text[],integer,integer,text),
@@ -9960,6 +10942,7 @@ revoke all on function
   public.create_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
   public.delete_schedule(text),
   public.dibs_status(),
+  public.dispatches(integer),
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
@@ -9967,8 +10950,9 @@ revoke all on function
   public.explain_task(uuid),
   public.failed_rows(text,text,jsonb,integer,text),
   public.failed_tasks(jsonb,integer,text),
+  public.find_tasks(jsonb,integer,text),
   public.parked_effects(integer),
-  public.pause_claims(text,text),
+  public.pause_claims(text,text,text),
   public.pause_schedule(text),
   public.pause_tasks(text,text),
   public.plan_dispatch(text,text[]),
@@ -9982,15 +10966,15 @@ revoke all on function
   public.release_rows_for_worker(text,text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
-  public.remove_claim_limit(text,text),
-  public.remove_claim_rate(text,text),
+  public.remove_claim_limit(text,text,text,boolean),
+  public.remove_claim_rate(text,text,text,boolean),
   public.remove_retention(text),
   public.remove_task_limit(text,text,boolean),
   public.remove_task_rate(text,text,boolean),
   public.renew_lease(text,integer,jsonb),
   public.renew_rows(text,integer),
   public.reprioritize_tasks_where(jsonb,integer,boolean,integer),
-  public.resume_claims(text,text),
+  public.resume_claims(text,text,text),
   public.resume_schedule(text),
   public.resume_tasks(text,text),
   public.retention_rules(),
@@ -10000,8 +10984,8 @@ revoke all on function
   public.retry_tasks_where(jsonb,boolean,integer),
   public.run_schedule_now(text),
   public.schedules(),
-  public.set_claim_limit(text,text,integer),
-  public.set_claim_rate(text,text,integer,interval,integer),
+  public.set_claim_limit(text,text,integer,text,boolean),
+  public.set_claim_rate(text,text,integer,interval,integer,text,boolean),
   public.set_retention(text,interval,bigint),
   public.set_task_limit(text,integer,text,boolean),
   public.set_task_rate(text,integer,interval,integer,text,boolean),
@@ -10016,7 +11000,9 @@ revoke all on function
   public.task_dependencies(uuid),
   public.task_gates(),
   public.task_retry_after(text[]),
-  public.was_completed(text,uuid)
+  public.task_timeline(uuid),
+  public.was_completed(text,uuid),
+  public.workers()
   from public, anon, authenticated, service_role;
 
 grant usage on schema dibs to service_role;
@@ -10029,6 +11015,7 @@ grant delete, insert, select on table
 
 grant delete, insert, select, update on table
   dibs.bucket,
+  dibs.claim_bucket,
   dibs.claim_gate,
   dibs.dependency,
   dibs.dispatch,
@@ -10102,34 +11089,44 @@ grant execute on function
   dibs.check_rate(integer,interval,integer),
   dibs.check_rest(text),
   dibs.check_row_filter(text,text,jsonb,boolean),
+  dibs.check_row_key(dibs.claim_source),
   dibs.check_schedule_options(text,jsonb),
   dibs.check_source(dibs.claim_source),
   dibs.check_task(text,text,bigint,bigint,text),
   dibs.check_unique(text,text,jsonb),
   dibs.claim_facts_of(text,text,text),
   dibs.claim_facts_of_thoughts(uuid,text),
+  dibs.claim_gate_of(text,text,text),
+  dibs.claim_gate_to_set(text,text,text,boolean,boolean),
+  dibs.claim_room(text,text,text,bigint),
+  dibs.claimed_by_key_thoughts(text,uuid[]),
   dibs.claims_of(text),
+  dibs.claims_open_at(text,text,text),
   dibs.claims_table(text),
   dibs.clean_error(text),
   dibs.clock(),
   dibs.complete_lease(text),
   dibs.configure(text,text),
-  dibs.count_claimed(text,text),
+  dibs.count_claimed(text,text,text),
   dibs.count_claimed_thoughts(text),
   dibs.count_of(int8multirange),
   dibs.count_running(text),
   dibs.create_claim_source(text,regclass,text,text,text,text[]),
   dibs.cron_value(text,integer,text[]),
+  dibs.cursor_of(timestamp with time zone,bigint,bigint),
   dibs.decide(bigint[]),
   dibs.define_for_sources(text,text,text),
+  dibs.define_row_keys(text),
   dibs.define_source(dibs.claim_source,text),
   dibs.define_view(text,text),
   dibs.delete_task(),
   dibs.depend(text,jsonb,uuid[],boolean[]),
   dibs.dependencies_of(int8multirange),
+  dibs.drain_is_wanted_for_thoughts(text),
+  dibs.drain_of_rows(text),
   dibs.drains_wanted(text[]),
   dibs.drop_claim_source(text),
-  dibs.drop_open_claim_gate(text,text),
+  dibs.drop_open_claim_gates(text,text),
   dibs.drop_open_gates(text),
   dibs.due_lanes(text[],boolean),
   dibs.end_attempts(text,dibs.lease,bigint[],text[],boolean[]),
@@ -10138,6 +11135,7 @@ grant execute on function
   dibs.ended(int8multirange,text[]),
   dibs.ended_types(),
   dibs.enqueue_scheduled(dibs.recurring_schedule,timestamp with time zone),
+  dibs.estimated_count(text),
   dibs.failed_dispatches(),
   dibs.failed_row_query(text,text,jsonb),
   dibs.faults_of_tasks(),
@@ -10149,6 +11147,7 @@ grant execute on function
   dibs.first_moment(timestamp without time zone,text),
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),
+  dibs.forget_pool(dibs.claim_source),
   dibs.free_keys(int8multirange),
   dibs.free_slots(text,text,text,integer,integer,tid[]),
   dibs.gate_all_due(text),
@@ -10163,6 +11162,7 @@ grant execute on function
   dibs.granted_rows_of_thoughts(bigint),
   dibs.granted_thoughts(bigint),
   dibs.handled_types(),
+  dibs.has_key_gates(text,text),
   dibs.held_tasks(dibs.lease),
   dibs.held_tasks_json(dibs.lease),
   dibs.histories_of(int8multirange),
@@ -10178,6 +11178,7 @@ grant execute on function
   dibs.is_awaited(int8multirange),
   dibs.is_cron_day(integer[],integer[],boolean,date),
   dibs.is_depends_on(jsonb),
+  dibs.is_in_pool_of_thoughts(text),
   dibs.is_key(text,text),
   dibs.is_label(jsonb,integer),
   dibs.is_moment(text),
@@ -10187,13 +11188,16 @@ grant execute on function
   dibs.join_order(int8multirange),
   dibs.keep_in_place(int8multirange),
   dibs.key_is_free(text),
+  dibs.key_of_thoughts(uuid),
   dibs.key_type(dibs.claim_source),
   dibs.key_words(text),
   dibs.last_grant_of(text),
   dibs.lease_tasks(text,text[],integer,integer),
   dibs.leave_order(int8multirange),
   dibs.let_go(bigint[]),
+  dibs.let_keys_pass_thoughts(text,uuid[]),
   dibs.let_pass_thoughts(text,bigint),
+  dibs.lock_claim_gate(text,text,text),
   dibs.lock_claimable(text,uuid[]),
   dibs.lock_claiming(text,uuid[]),
   dibs.lock_held(bigint,uuid),
@@ -10211,10 +11215,13 @@ grant execute on function
   dibs.move_to_gates(int8multirange),
   dibs.ms_until(timestamp with time zone),
   dibs.names_of(dibs.claim_source),
+  dibs.names_of_row_key(dibs.claim_source),
   dibs.names_of_version(dibs.claim_source),
   dibs.newest_cron(text,text,timestamp with time zone,timestamp with time zone),
+  dibs.newest_runs(jsonb,timestamp with time zone,bigint,integer),
   dibs.next_cron(text,text,timestamp with time zone),
   dibs.next_keys(text,smallint,integer,integer,text),
+  dibs.next_open_key_of_thoughts(text,text,jsonb),
   dibs.next_order_keys(text,smallint,text,integer,integer),
   dibs.next_token_at(record,timestamp with time zone),
   dibs.not_told(int8multirange,text),
@@ -10230,6 +11237,7 @@ grant execute on function
   dibs.parse_cron_field(text,text,integer,integer,text[]),
   dibs.parse_fence(text),
   dibs.parse_row_fence(text),
+  dibs.pass_claim_gate(text,text,text,integer),
   dibs.pass_rests(dibs.thought_pass),
   dibs.passable(text[],integer),
   dibs.passable_of_key(text,smallint,text,integer),
@@ -10237,6 +11245,7 @@ grant execute on function
   dibs.place_of(bigint,boolean),
   dibs.plan_pruning(),
   dibs.pool_freed_thoughts(),
+  dibs.progress_of_thoughts(bigint),
   dibs.prune(),
   dibs.prune_batch(text,timestamp with time zone,timestamp with time zone,integer),
   dibs.prune_before(text),
@@ -10272,12 +11281,14 @@ grant execute on function
   dibs.room(text,text),
   dibs.room_for_thoughts(text),
   dibs.row_condition(text,text,jsonb),
+  dibs.row_keys_query(dibs.claim_source),
   dibs.rows_grant(text,bigint,jsonb),
   dibs.rows_query(dibs.claim_source),
   dibs.run_schedule(dibs.recurring_schedule,timestamp with time zone),
   dibs.run_schedules(),
   dibs.running(text,text),
   dibs.running_tasks(text),
+  dibs.runs_named(uuid[]),
   dibs.runs_of(int8multirange),
   dibs.schedule(),
   dibs.seal(),
@@ -10285,6 +11296,7 @@ grant execute on function
   dibs.search_unclaimed(text,uuid,integer,timestamp with time zone),
   dibs.see_gates(),
   dibs.set_of(bigint[]),
+  dibs.set_row_key(text,text),
   dibs.set_tasks_aside(),
   dibs.settle(text,jsonb,text),
   dibs.settle_dispatches(),
@@ -10308,6 +11320,8 @@ grant execute on function
   dibs.take_key(text,smallint,text,integer,tid[]),
   dibs.take_key(text,text,bigint,text,timestamp with time zone),
   dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb),
+  dibs.take_of_key_thoughts(text,text,integer,integer),
+  dibs.take_open_thoughts(text,integer,integer,uuid[]),
   dibs.take_pending(bigint[]),
   dibs.take_runs(text,smallint,timestamp with time zone,bigint,timestamp with time zone,integer,integer,integer),
   dibs.take_tasks(text[],integer,integer),
@@ -10321,9 +11335,9 @@ grant execute on function
   dibs.tell_late(),
   dibs.texts_of(jsonb),
   dibs.thought_key(uuid),
-  dibs.thoughts_wait(text),
   dibs.tick(),
   dibs.tidy(),
+  dibs.tidy_claim_gates(),
   dibs.tidy_gates(),
   dibs.tokens(text,text,record),
   dibs.tokens_left(record,timestamp with time zone),
@@ -10336,9 +11350,11 @@ grant execute on function
   dibs.wake(timestamp with time zone,text[]),
   dibs.was_settled(bigint,bigint,text),
   dibs.why_claim_ended(dibs.claim_facts),
+  dibs.why_claims_paused(text,text,text),
   dibs.why_ended(dibs.task_facts),
+  dibs.why_gate_closed(text,text,text),
   dibs.why_held(dibs.claim_facts),
-  dibs.why_kept_back(text,text),
+  dibs.why_kept_back(text,text,text),
   dibs.why_leased(dibs.task_facts),
   dibs.why_limited(dibs.task_facts),
   dibs.why_no_row(dibs.claim_facts),
@@ -10362,6 +11378,7 @@ grant execute on function
   public.claim_named_thoughts(text,text,uuid[],integer,integer,text),
   public.claim_next_rows(text,text,text,integer,integer,integer,text),
   public.claim_next_thoughts(text,text,integer,integer,integer,text),
+  public.claim_progress(),
   public.claim_rows(text,text,text,text[],integer,integer,text),
   public.claim_task(),
   public.claim_tasks(text,text[],integer,integer,text),
@@ -10370,6 +11387,7 @@ grant execute on function
   public.create_task(text,jsonb,integer,timestamp with time zone,integer,text,jsonb),
   public.delete_schedule(text),
   public.dibs_status(),
+  public.dispatches(integer),
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
   public.enqueue_tasks(jsonb,text),
@@ -10377,8 +11395,9 @@ grant execute on function
   public.explain_task(uuid),
   public.failed_rows(text,text,jsonb,integer,text),
   public.failed_tasks(jsonb,integer,text),
+  public.find_tasks(jsonb,integer,text),
   public.parked_effects(integer),
-  public.pause_claims(text,text),
+  public.pause_claims(text,text,text),
   public.pause_schedule(text),
   public.pause_tasks(text,text),
   public.plan_dispatch(text,text[]),
@@ -10392,15 +11411,15 @@ grant execute on function
   public.release_rows_for_worker(text,text,text),
   public.release_tasks_for_worker(text),
   public.release_thought(uuid,text,text,text,text),
-  public.remove_claim_limit(text,text),
-  public.remove_claim_rate(text,text),
+  public.remove_claim_limit(text,text,text,boolean),
+  public.remove_claim_rate(text,text,text,boolean),
   public.remove_retention(text),
   public.remove_task_limit(text,text,boolean),
   public.remove_task_rate(text,text,boolean),
   public.renew_lease(text,integer,jsonb),
   public.renew_rows(text,integer),
   public.reprioritize_tasks_where(jsonb,integer,boolean,integer),
-  public.resume_claims(text,text),
+  public.resume_claims(text,text,text),
   public.resume_schedule(text),
   public.resume_tasks(text,text),
   public.retention_rules(),
@@ -10410,8 +11429,8 @@ grant execute on function
   public.retry_tasks_where(jsonb,boolean,integer),
   public.run_schedule_now(text),
   public.schedules(),
-  public.set_claim_limit(text,text,integer),
-  public.set_claim_rate(text,text,integer,interval,integer),
+  public.set_claim_limit(text,text,integer,text,boolean),
+  public.set_claim_rate(text,text,integer,interval,integer,text,boolean),
   public.set_retention(text,interval,bigint),
   public.set_task_limit(text,integer,text,boolean),
   public.set_task_rate(text,integer,interval,integer,text,boolean),
@@ -10426,5 +11445,7 @@ grant execute on function
   public.task_dependencies(uuid),
   public.task_gates(),
   public.task_retry_after(text[]),
-  public.was_completed(text,uuid)
+  public.task_timeline(uuid),
+  public.was_completed(text,uuid),
+  public.workers()
   to service_role;

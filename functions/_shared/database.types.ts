@@ -170,12 +170,14 @@ export type Database = {
         Args: Record<PropertyKey, never>
         Returns: {
           burst: number
+          key: string
           max_running: number
           paused_at: string
           period: string
           rate: number
           retry_after_seconds: number
           running: number
+          scope: string
           source: string
           work_type: string
         }[]
@@ -236,6 +238,20 @@ export type Database = {
           lease_ms: number
           metadata: Json
           thought_id: string
+        }[]
+      }
+      claim_progress: {
+        Args: Record<PropertyKey, never>
+        Returns: {
+          claimed: number
+          failed: number
+          per_minute: number
+          seconds_left: number
+          source: string
+          succeeded: number
+          total: number
+          unclaimed: number
+          work_type: string
         }[]
       }
       claim_rows: {
@@ -335,6 +351,19 @@ export type Database = {
       }
       delete_schedule: { Args: { p_name: string }; Returns: boolean }
       dibs_status: { Args: Record<PropertyKey, never>; Returns: Json }
+      dispatches: {
+        Args: { p_limit?: number }
+        Returns: {
+          drains: number
+          id: string
+          made_at: string
+          planned_at: string
+          problem: string
+          reason: string
+          state: string
+          types: string[]
+        }[]
+      }
       effect_begin: {
         Args: {
           p_fence: string
@@ -411,6 +440,26 @@ export type Database = {
           unique_key: string
         }[]
       }
+      find_tasks: {
+        Args: { p_before?: string; p_filter?: Json; p_limit?: number }
+        Returns: {
+          attempts: number
+          completed_at: string
+          created_at: string
+          cursor: string
+          error: string
+          id: string
+          key: string
+          max_attempts: number
+          order_key: string
+          priority: number
+          run_at: string
+          started_at: string
+          status: string
+          type: string
+          worker_id: string
+        }[]
+      }
       parked_effects: {
         Args: { p_limit?: number }
         Returns: {
@@ -425,7 +474,7 @@ export type Database = {
         }[]
       }
       pause_claims: {
-        Args: { p_source: string; p_work_type?: string }
+        Args: { p_key?: string; p_source: string; p_work_type?: string }
         Returns: number
       }
       pause_schedule: { Args: { p_name: string }; Returns: boolean }
@@ -506,11 +555,21 @@ export type Database = {
         Returns: boolean
       }
       remove_claim_limit: {
-        Args: { p_source: string; p_work_type: string }
+        Args: {
+          p_each_key?: boolean
+          p_key?: string
+          p_source: string
+          p_work_type: string
+        }
         Returns: boolean
       }
       remove_claim_rate: {
-        Args: { p_source: string; p_work_type: string }
+        Args: {
+          p_each_key?: boolean
+          p_key?: string
+          p_source: string
+          p_work_type: string
+        }
         Returns: boolean
       }
       remove_retention: { Args: { p_type: string }; Returns: boolean }
@@ -540,7 +599,7 @@ export type Database = {
         Returns: Json
       }
       resume_claims: {
-        Args: { p_source: string; p_work_type?: string }
+        Args: { p_key?: string; p_source: string; p_work_type?: string }
         Returns: boolean
       }
       resume_schedule: { Args: { p_name: string }; Returns: string }
@@ -588,13 +647,21 @@ export type Database = {
         }[]
       }
       set_claim_limit: {
-        Args: { p_limit: number; p_source: string; p_work_type: string }
+        Args: {
+          p_each_key?: boolean
+          p_key?: string
+          p_limit: number
+          p_source: string
+          p_work_type: string
+        }
         Returns: undefined
       }
       set_claim_rate: {
         Args: {
           p_burst?: number
           p_count: number
+          p_each_key?: boolean
+          p_key?: string
           p_period: string
           p_source: string
           p_work_type: string
@@ -737,9 +804,30 @@ export type Database = {
         }[]
       }
       task_retry_after: { Args: { p_types?: string[] }; Returns: number }
+      task_timeline: {
+        Args: { p_id: string }
+        Returns: {
+          at: string
+          attempt: number
+          detail: Json
+          event: string
+          worker_id: string
+        }[]
+      }
       was_completed: {
         Args: { p_fence: string; p_id: string }
         Returns: boolean
+      }
+      workers: {
+        Args: Record<PropertyKey, never>
+        Returns: {
+          lease_expires_at: string
+          rows: number
+          since: string
+          tasks: number
+          worker_id: string
+          works_on: string[]
+        }[]
       }
     }
     Enums: {

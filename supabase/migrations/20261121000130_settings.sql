@@ -38,7 +38,8 @@ begin
   comment on column dibs.settings.max_invocations_per_month is
     'Never more calls of dispatch and drain in a month of UTC, from 0. Null: as many as the work takes.';
   comment on column dibs.settings.dispatch_work_types is
-    'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}. Tasks need no list.';
+    'Kinds of work on thoughts that dispatch keeps going, such as {enrichment}, and on rows of other sources, with the
+name of the source before, such as {documents/index}. Tasks need no list.';
   comment on column dibs.settings.drain_batch is 'The most a drain claims in one call, 1 to 1000.';
   comment on column dibs.settings.drain_lease_seconds is
     'How long what a drain claimed stays with it after it has ended without a word, 1 to 86400 seconds.';

@@ -55,8 +55,9 @@ create or replace function dibs.forget_pool(p_source dibs.claim_source) returns 
 declare
   v_names jsonb := dibs.names_of(p_source);
 begin
-  execute format('delete from %s', v_names ->> 'run');
-  execute format($sql$update %s set position = null, began_at = 'epoch', debt = '0'$sql$, v_names ->> 'pass');
+  execute format('delete from %s where work_type is not null', v_names ->> 'run');
+  execute format($sql$update %s set position = null, began_at = 'epoch', debt = '0'
+    where work_type is not null$sql$, v_names ->> 'pass');
 end $$;
 comment on function dibs.forget_pool(dibs.claim_source) is
   'Empty the pool of a source, so that the next claim searches from the beginning.';

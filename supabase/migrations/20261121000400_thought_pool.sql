@@ -21,6 +21,14 @@ create table if not exists {run} (
   key text collate "C" not null default '',
   primary key (work_type, fill, place)
 );
+-- For databases that have the table from before.
+do $$
+begin
+  if not exists (
+    select from pg_catalog.pg_attribute where attrelid = '{run}'::regclass and attname = 'key') then
+    alter table {run} add column key text collate "C" not null default '';
+  end if;
+end $$;
 comment on table {run} is
   'The pool: up to 100 {thing}s a row that had no claim when they were put in, all of one key. Rows are inserted and
 deleted, never updated.';

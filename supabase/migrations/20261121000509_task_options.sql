@@ -17,6 +17,14 @@ end $$;
 comment on function dibs.check_task(text, text, bigint, bigint, text) is
   'Refuse (PT400) a task with a bad option, naming it.';
 
+-- Before there were extras it returned one column less.
+do $$
+begin
+  if pg_get_function_arguments(to_regprocedure('dibs.options_of(bigint, jsonb)')) !~ 'extras' then
+    drop function dibs.options_of(bigint, jsonb);
+  end if;
+end $$;
+
 create or replace function dibs.options_of(
     p_place bigint, p_options jsonb, out type text, out priority smallint, out run_at timestamptz,
     out max_attempts smallint, out unique_key text, out extras jsonb)

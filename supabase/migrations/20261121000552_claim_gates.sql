@@ -1,5 +1,5 @@
 -- Gates of claims: a kind of work on the rows of a source can have a limit of how many are claimed for it at once, and
--- a rate of how many are claimed in a time, and can be paused; so can each key of rows for it, where a source says whose
+-- a rate of how many are claimed in a time, and can be paused; so can each key of rows, where a source says whose
 -- a row is (215_row_keys.sql). Clients that insert claims by themselves ask nobody and are not kept back, but count for
 -- limits.
 

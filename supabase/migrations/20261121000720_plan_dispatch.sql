@@ -27,9 +27,9 @@ end $$;
 comment on function public.plan_dispatch(text, text[]) is
   'How many drains the backlog needs: due tasks by settings.tasks_per_drain, minus the workers that are at such
 tasks, never more than settings.max_drains at once; and one for each of settings.dispatch_work_types that has
-thoughts waiting and no drain. All of them together never more than are left of settings.max_invocations_per_month.
+thoughts or rows waiting and no drain. All together never more than are left of settings.max_invocations_per_month.
 p_dispatch_id: the call this answers, if any. p_types: the task types the caller has handlers for.
-Returns {dispatch_id, drains: [{types or work_type, batch, lease_seconds, linger_seconds}]}.
+Returns {dispatch_id, drains: [{types or work_type, source?, batch, lease_seconds, linger_seconds}]}.
 Errors: PT400 for bad input.';
 
 create or replace function dibs.drains_wanted(p_types text[]) returns jsonb
@@ -81,12 +81,10 @@ begin
       select jsonb_build_object('types', p_types) as drain
         from generate_series(1, least(v_missing, v_settings.max_drains - v_draining))
       union all
-      select jsonb_build_object('work_type', work_type)
-        from unnest(v_settings.dispatch_work_types) wanted (work_type)
-        where dibs.thoughts_wait(work_type) and not exists (
-          select from public.thought_work_claims c
-          where c.work_type = wanted.work_type and c.status = 'claimed' and c.ttl_expires_at > v_now
-            and c.worker_id like 'drain-%')
+      select work.drain
+        from unnest(v_settings.dispatch_work_types) listed (work),
+          lateral (select dibs.drain_of_rows(listed.work) as drain offset 0) work
+        where work.drain is not null
       limit v_left
     ) wanted);
 end $$;
@@ -114,32 +112,59 @@ end $$;
 comment on function dibs.invocations() is
   'How many calls of dispatch and drain there were in this month of UTC, as far as dibs.dispatch goes back.';
 
-create or replace function dibs.thoughts_wait(p_work_type text) returns boolean
+-- Work on rows -------------------------------------------------------------------------------------
+
+create or replace function dibs.drain_of_rows(p_work text) returns jsonb
+  language plpgsql set search_path = '' as $$
+declare
+  v_source text := (select s.name from dibs.claim_source s where p_work like s.name || '/%');
+  v_work_type text := case when v_source is null then p_work else substr(p_work, length(v_source) + 2) end;
+  v_wanted boolean;
+begin
+  execute format('select dibs.drain_is_wanted_for_%s($1)', dibs.source_rows(coalesce(v_source, 'thoughts')))
+    into v_wanted using v_work_type;
+  if v_wanted then
+    return jsonb_strip_nulls(jsonb_build_object('work_type', v_work_type, 'source', nullif(v_source, 'thoughts')));
+  end if;
+  return null;
+end $$;
+comment on function dibs.drain_of_rows(text) is
+  'The drain that a kind of work of settings.dispatch_work_types wants now: {work_type, source?}; null for none.';
+
+select dibs.define_for_sources('720 dispatch', 'every source', $define$
+create or replace function dibs.drain_is_wanted_for_{thoughts}(p_work_type text) returns boolean
   language plpgsql set search_path = '' as $$
 declare
   v_began timestamptz := clock_timestamp();
 begin
-  if dibs.room_for_thoughts(p_work_type) = 0 then return false; end if;
-  return dibs.is_in_pool(p_work_type)
+  if dibs.room_for_{thoughts}(p_work_type) = 0 or exists (
+    select from {claims} c
+    where c.work_type = p_work_type and c.status = 'claimed' and c.ttl_expires_at > dibs.clock()
+      and c.worker_id like 'drain-%')
+  then
+    return false;
+  end if;
+  return dibs.is_in_pool_of_{thoughts}(p_work_type)
     -- Whoever is searching right now is a claimer, who needs no drain's help to begin.
-    or pg_try_advisory_xact_lock(hashtextextended('dibs.thought_pass:' || p_work_type, 0))
-      and dibs.fill_pool(p_work_type, v_began) and dibs.is_in_pool(p_work_type);
+    or pg_try_advisory_xact_lock(hashtextextended('{pass}:' || p_work_type, 0))
+      and dibs.fill_pool{of}(p_work_type, v_began) and dibs.is_in_pool_of_{thoughts}(p_work_type);
 end $$;
-comment on function dibs.thoughts_wait(text) is
-  'Whether thoughts wait for this work type, as far as the pool or a look for more can tell.';
+comment on function dibs.drain_is_wanted_for_{thoughts}(text) is
+  'Whether {thing}s wait for a kind of work that no drain is at, as far as the pool or a look for more can tell.';
 
-create or replace function dibs.is_in_pool(p_work_type text) returns boolean
+create or replace function dibs.is_in_pool_of_{thoughts}(p_work_type text) returns boolean
   language plpgsql set search_path = '' as $$
 begin
-  if dibs.has_key_gates('thoughts', p_work_type) then
-    return dibs.next_open_key_of_thoughts(p_work_type, '', dibs.claimed_by_key_thoughts(p_work_type)) is not null;
+  if dibs.has_key_gates('{source}', p_work_type) then
+    return dibs.next_open_key_of_{thoughts}(p_work_type, '', dibs.claimed_by_key_{thoughts}(p_work_type)) is not null;
   end if;
   return exists (
-    select from dibs.thought_run r
+    select from {run} r
     where r.work_type = p_work_type
-      and r.fill >= (select p.fill - 2 from dibs.thought_pass p where p.work_type = p_work_type));
+      and r.fill >= (select p.fill - 2 from {pass} p where p.work_type = p_work_type));
 end $$;
-comment on function dibs.is_in_pool(text) is
-  'Whether there are thoughts in the pool for this work type, of a key that is open.';
+comment on function dibs.is_in_pool_of_{thoughts}(text) is
+  'Whether there are {thing}s in the pool for this work type, of a key that is open.';
+$define$);
 
 select dibs.seal();

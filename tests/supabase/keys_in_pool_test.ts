@@ -21,7 +21,8 @@ Deno.test("many rows of a key that is closed are in nobody's way", async () => {
     await settleRows(service, b.fence, [], "succeeded");
   }
   assert.deepEqual(await claimNextRows(service, "letters", 5), []);
-  for (let fence = a.fence, nth = 1; nth <= 3; nth++) {
+  let { fence } = a;
+  for (let nth = 1; nth <= 3; nth++) {
     await settleRows(service, fence, [], "succeeded");
     const next = await claimNextRows(service, "letters", 5);
     assert.equal(tenantsOf(next), "a", "once it opens, without another search");

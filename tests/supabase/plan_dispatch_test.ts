@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 import { testClock } from "../support/clock.ts";
 import { freshDatabase } from "../support/database.ts";
+import { claimNextRows, words } from "../support/sources.ts";
 import { claim, enqueue } from "../support/tasks.ts";
 
 /** Unless the settings say otherwise. */
@@ -31,6 +32,20 @@ Deno.test("a plan has one drain for each listed kind of work on thoughts that no
   assert.deepEqual(await planned(db.sql, []), [{ work_type: "enrichment", ...PACE }]);
   await db.sql`select claim_next_thoughts('enrichment', 'drain-1', 1)`;
   assert.deepEqual(await planned(db.sql, []), []);
+});
+
+Deno.test("a plan has one drain for each listed kind of work on rows of a source, which thoughts know nothing of", async () => {
+  await using db = await freshDatabase();
+  const service = await words(db, 2);
+  await configure(db.sql, { dispatch_work_types: "{words/index,nothing/index}" });
+  assert.deepEqual(await planned(service, []), [{ work_type: "index", source: "words", ...PACE }]);
+  await service`select pause_claims('words', 'index')`;
+  assert.deepEqual(await planned(service, []), []);
+  await service`select resume_claims('words', 'index')`;
+  await claimNextRows(service, "words", 1, { worker: "drain-1" });
+  assert.deepEqual(await planned(service, []), []);
+  await db.sql`insert into public.thoughts (content) values ('one')`;
+  assert.deepEqual(await planned(service, []), [{ work_type: "nothing/index", ...PACE }]);
 });
 
 Deno.test("drains claim, lease and linger as the settings say", async () => {

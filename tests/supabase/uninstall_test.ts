@@ -19,6 +19,7 @@ Deno.test("uninstalled, the database is what it was, and has its thoughts", asyn
   for (let time = 1; time <= 2; time++) {
     await applyMigrations(db.sql, migrations);
     await someOfEverything(db.sql);
+    await db.sql`select dibs.set_row_key('thoughts', 'content')`;
     await db.sql`select vault.create_secret('https://project.example', 'dibs_project_url')`;
     const [{ thoughts }] = await db.sql`select count(*)::int as thoughts from public.thoughts`;
     await db.connect().unsafe(UNINSTALL);

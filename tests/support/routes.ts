@@ -187,6 +187,11 @@ function functions({ fence, task, thoughts, completable, inDoubt }: Subject): Ro
     },
     plan_dispatch: {},
     dibs_status: {},
+    workers: {},
+    dispatches: {},
+    find_tasks: {},
+    task_timeline: { p_id: task },
+    claim_progress: {},
   };
   return Object.entries(calls).map(([name, body]) => ({
     name,

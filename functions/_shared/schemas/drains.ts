@@ -72,8 +72,8 @@ const Pace = z.object({
   linger_seconds: LingerSeconds,
 });
 
-/** What one planned drain works on: tasks of these types (null: all), or thoughts of a work type. */
+/** What one planned drain works on: tasks of these types (null: all), or thoughts or rows of a work type. */
 export const PlannedDrain = z.union([
-  Pace.extend({ work_type: WorkType }),
+  Pace.extend({ work_type: WorkType, source: SourceName.optional() }),
   Pace.extend({ types: z.array(TaskType).nullish() }),
 ]);
