@@ -50,15 +50,19 @@ export function Doctor() {
 function Findings({ examined }: { examined: Examined[] }) {
   const all = examined.flatMap(({ findings }) => findings);
   const some = (severity: string) => all.filter((finding) => finding.severity === severity);
-  const serious = [...some("error"), ...some("warning")];
+  const errors = some("error");
+  const warnings = some("warning");
+  const serious = [...errors, ...warnings];
+  const tone = errors.length > 0 ? "bad" : warnings.length > 0 ? "warn" : "good";
   return (
     <>
-      <p class={`verdict ${serious.length > 0 ? "bad" : "good"}`} role="status">
-        {serious.length === 0
-          ? "All is well."
-          : `${plural(some("error").length, "error")}, ${
-            plural(some("warning").length, "warning")
-          }.`} <span class="quiet">{plural(some("ok").length, "check")} passed.</span>
+      <p class={`verdict ${tone}`} role="status">
+        {serious.length === 0 ? "All is well." : `${
+          [
+            errors.length > 0 && plural(errors.length, "error"),
+            warnings.length > 0 && plural(warnings.length, "warning"),
+          ].filter(Boolean).join(", ")
+        }.`} <span class="quiet">{plural(some("ok").length, "check")} passed.</span>
       </p>
       {serious.length > 0 && (
         <Section title="To mend">
