@@ -105,8 +105,9 @@ async function startWatched(options: Options, screen: Screen): Promise<Stack> {
 }
 
 async function show(stack: Stack, screen: Screen, signal: AbortSignal): Promise<Proof> {
-  const { dim } = screen.paint;
+  const { bold, dim } = screen.paint;
   screen.title("The demonstration");
+  screen.line(`  Watch it at ${bold(`${stack.url}/dashboard`)}.\n`);
   screen.line("  Five workers, and drains that dispatch starts, share 2,000 tasks and 1,000");
   screen.line("  thoughts, 0.1 to 0.2 s each, like calls to a model. One worker is killed.\n");
   const view = progressView(screen);
@@ -124,6 +125,7 @@ function tellHowToUse(stack: Stack, screen: Screen): void {
   screen.title("It is up");
   screen.pairs({
     "URL": bold(stack.url),
+    "Dashboard": bold(`${stack.url}/dashboard`),
     "Secret key": stack.secretKey,
     "Publishable": stack.publishableKey,
     "Database": stack.databaseUrl,

@@ -10,7 +10,7 @@ export interface Source {
 
 const NOT_OURS = new Set([".git", ".dibs", "node_modules", ".temp", ".branches"]);
 const GENERATED = new Set(["supabase/schema.sql", "functions/_shared/database.types.ts"]);
-const WRITTEN = /\.(ts|mjs|py|sql|md|yml)$|^\.ci\/run$/;
+const WRITTEN = /\.(tsx?|mjs|py|sql|md|yml)$|^\.ci\/run$/;
 
 /** Every file of ours, by path. */
 export async function readSources(root = PROJECT_DIR, dir = root): Promise<Source[]> {

@@ -1,5 +1,6 @@
 // The stack's one public port, laid out as a hosted project's: /rest/v1 is answered here by
-// @supabase/lite on the real PostgreSQL, /functions/v1 is handed to the functions process.
+// @supabase/lite on the real PostgreSQL, /functions/v1 is handed to the functions process. Beside them,
+// at /dashboard, is what hosted projects do not have.
 import { deadline } from "@std/async/deadline";
 import { App } from "@supabase/lite";
 import { createPostgresConnection } from "@supabase/lite/postgres";
@@ -13,11 +14,13 @@ import {
 
 const REST = "/rest/v1/";
 const FUNCTIONS = "/functions/v1/";
+const DASHBOARD = "/dashboard/";
 /** Far more than it takes; on a connection that broke it would take for ever. */
 const LONGEST_READ_MS = 10_000;
 
 const dataApi = await startDataApi();
 const functionsUrl = setting("DIBS_FUNCTIONS_URL");
+let dashboard: ((request: Request) => Promise<Response>) | undefined;
 
 serve((request, { remoteAddr }) => {
   const { pathname, search } = new URL(request.url);
@@ -25,6 +28,7 @@ serve((request, { remoteAddr }) => {
   if (pathname.startsWith(FUNCTIONS)) {
     return forward(request, `${functionsUrl}/${pathname.slice(FUNCTIONS.length)}${search}`);
   }
+  if (`${pathname}/`.startsWith(DASHBOARD)) return showDashboard(request);
   return problem(
     404,
     "NOT_FOUND",
@@ -74,6 +78,17 @@ async function startDataApi() {
     const isGone = response.status === 404 && jsonArguments.has(functionCalledBy(request));
     return isGone ? databaseGone() : response;
   };
+}
+
+/** Loaded when somebody looks: a stack starts faster without. */
+async function showDashboard(request: Request): Promise<Response> {
+  const { createDashboard } = await import("../dashboard/server.ts");
+  dashboard ??= createDashboard({
+    url: `http://127.0.0.1:${setting("DIBS_PORT")}`,
+    secretKey: setting("DIBS_SECRET_KEY"),
+    databaseUrl: setting("DIBS_DATABASE_URL"),
+  }, { base: DASHBOARD });
+  return dashboard(request);
 }
 
 function databaseGone(): Response {

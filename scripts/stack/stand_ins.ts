@@ -111,7 +111,9 @@ async function send({ books, inTime, signal }: Connections, request: QueuedReque
   try {
     const response = await fetch(request.url, {
       method: request.method,
-      headers: Object.entries(request.headers).map(([name, value]) => [name, value ?? ""]),
+      headers: Object.fromEntries(
+        Object.entries(request.headers).map(([name, value]) => [name, value ?? ""]),
+      ),
       body: request.body,
       signal: AbortSignal.any([timeout, signal]),
     });

@@ -1,0 +1,65 @@
+import type { ComponentChildren } from "preact";
+import type { Live } from "../live.ts";
+
+/** A page's frame: its heading, what can be done there, and what it shows. */
+export function Page({ title, actions, children }: {
+  title: ComponentChildren;
+  actions?: ComponentChildren;
+  children: ComponentChildren;
+}) {
+  return (
+    <>
+      <header class="page">
+        <h1 tabIndex={-1}>{title}</h1>
+        <div class="actions">{actions}</div>
+      </header>
+      {children}
+    </>
+  );
+}
+
+/** What was read, or what went wrong, or, before that is known, room for it. */
+export function Loaded<T>({ live: { data, error }, children }: {
+  live: Live<T>;
+  children(data: T): ComponentChildren;
+}) {
+  return (
+    <>
+      {error && (
+        <p class="problem" role="alert">
+          {error.message} {error.hint}{" "}
+          {data === null ? "It is asked again." : "What is shown is older; it is asked again."}
+        </p>
+      )}
+      {data !== null ? children(data) : error ? null : <Skeleton />}
+    </>
+  );
+}
+
+/** Fills the page, so that nothing of it moves when what it stands for comes. */
+function Skeleton() {
+  return (
+    <div class="skeleton" role="status">
+      <span class="unseen">Loading</span>
+      {[0, 1, 2, 3, 4, 5, 6, 7].map((n) => <i key={n} />)}
+    </div>
+  );
+}
+
+export function Section({ title, says, children, actions }: {
+  title: ComponentChildren;
+  says?: ComponentChildren;
+  actions?: ComponentChildren;
+  children: ComponentChildren;
+}) {
+  return (
+    <section class="card">
+      <div class="head">
+        <h2>{title}</h2>
+        {says && <p class="quiet">{says}</p>}
+        {actions && <div class="actions">{actions}</div>}
+      </div>
+      {children}
+    </section>
+  );
+}

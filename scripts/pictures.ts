@@ -1,0 +1,61 @@
+import { Command } from "commander";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+import postgres from "postgres";
+import { PROJECT_DIR } from "./stack/migrate.ts";
+import { startStack } from "./stack/stack.ts";
+import { setScene } from "./pictures/scene.ts";
+
+const SCREENS = {
+  desktop: { viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1 },
+  phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5, isMobile: true },
+};
+const SCHEMES = ["dark", "light"] as const;
+
+const program = new Command("npm run pictures --")
+  .description("Takes the pictures of the dashboard under docs/images, of a project made for them.")
+  .option("--chromium <path>", "the browser", "/usr/bin/chromium")
+  .option("--to <folder>", "where they are put", join(PROJECT_DIR, "docs/images"))
+  .parse(Deno.args, { from: "user" });
+const options = program.opts<{ chromium: string; to: string }>();
+
+const stateDir = await Deno.makeTempDir({ prefix: "dibs-pictures-" });
+await using parts = new AsyncDisposableStack();
+parts.defer(() => Deno.remove(stateDir, { recursive: true }));
+const stack = await startStack({ stateDir, port: 0 });
+parts.defer(stack.stop);
+const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
+parts.defer(() => sql.end());
+const { failed } = await setScene(sql);
+const browser = await chromium.launch({ executablePath: options.chromium, args: ["--no-sandbox"] });
+parts.defer(() => browser.close());
+
+const VIEWS: Record<string, string> = {
+  overview: "",
+  tasks: "tasks?status=failed",
+  task: `tasks/${failed}`,
+  workers: "workers",
+  claims: "claims",
+  gates: "gates",
+  schedules: "schedules",
+  dispatches: "dispatches",
+  doctor: "doctor",
+};
+await Deno.mkdir(options.to, { recursive: true });
+for (const [screen, size] of Object.entries(SCREENS)) {
+  for (const colorScheme of SCHEMES) {
+    const page = await browser.newPage({ ...size, colorScheme });
+    for (const [view, path] of Object.entries(VIEWS)) {
+      await page.goto("about:blank");
+      await page.goto(`${stack.url}/dashboard/#/${path}`);
+      if (view === "doctor") await page.getByRole("button", { name: "Examine" }).click();
+      await page.locator("h1").waitFor();
+      await page.locator(view === "doctor" ? ".verdict" : ".skeleton")
+        .waitFor({ state: view === "doctor" ? "visible" : "detached", timeout: 60_000 });
+      await page.screenshot({
+        path: join(options.to, `dashboard-${view}-${screen}-${colorScheme}.png`),
+      });
+    }
+    await page.close();
+  }
+}
