@@ -1340,11 +1340,7 @@ begin
     v_gate.scope := 'everything';
   else
     perform dibs.check_label('p_work_type', p_work_type, 100);
-    if p_key is not null then perform dibs.check_label('p_key', p_key, 200); end if;
-    if p_each_key is null or p_each_key and p_key is not null then
-      perform dibs.refuse('PT400', 'p_each_key must be false where p_key names one', 'Set one after the other.');
-    end if;
-    v_gate.scope := case when p_each_key then 'each key' when p_key is null then 'work type' else 'key' end;
+    v_gate.scope := coalesce(dibs.key_scope(p_key, p_each_key), 'work type');
   end if;
   v_gate.source := p_source;
   v_gate.work_type := coalesce(p_work_type, '');
@@ -2690,11 +2686,7 @@ begin
     v_gate.scope := 'everything';
   else
     perform dibs.check_label('p_type', p_type, 100);
-    if p_key is not null then perform dibs.check_label('p_key', p_key, 200); end if;
-    if p_each_key is null or p_each_key and p_key is not null then
-      perform dibs.refuse('PT400', 'p_each_key must be false where p_key names one', 'Set one after the other.');
-    end if;
-    v_gate.scope := case when p_each_key then 'each key' when p_key is null then 'type' else 'key' end;
+    v_gate.scope := coalesce(dibs.key_scope(p_key, p_each_key), 'type');
   end if;
   v_gate.type := coalesce(p_type, '');
   v_gate.key := coalesce(p_key, '');
@@ -3387,6 +3379,21 @@ begin
   return '';
 end $function$;
 comment on function dibs.key_of_thoughts(uuid) is 'Whose a thought is, empty for nobody''s.';
+
+CREATE OR REPLACE FUNCTION dibs.key_scope(p_key text, p_each_key boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_key is not null then perform dibs.check_label('p_key', p_key, 200); end if;
+  if p_each_key is null or p_each_key and p_key is not null then
+    perform dibs.refuse('PT400', 'p_each_key must be false where p_key names one', 'Set one after the other.');
+  end if;
+  return case when p_each_key then 'each key' when p_key is not null then 'key' end;
+end $function$;
+comment on function dibs.key_scope(text,boolean) is 'Whether a gate is of each key or of one (each key, key), null for neither; checked (PT400).';
 
 CREATE OR REPLACE FUNCTION dibs.key_type(p_source dibs.claim_source)
  RETURNS text
@@ -7181,7 +7188,8 @@ begin
   end if;
   return v_ids[:p_wanted];
 end $function$;
-comment on function dibs.take_of_key_thoughts(text,text,integer,integer) is 'Take up to so many thoughts of a key out of the pool that no other caller is taking.';
+comment on function dibs.take_of_key_thoughts(text,text,integer,integer) is 'Take up to so many thoughts of a key out of the pool that no other caller is taking. Apart from dibs.take_from_pool,
+since each of the two has one index that fits.';
 
 CREATE OR REPLACE FUNCTION dibs.take_open_thoughts(p_work_type text, p_wanted integer, p_piece integer, p_locked uuid[])
  RETURNS uuid[]
@@ -7190,6 +7198,8 @@ CREATE OR REPLACE FUNCTION dibs.take_open_thoughts(p_work_type text, p_wanted in
 AS $function$
 declare
   v_until timestamptz := clock_timestamp() + interval '50 ms';
+  v_fill bigint := (select p.fill from dibs.thought_pass p where p.work_type = p_work_type) - floor(3 * random())::int;
+  v_place uuid := gen_random_uuid();
   v_claimed jsonb;
   v_begin text;
   v_from text;
@@ -7203,8 +7213,7 @@ begin
   -- Anywhere, so that claims that run at once begin with different keys.
   v_begin := coalesce((
     select r.key from dibs.thought_run r
-    where r.work_type = p_work_type and (r.fill, r.place) >= (
-      (select p.fill - floor(3 * random())::int from dibs.thought_pass p where p.work_type = p_work_type), gen_random_uuid())
+    where r.work_type = p_work_type and (r.fill, r.place) >= (v_fill, v_place)
     order by r.fill, r.place limit 1), '');
   v_from := v_begin;
   for v_round in 1..2 loop
@@ -11220,6 +11229,7 @@ grant execute on function
   dibs.keep_in_place(int8multirange),
   dibs.key_is_free(text),
   dibs.key_of_thoughts(uuid),
+  dibs.key_scope(text,boolean),
   dibs.key_type(dibs.claim_source),
   dibs.key_words(text),
   dibs.last_grant_of(text),

@@ -146,11 +146,7 @@ begin
     v_gate.scope := 'everything';
   else
     perform dibs.check_label('p_type', p_type, 100);
-    if p_key is not null then perform dibs.check_label('p_key', p_key, 200); end if;
-    if p_each_key is null or p_each_key and p_key is not null then
-      perform dibs.refuse('PT400', 'p_each_key must be false where p_key names one', 'Set one after the other.');
-    end if;
-    v_gate.scope := case when p_each_key then 'each key' when p_key is null then 'type' else 'key' end;
+    v_gate.scope := coalesce(dibs.key_scope(p_key, p_each_key), 'type');
   end if;
   v_gate.type := coalesce(p_type, '');
   v_gate.key := coalesce(p_key, '');
@@ -159,6 +155,18 @@ begin
 end $$;
 comment on function dibs.gate_to_set(text, text, boolean, boolean) is
   'Which gate is meant, checked (PT400), and that nobody claims until the end of the transaction.';
+
+create or replace function dibs.key_scope(p_key text, p_each_key boolean) returns text
+  language plpgsql immutable set search_path = '' as $$
+begin
+  if p_key is not null then perform dibs.check_label('p_key', p_key, 200); end if;
+  if p_each_key is null or p_each_key and p_key is not null then
+    perform dibs.refuse('PT400', 'p_each_key must be false where p_key names one', 'Set one after the other.');
+  end if;
+  return case when p_each_key then 'each key' when p_key is not null then 'key' end;
+end $$;
+comment on function dibs.key_scope(text, boolean) is
+  'Whether a gate is of each key or of one (each key, key), null for neither; checked (PT400).';
 
 create or replace function dibs.stop_claims(p_table regclass) returns void
   language plpgsql set search_path = '' as $$

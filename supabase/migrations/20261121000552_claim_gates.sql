@@ -154,11 +154,7 @@ begin
     v_gate.scope := 'everything';
   else
     perform dibs.check_label('p_work_type', p_work_type, 100);
-    if p_key is not null then perform dibs.check_label('p_key', p_key, 200); end if;
-    if p_each_key is null or p_each_key and p_key is not null then
-      perform dibs.refuse('PT400', 'p_each_key must be false where p_key names one', 'Set one after the other.');
-    end if;
-    v_gate.scope := case when p_each_key then 'each key' when p_key is null then 'work type' else 'key' end;
+    v_gate.scope := coalesce(dibs.key_scope(p_key, p_each_key), 'work type');
   end if;
   v_gate.source := p_source;
   v_gate.work_type := coalesce(p_work_type, '');

@@ -11,6 +11,8 @@ create or replace function dibs.take_open_{thoughts}(
   language plpgsql set search_path = '' as $$
 declare
   v_until timestamptz := clock_timestamp() + interval '50 ms';
+  v_fill bigint := (select p.fill from {pass} p where p.work_type = p_work_type) - floor(3 * random())::int;
+  v_place uuid := gen_random_uuid();
   v_claimed jsonb;
   v_begin text;
   v_from text;
@@ -24,8 +26,7 @@ begin
   -- Anywhere, so that claims that run at once begin with different keys.
   v_begin := coalesce((
     select r.key from {run} r
-    where r.work_type = p_work_type and (r.fill, r.place) >= (
-      (select p.fill - floor(3 * random())::int from {pass} p where p.work_type = p_work_type), gen_random_uuid())
+    where r.work_type = p_work_type and (r.fill, r.place) >= (v_fill, v_place)
     order by r.fill, r.place limit 1), '');
   v_from := v_begin;
   for v_round in 1..2 loop
@@ -101,7 +102,8 @@ begin
   return v_ids[:p_wanted];
 end $$;
 comment on function dibs.take_of_key_{thoughts}(text, text, int, int) is
-  'Take up to so many {thing}s of a key out of the pool that no other caller is taking.';
+  'Take up to so many {thing}s of a key out of the pool that no other caller is taking. Apart from dibs.take_from_pool,
+since each of the two has one index that fits.';
 $define$);
 
 select dibs.seal();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import postgres from "postgres";
 import { startDrains } from "../../functions/_shared/dispatch.ts";
-import { DispatchResponse } from "../../functions/_shared/schemas.ts";
+import { DispatchResponse, PlannedDrain } from "../../functions/_shared/schemas.ts";
 import { post, send } from "../support/endpoints.ts";
 import { eventually } from "../support/eventually.ts";
 import { sharedStack } from "../support/stack.ts";
@@ -39,15 +39,25 @@ const accepted = () => Response.json({ run_id: "x" }, { status: 202 });
 Deno.test("each planned drain is one call with the secret key, naming its work", async () => {
   await withDrain(accepted, async (requests) => {
     const started = await startDrains(
-      [{ ...PACE, types: ["a", "b"] }, { ...PACE, types: null }, { ...PACE, work_type: "x" }],
+      [
+        { types: ["a", "b"] },
+        { types: null },
+        { work_type: "x" },
+        { work_type: "x", source: "documents" },
+      ].map((work) => PlannedDrain.parse({ ...PACE, ...work })),
       log,
     );
-    assert.equal(started, 3);
+    assert.equal(started, 4);
     assert.ok(requests.every(({ apikey }) => apikey === "sb_secret_x"));
     const bodies = new Set(requests.map(({ body }) => body));
     assert.deepEqual(
       bodies,
-      new Set([{ ...PACE, types: ["a", "b"] }, PACE, { ...PACE, work_type: "x" }]),
+      new Set([
+        { ...PACE, types: ["a", "b"] },
+        PACE,
+        { ...PACE, work_type: "x" },
+        { ...PACE, work_type: "x", source: "documents" },
+      ]),
     );
   });
 });
