@@ -134,7 +134,7 @@ export function cut(text: string, width: number): string {
 
 const SEGMENTS = new Intl.Segmenter();
 
-/** Takes from the widest until all fit; columns at the end go where even that is too much. */
+/** Takes from the widest until all fit; where even the narrowest do not, the last column goes. */
 function fit(columns: { width: number; whole?: boolean }[], width: number): number[] {
   const widths = columns.map((column) => column.width);
   const total = () => widths.reduce((sum, one) => sum + one + GAP, -GAP);
@@ -142,7 +142,7 @@ function fit(columns: { width: number; whole?: boolean }[], width: number): numb
     const flexible = widths.map((one, n) => columns[n].whole ? 0 : one);
     const widest = flexible.indexOf(Math.max(...flexible));
     if (flexible[widest] > NARROWEST) widths[widest]--;
-    else if (widths.length > 1) widths.pop();
+    else if (columns.length > 1) return fit(columns.slice(0, -1), width);
     else break;
   }
   return widths;
