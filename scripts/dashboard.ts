@@ -1,10 +1,10 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { resolve } from "node:path";
-import { openInBrowser } from "./dashboard/open_in_browser.ts";
 import type { Project } from "./dashboard/project.ts";
 import type { Redaction } from "./dashboard/redact.ts";
 import { createDashboard } from "./dashboard/server.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { openInBrowser } from "./open_in_browser.ts";
 import { findStack } from "./stack/find_stack.ts";
 import { surviveLostConnections } from "./stack/lost_connections.ts";
 import { PROJECT_DIR } from "./stack/migrate.ts";

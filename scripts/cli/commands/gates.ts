@@ -76,16 +76,17 @@ function pause(program: Command): void {
   dangerous(
     command(parent, "claims", "Claim no more rows of a source, for a kind of work or any.", [
       "dibs pause claims thoughts enrichment",
-      "dibs pause claims thoughts --yes",
+      "dibs pause claims thoughts enrichment --key acme --yes",
     ]),
   )
     .argument("<source>", "thoughts, or another claim source")
     .argument("[work-type]", "the kind of work")
-    .action(async (p_source: string, p_work_type: string | undefined, options: Flags) => {
-      const what = [p_source, p_work_type].filter(Boolean).join(", ");
+    .option("--key <key>", "only rows of this key")
+    .action(async (source: string, workType: string | undefined, options: ClaimFlags) => {
+      const { what, args } = claimsOf(source, workType, options);
       const project = await connect(options);
       await confirm(`Pause work on ${what}?`, options.yes);
-      const held = await project.write<number>("pause_claims", { p_source, p_work_type });
+      const held = await project.write<number>("pause_claims", args);
       await printDone({ held }, options, `Paused ${what}; ${count(held, "row")} still held.`);
     });
 }
@@ -113,15 +114,17 @@ function resume(program: Command): void {
   ])
     .argument("<source>", "thoughts, or another claim source")
     .argument("[work-type]", "the kind of work")
-    .action(async (p_source: string, p_work_type: string | undefined, options: Options) => {
+    .option("--key <key>", "only rows of this key")
+    .action(async (source: string, workType: string | undefined, options: ClaimFlags) => {
+      const { what, args } = claimsOf(source, workType, options);
       const project = await connect(options);
-      const resumed = await project.write<boolean>("resume_claims", { p_source, p_work_type });
-      await tell(resumed, [p_source, p_work_type].filter(Boolean).join(", "), options);
+      await tell(await project.write<boolean>("resume_claims", args), what, options);
     });
 }
 
 type Flags = Options & { yes?: boolean };
 type TaskFlags = Flags & { key?: string; all?: boolean };
+type ClaimFlags = Flags & { key?: string };
 
 /** A variable that was not set must not pause everything. */
 function checked(type: string | undefined, { key, all }: TaskFlags): string {
@@ -136,6 +139,11 @@ function checked(type: string | undefined, { key, all }: TaskFlags): string {
 
 function argsOf(type: string | undefined, { key }: TaskFlags): Record<string, unknown> {
   return { p_type: type ?? null, p_key: key ?? null };
+}
+
+function claimsOf(p_source: string, p_work_type: string | undefined, { key: p_key }: ClaimFlags) {
+  const what = [p_source, p_work_type, p_key].filter(Boolean).join(", ");
+  return { what, args: { p_source, p_work_type, p_key } };
 }
 
 async function tell(resumed: boolean, what: string, options: Options): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { openInBrowser } from "../../open_in_browser.ts";
 import { connecting, type Options } from "../command.ts";
 import { EXIT, Failure } from "../exit_codes.ts";
 import { print, say } from "../output.ts";
@@ -13,7 +14,7 @@ export function open(program: Command): void {
   ]).action(async (options: Options) => {
     const { isLocal, name, url, secretKey } = await findProject(options);
     say(`The dashboard of ${name}`);
-    if (isLocal) return await inBrowser(`${url}/dashboard`);
+    if (isLocal) return await show(`${url}/dashboard`);
     const env = { SUPABASE_URL: url, SUPABASE_SECRET_KEY: secretKey };
     const code = await runScript("scripts/dashboard.ts", [], env);
     if (code !== 0) throw new Failure(EXIT.failed, "");
@@ -21,25 +22,8 @@ export function open(program: Command): void {
 }
 
 /** The address is told, too: on a machine without a browser one opens it on another. */
-async function inBrowser(url: string): Promise<void> {
+async function show(url: string): Promise<void> {
   await print(url);
-  const [program, ...args] = browser();
-  try {
-    const { success } = await new Deno.Command(program, {
-      args: [...args, url],
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).output();
-    if (!success) say(`${program} could not open it.`);
-  } catch {
-    say(`There is no ${program} here to open it with; BROWSER names another.`);
-  }
-}
-
-function browser(): string[] {
-  const chosen = Deno.env.get("BROWSER");
-  if (chosen) return [chosen];
-  if (Deno.build.os === "darwin") return ["open"];
-  return Deno.build.os === "windows" ? ["cmd", "/c", "start", ""] : ["xdg-open"];
+  const problem = await openInBrowser(url);
+  if (problem) say(problem);
 }

@@ -64,6 +64,7 @@ async function furnish(sql: Sql): Promise<Record<string, string>> {
     p_rest => 'failed')`;
   // So long ago that nothing is said of a pace.
   await sql`update thought_work_claims set finished_at = now() - interval '1 hour' where status = 'failed'`;
+  await sql`select dibs.set_row_key('thoughts', $$metadata ->> 'tenant'$$)`;
   await sql`select put_schedule('nightly', '0 3 * * *', 'report')`;
   await sql`select set_task_limit('import', 5), set_claim_limit('thoughts', 'enrichment', 7)`;
   await sql`insert into dibs.dispatch (reason, state, made_at, problem, types, drains) values
