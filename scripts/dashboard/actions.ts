@@ -12,7 +12,11 @@ const Ids = z.strictObject({ ids: z.array(Uuid).min(1).max(1000) });
 const Worker = z.strictObject({ worker_id: Name });
 const Schedule = z.strictObject({ name: Name });
 const TaskGate = z.strictObject({ type: Name.nullish(), key: Name.nullish() });
-const ClaimGate = z.strictObject({ source: Name, work_type: Name.nullish() });
+const ClaimGate = z.strictObject({
+  source: Name,
+  work_type: Name.nullish(),
+  key: Name.nullish(),
+});
 /** A dry run says how many there are; the page asks for one before it asks a person. */
 const Many = z.strictObject({
   filter: TaskFilter,
@@ -104,8 +108,8 @@ function namedTaskGate({ type, key }: z.infer<typeof TaskGate>) {
   return { p_type: type ?? null, p_key: key ?? null };
 }
 
-function namedClaimGate({ source, work_type }: z.infer<typeof ClaimGate>) {
-  return { p_source: source, p_work_type: work_type ?? null };
+function namedClaimGate({ source, work_type, key }: z.infer<typeof ClaimGate>) {
+  return { p_source: source, p_work_type: work_type ?? null, p_key: key ?? null };
 }
 
 function action<B extends z.ZodType<Record<string, unknown>>>(

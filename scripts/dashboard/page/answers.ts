@@ -105,6 +105,7 @@ export interface FailedRow {
 }
 
 interface Gate {
+  key: string | null;
   max_running: number | null;
   rate: number | null;
   period: string | null;
@@ -117,14 +118,12 @@ interface Gate {
 export interface TaskGate extends Gate {
   type: string | null;
   scope: "everything" | "type" | "each key" | "key";
-  key: string | null;
 }
 
 export interface ClaimGate extends Gate {
   source: string;
   work_type: string | null;
-  scope?: string;
-  key?: string | null;
+  scope: "everything" | "work type" | "each key" | "key";
 }
 
 export interface Schedule {

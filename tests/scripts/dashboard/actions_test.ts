@@ -105,13 +105,19 @@ Deno.test("the dashboard's actions", async (t) => {
     assert.deepEqual(await paused(), []);
   });
 
-  await t.step("pause and resume work on a source", async () => {
+  await t.step("pause and resume work on a source, and on a key of it", async () => {
     const gate = { source: "thoughts", work_type: "enrichment" };
-    const paused = () => sql`select 1 from claim_gates() where paused_at is not null`;
+    await sql`select dibs.set_row_key('thoughts', $$metadata ->> 'tenant'$$)`;
+    const paused = async () =>
+      (await sql`select work_type, key from claim_gates() where paused_at is not null order by 2`)
+        .map(({ work_type, key }) => [work_type, key]);
     await act("pause_claims", gate);
-    assert.equal((await paused()).length, 1);
+    await act("pause_claims", { ...gate, key: "k" });
+    assert.deepEqual(await paused(), [["enrichment", "k"], ["enrichment", null]]);
     assert.equal(await act("resume_claims", gate), true);
-    assert.equal((await paused()).length, 0);
+    assert.deepEqual(await paused(), [["enrichment", "k"]]);
+    assert.equal(await act("resume_claims", { ...gate, key: "k" }), true);
+    assert.deepEqual(await paused(), []);
   });
 
   await t.step("pause and resume a schedule, and run it now", async () => {

@@ -37,13 +37,6 @@ export function Gates() {
                     width: "13rem",
                     cell: (gate) => <b class="text">{nameOf(gate)}</b>,
                   },
-                  {
-                    head: "Key",
-                    width: "7rem",
-                    cell: ({ scope, key }) => (
-                      <span class="text">{scope === "each key" ? "each" : key ?? "–"}</span>
-                    ),
-                  },
                   ...columnsOf<TaskGate>(toggleTasks),
                 ]}
               />
@@ -55,21 +48,9 @@ export function Gates() {
                 empty="Nothing is limited or paused."
                 columns={[
                   {
-                    head: "Source",
-                    width: "8rem",
-                    cell: ({ source }) => <b class="text">{source}</b>,
-                  },
-                  {
-                    head: "Work type",
-                    width: "12rem",
-                    cell: ({ work_type, key, scope }) => (
-                      <span class="text">
-                        {[work_type ?? "any", scope === "each key" ? "each key" : key].filter(
-                          Boolean,
-                        )
-                          .join(" / ")}
-                      </span>
-                    ),
+                    head: "What",
+                    width: "13rem",
+                    cell: (gate) => <b class="text">{nameOf(gate)}</b>,
                   },
                   ...columnsOf<ClaimGate>(toggleClaims),
                 ]}
@@ -84,6 +65,13 @@ export function Gates() {
 
 function columnsOf<G extends Gate>(toggle: (gate: G) => void): Column<G>[] {
   return [
+    {
+      head: "Key",
+      width: "7rem",
+      cell: ({ scope, key }) => (
+        <span class="text">{scope === "each key" ? "each" : key ?? "–"}</span>
+      ),
+    },
     {
       head: "Running",
       width: "9rem",
@@ -123,10 +111,10 @@ function columnsOf<G extends Gate>(toggle: (gate: G) => void): Column<G>[] {
       width: "7rem",
       isNumber: true,
       cell: (gate) =>
-        "scope" in gate && gate.scope === "each key" ? null : (
+        gate.scope === "each key" ? null : (
           <button
             type="button"
-            aria-label={`${verbOf(gate)} ${nameOf(gate)}`}
+            aria-label={`${verbOf(gate)} ${keyedNameOf(gate)}`}
             onClick={() => toggle(gate)}
           >
             {verbOf(gate)}
@@ -159,17 +147,21 @@ function nameOf(gate: Gate): string {
   return gate.type ?? "everything";
 }
 
+function keyedNameOf(gate: Gate): string {
+  return [nameOf(gate), gate.key].filter(Boolean).join(" / ");
+}
+
 function toggleTasks(gate: TaskGate): void {
   const { type, key, paused_at } = gate;
-  const name = [nameOf(gate), key].filter(Boolean).join(" / ");
-  if (paused_at) askToResume(name, "resume_tasks", { type, key });
-  else askToPause(name, "pause_tasks", { type, key });
+  if (paused_at) askToResume(keyedNameOf(gate), "resume_tasks", { type, key });
+  else askToPause(keyedNameOf(gate), "pause_tasks", { type, key });
 }
 
 function toggleClaims(gate: ClaimGate): void {
-  const { source, work_type, paused_at } = gate;
-  if (paused_at) askToResume(nameOf(gate), "resume_claims", { source, work_type });
-  else askToPause(nameOf(gate), "pause_claims", { source, work_type });
+  const { source, work_type, key, paused_at } = gate;
+  const what = { source, work_type, key };
+  if (paused_at) askToResume(keyedNameOf(gate), "resume_claims", what);
+  else askToPause(keyedNameOf(gate), "pause_claims", what);
 }
 
 function askToPause(name: string, action: string, gate: Record<string, unknown>): void {
