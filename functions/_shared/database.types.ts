@@ -772,6 +772,18 @@ export type Database = {
           worker_id: string
         }[]
       }
+      task_backlog: {
+        Args: { p_type?: string }
+        Returns: {
+          due: number
+          key: string
+          later: number
+          more: boolean
+          oldest_due_at: string
+          running: number
+          type: string
+        }[]
+      }
       task_counts: {
         Args: Record<PropertyKey, never>
         Returns: {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../../functions/_shared/version.ts";
+import { backlog } from "./commands/backlog.ts";
 import { claims } from "./commands/claims.ts";
 import { completion } from "./commands/completion.ts";
 import { dispatches } from "./commands/dispatches.ts";
@@ -39,7 +40,7 @@ function dibs(): Command {
     .enablePositionalOptions()
     .showHelpAfterError("(--help says more)");
   explained(program, ["dibs status", "dibs top", "dibs tasks list --status failed"]);
-  const add = [status, top, tasks, claims, enqueue, worker, gates, schedules, dispatches];
+  const add = [status, top, backlog, tasks, claims, enqueue, worker, gates, schedules, dispatches];
   for (const one of [...add, doctor, open, completion]) one(program);
   return program;
 }

@@ -139,7 +139,7 @@ create or replace function dibs.interface() returns text[]
     'set_claim_limit', 'remove_claim_limit', 'set_claim_rate', 'remove_claim_rate', 'pause_claims', 'resume_claims',
     'claim_gates',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status',
-    'workers', 'dispatches', 'find_tasks', 'task_timeline', 'claim_progress']
+    'workers', 'dispatches', 'task_backlog', 'find_tasks', 'task_timeline', 'claim_progress']
 $$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
 

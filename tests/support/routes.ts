@@ -189,6 +189,7 @@ function functions({ fence, task, thoughts, completable, inDoubt }: Subject): Ro
     dibs_status: {},
     workers: {},
     dispatches: {},
+    task_backlog: {},
     find_tasks: {},
     task_timeline: { p_id: task },
     claim_progress: {},

@@ -16,7 +16,7 @@ export async function everythingButGates(sql: Sql): Promise<void> {
   await workThroughGates(sql);
   await sql`select public.plan_dispatch()`;
   await sql`update dibs.settings set max_drains = 7 where only_row`;
-  await sql`select public.dibs_status(), public.workers(), public.dispatches(), public.find_tasks()`;
+  await sql`select public.dibs_status(), public.workers(), public.dispatches(), public.task_backlog(), public.find_tasks()`;
   await sql`select public.claim_progress(), public.task_timeline(id) from public.find_tasks()`;
 }
 

@@ -86,14 +86,15 @@ function bodyOf({ panel, view }: Picture, columns: number, room: number): string
 }
 
 function footOf({ panel, problem, interval }: Picture, columns: number): string[] {
-  const keys = PANELS.map((one) =>
-    one === panel ? `[${one.key}] ${one.title}` : ` ${one.key}  ${one.title}`
-  );
+  const keys = PANELS.map((one) => {
+    const name = `${one.key} ${one.title}`;
+    return one === panel ? `[${name}]` : name;
+  });
   const told = problem ? cut(plain(problem), columns) : "";
   return [
     problem ? paint.red(told) : "",
     paint.inverse(
-      cut(`${keys.join("  ")}   q  Leave   every ${interval} s`, columns).padEnd(columns),
+      cut(`${keys.join("  ")}  q Leave  every ${interval} s`, columns).padEnd(columns),
     ),
   ];
 }

@@ -1,3 +1,4 @@
+import { BY_TYPE } from "../commands/backlog.ts";
 import { PROGRESS } from "../commands/claims.ts";
 import { DISPATCHES } from "../commands/dispatches.ts";
 import { GATES, readGates } from "../commands/gates.ts";
@@ -42,6 +43,7 @@ const WORKERS: Column<Worker>[] = [
 
 export const PANELS: Panel[] = [
   { key: "w", title: "Workers", columns: WORKERS, read: (project) => project.read("workers") },
+  { key: "t", title: "Types", columns: BY_TYPE, read: (project) => project.read("task_backlog") },
   {
     key: "c",
     title: "Claims",
