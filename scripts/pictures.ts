@@ -32,6 +32,7 @@ parts.defer(() => browser.close());
 
 const VIEWS: Record<string, string> = {
   overview: "",
+  backlog: "backlog",
   tasks: "tasks?status=failed",
   task: `tasks/${failed}`,
   workers: "workers",

@@ -19,6 +19,9 @@ export const READS: Record<string, Read> = {
   overview: read(None, async ({ url, rpc }) => {
     return { project: new URL(url).host, status: await rpc.callYours("dibs_status", {}) };
   }),
+  backlog: read(z.object({ type: Name.optional() }), ({ rpc }, { type }) => {
+    return rpc.callYours("task_backlog", { p_type: type ?? null });
+  }),
   tasks: read(
     z.object({ filter: FilterText, limit: Limit, before: z.string().max(200).optional() }),
     ({ rpc }, { filter, limit, before }) =>

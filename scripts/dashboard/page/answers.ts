@@ -26,6 +26,17 @@ export interface DispatchState {
   invocations_left: number | null;
 }
 
+export interface Backlog {
+  type: string;
+  key: string | null;
+  due: number;
+  later: number;
+  /** Not all were counted. */
+  more: boolean;
+  oldest_due_at: string | null;
+  running: number;
+}
+
 /** A task, or, after the last that was found so far, only where to go on: then the id is null. */
 export type FoundTask = TaskRow | { id: null; cursor: string };
 

@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { Asking } from "./parts/ask.tsx";
 import { Icon, type IconName } from "./parts/icon.tsx";
 import { linkTo, type Route, useRoute } from "./router.ts";
+import { Backlog } from "./views/backlog.tsx";
 import { Claims } from "./views/claims.tsx";
 import { Dispatches } from "./views/dispatches.tsx";
 import { Doctor } from "./views/doctor.tsx";
@@ -15,6 +16,7 @@ import { Workers } from "./views/workers.tsx";
 
 const VIEWS: { path: string; name: string; icon: IconName; View: ComponentType<Route> }[] = [
   { path: "", name: "Overview", icon: "overview", View: Overview },
+  { path: "backlog", name: "Backlog", icon: "backlog", View: Backlog },
   { path: "tasks", name: "Tasks", icon: "tasks", View: Tasks },
   { path: "workers", name: "Workers", icon: "workers", View: Workers },
   { path: "claims", name: "Claims", icon: "claims", View: Claims },

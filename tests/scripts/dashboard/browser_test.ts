@@ -157,6 +157,7 @@ Deno.test("the dashboard in a browser", async (t) => {
 
 const PAGES = [
   "",
+  "backlog",
   "tasks",
   "workers",
   "claims",

@@ -1,6 +1,7 @@
 /** Lines of a picture of 16 by 16, as many as it takes to know it again. */
 const LINES = {
   overview: ["M2 13.5h12", "M3.5 11V8", "M8 11V3", "M12.5 11V6"],
+  backlog: ["M2.5 3.5h11", "M2.5 7h11", "M2.5 10.5h7", "M2.5 14h4"],
   tasks: ["M2.5 4l1.2 1.2L6 3", "M8.5 4h5", "M2.5 11l1.2 1.2L6 10", "M8.5 11h5"],
   workers: ["M8 7.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5z", "M3 14c.4-3 2.4-4 5-4s4.600 1 5 4"],
   claims: ["M3.500 14V2", "M3.500 3h9l-2.200 3 2.200 3h-9"],
