@@ -75,14 +75,15 @@ export function nextRowsCells(scale: Scale): Cell[] {
 function cellsOf(
   workload: string,
   pool: Pool,
-  { quick, tasks = quick ? 6_000 : 1_000_000 }: Scale,
+  { quick, tasks }: Scale,
 ): Cell[] {
-  return [{
+  const sizes = tasks ? [tasks] : quick ? [6_000] : [10_000, 100_000, 1_000_000];
+  return sizes.map((items) => ({
     workload,
-    name: `W${WORKERS} b${BATCH}, ${tasks.toLocaleString("en")}`,
+    name: `W${WORKERS} b${BATCH}, ${items.toLocaleString("en")}`,
     contenders: [dibs],
-    measure: (_, database) => measureNext(database, pool, tasks),
-  }];
+    measure: (_, database) => measureNext(database, pool, items),
+  }));
 }
 
 async function measureNext(database: BenchDatabase, pool: Pool, items: number): Promise<Figures> {

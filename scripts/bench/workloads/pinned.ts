@@ -15,7 +15,7 @@ export function pinnedCells({ quick, tasks: wanted }: Scale): Cell[] {
     workload: "pinned",
     name: `W4 b${batch}`,
     contenders: contenders.filter(({ name }) => (quick ? QUICK : MEASURED).includes(name)),
-    async measure(contender, database) {
+    async measure(contender, database, keepCourse) {
       const { books, figures } = await measureDrain(contender, database, {
         workers: 4,
         batch,
@@ -23,7 +23,8 @@ export function pinnedCells({ quick, tasks: wanted }: Scale): Cell[] {
         longestMs: LONGEST_MS,
         pinned: true,
       });
-      return { ...figures, ...books.course() };
+      keepCourse(books.course());
+      return { ...figures, ...books.change() };
     },
   }));
 }
