@@ -113,6 +113,7 @@ async function measureNext(database: BenchDatabase, pool: Pool, items: number): 
   const expected = claimed.size - held.reduce((sum, ids) => sum + ids, 0);
   if (settled !== expected) throw new Error(`of ${expected} ${settled} were settled`);
   return {
+    pool: items,
     executed: claimed.size,
     tasks_per_second: claimed.size / (grants[grants.length - 1].at - began) * 1000,
     last_tenth_against_first: rate(grants, 0.9, 0.999) / rate(grants, 0.05, 0.15),

@@ -16,15 +16,16 @@ export function pinnedCells({ quick, tasks: wanted }: Scale): Cell[] {
     name: `W4 b${batch}`,
     contenders: contenders.filter(({ name }) => (quick ? QUICK : MEASURED).includes(name)),
     async measure(contender, database, keepCourse) {
+      const tasks = wanted ?? (quick ? QUICK_TASKS.get(batch)! : 200_000);
       const { books, figures } = await measureDrain(contender, database, {
         workers: 4,
         batch,
-        tasks: wanted ?? (quick ? QUICK_TASKS.get(batch)! : 200_000),
+        tasks,
         longestMs: LONGEST_MS,
         pinned: true,
       });
       keepCourse(books.course());
-      return { ...figures, ...books.change() };
+      return { tasks, ...figures, ...books.change() };
     },
   }));
 }
