@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { count } from "../../numbers.ts";
 import { commandOf, type Evidence, readEvidence } from "../evidence.ts";
 import { drawBacklog } from "./backlog.tsx";
 import { drawDrain } from "./drain.tsx";
@@ -53,7 +54,7 @@ export function drawPlot(name: string, evidence: Evidence, scheme: Scheme): stri
   const { machine, repeats } = evidence;
   return renderFrame(draw(keptFor(name, evidence)), [
     commandOf(evidence),
-    `${file}, ${repeats} repeats, ${machine.cores} × ${machine.cpu}`,
+    `${file}, ${count(repeats, "repeat")}, ${machine.cores} × ${machine.cpu}`,
   ], scheme);
 }
 

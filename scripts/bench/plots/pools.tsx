@@ -4,17 +4,20 @@ import { Chart, CHART_HEIGHT, extent, type Series } from "./chart.tsx";
 import type { Drawing } from "./frame.tsx";
 import type { Kept } from "./kept.ts";
 import { sizeAxis } from "./sizes.ts";
-import { range, whole } from "./values.ts";
+import { range, short, whole } from "./values.ts";
 
-const POOLS = [
-  { workload: "next_thoughts", name: "thoughts", key: "uuid keys", tone: "dibs" },
-  { workload: "next_rows", name: "any table", key: "bigint keys", tone: "second" },
-];
+const THOUGHTS = {
+  workload: "next_thoughts",
+  name: "thoughts",
+  key: "uuid keys",
+  tone: "dibs",
+};
+const ROWS = { workload: "next_rows", name: "any table", key: "bigint keys", tone: "second" };
 const LABELS_WIDTH = 84;
 
 /** How fast all rows are claimed and settled by how many there are. */
 export function drawPools(kept: Kept): Drawing {
-  const series = POOLS.map(({ workload, name, key, tone }): Series => {
+  const series = [THOUGHTS, ROWS].map(({ workload, name, key, tone }): Series => {
     const points = kept.lines(workload).map(({ cell }) => {
       const rate = kept.spread(workload, cell, "dibs", "tasks_per_second");
       const size = kept.spread(workload, cell, "dibs", "pool").median;
@@ -28,8 +31,8 @@ export function drawPools(kept: Kept): Drawing {
   const x = sizeAxis(points.map(({ x }) => x), places.x, "rows in the pool");
   const [few, many] = [x.ticks[0], x.ticks[x.ticks.length - 1]];
   return {
-    title: `Claims among ${whole(many)} thoughts go at ${ratio(kept)} times the rate among ` +
-      whole(few),
+    title: `${whole(many)} ${THOUGHTS.name} are claimed at ${ratio(kept, THOUGHTS.workload)} ` +
+      `times the rate of ${whole(few)}, rows of ${ROWS.name} at ${ratio(kept, ROWS.workload)}`,
     subtitle:
       "Rows claimed and settled by 4 workers, 100 at a time; shade: from the least to the most",
     description: series.map(({ label, points }) => {
@@ -57,11 +60,11 @@ export function drawPools(kept: Kept): Drawing {
   };
 }
 
-/** Of the largest pool of thoughts to the smallest, within each repeat. */
-function ratio(kept: Kept): string {
-  const cells = kept.lines(POOLS[0].workload).map(({ cell }) => cell);
+/** Of the rate in the largest pool to that in the smallest, within each repeat. */
+function ratio(kept: Kept, workload: string): string {
+  const cells = kept.lines(workload).map(({ cell }) => cell);
   const [few, many] = [cells[0], cells[cells.length - 1]].map((cell) =>
-    kept.results(POOLS[0].workload, cell, "dibs").map(({ figures }) => figures.tasks_per_second)
+    kept.results(workload, cell, "dibs").map(({ figures }) => figures.tasks_per_second)
   );
-  return spread(many.map((rate, repeat) => rate / few[repeat])).median.toFixed(2);
+  return short(spread(many.map((rate, repeat) => rate / few[repeat])).median);
 }

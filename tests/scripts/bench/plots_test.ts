@@ -204,7 +204,10 @@ Deno.test("what a claim takes is drawn over how long the backlog is, by powers o
 
 Deno.test("the rates of claims are drawn over how large the pool is", () => {
   const svg = drawn("pools");
-  assert.match(svg, /Claims among 1,000 thoughts go at 0\.90 times the rate among 100</);
+  assert.match(
+    svg,
+    />1,000 thoughts are claimed at 0\.90 times the rate of 100, rows of any table at 1\.00</,
+  );
   assert.match(
     svg,
     /thoughts, uuid keys: 1,000 \(1,000–1,000\) of 100; 900 \(800–1,000\) of 1,000\./,
