@@ -86,7 +86,8 @@ export function Chart({ axes, series, right }: { axes: Axes; series: Series[]; r
         </text>
       ))}
       <text class="quiet" x={to} y={HEIGHT + 32} text-anchor="end">{x.title}</text>
-      {series.map((each) => <Marks key={each.label[0]} axes={axes} series={each} />)}
+      {/* The first one, which the plot is about, lies on top. */}
+      {series.toReversed().map((each) => <Marks key={each.label[0]} axes={axes} series={each} />)}
       <Labels axes={axes} series={series} edge={to} />
     </>
   );

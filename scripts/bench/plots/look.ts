@@ -25,7 +25,10 @@ const COLOURS = {
 /** For light or for dark surroundings. */
 export type Scheme = keyof typeof COLOURS;
 
-/** Every scheme there is a picture for. */
+/**
+ * Every scheme there is a picture for. A file each, and not one with a media query in it: `<picture>`
+ * heeds the theme that somebody chose at GitHub, a query inside an image only the one of the system.
+ */
 export const SCHEMES: Scheme[] = ["light", "dark"];
 
 /** What the elements of a plot look like, by their class. Marks take the colour of their group. */

@@ -103,9 +103,9 @@ function all(text: string, pattern: RegExp): string[] {
   return Array.from(text.matchAll(pattern), ([, found]) => found);
 }
 
-/** The places that the lines of a plot go through, a line each. */
+/** The places that the lines of a plot go through; the line on top comes first. */
 function lines(svg: string): number[][][] {
-  return all(svg, /class="line" d="M([^"]+)"/g)
+  return all(svg, /class="line" d="M([^"]+)"/g).reverse()
     .map((way) => way.split("L").map((place) => place.split(",").map(Number)));
 }
 
