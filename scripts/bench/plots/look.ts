@@ -26,8 +26,8 @@ const COLOURS = {
 export type Scheme = keyof typeof COLOURS;
 
 /**
- * Every scheme there is a picture for. A file each, and not one with a media query in it: `<picture>`
- * heeds the theme that somebody chose at GitHub, a query inside an image only the one of the system.
+ * Every scheme there is a picture for. A file each, chosen by `<picture>`, is what GitHub documents for
+ * its themes; what a media query inside an image goes by is left to the browser.
  */
 export const SCHEMES: Scheme[] = ["light", "dark"];
 
