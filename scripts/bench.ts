@@ -1,14 +1,17 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { join } from "node:path";
 import { type BenchCluster, startBenchCluster } from "./bench/cluster.ts";
 import { describeEnvironment } from "./bench/environment.ts";
 import { judge } from "./bench/goals.ts";
 import { leaveOut } from "./bench/left_out.ts";
 import { countSteps, measureAll } from "./bench/measure.ts";
+import { plotFiles } from "./bench/plots/plots.ts";
 import { startProgress } from "./bench/progress.ts";
 import { summarise } from "./bench/summary.ts";
 import { renderGoals, renderTable } from "./bench/table.ts";
 import { workloads, workloadsWithGoals } from "./bench/workloads/index.ts";
 import { wholeNumber } from "./options.ts";
+import { PROJECT_DIR } from "./stack/migrate.ts";
 
 interface Options {
   quick?: boolean;
@@ -17,6 +20,7 @@ interface Options {
   postgres?: string;
   json?: boolean;
   out?: string;
+  plot?: boolean;
 }
 
 const program = new Command("npm run bench --")
@@ -33,6 +37,10 @@ const program = new Command("npm run bench --")
   .option("--postgres <dir>", "where another PostgreSQL has its initdb and postgres")
   .option("--json", "print one JSON object as the last line, everything else to stderr")
   .option("--out <file>", "keep the raw results in a file")
+  .addOption(
+    new Option("--plot", "measure nothing: draw docs/images/bench-*.svg from the raw results kept")
+      .conflicts(["quick", "repeats", "tasks", "postgres", "json", "out"]),
+  )
   .addHelpText(
     "after",
     `
@@ -43,10 +51,12 @@ Examples:
   npm run bench -- --quick
   npm run bench -- drain --repeats 10
   npm run bench -- --out docs/evidence/bench.json
+  npm run bench -- --plot
   PGMQ_SQL=~/pgmq/sql/pgmq.sql npm run bench -- --postgres /usr/lib/postgresql/15/bin`,
   )
   .parse(Deno.args, { from: "user" });
 const options = program.opts<Options>();
+if (options.plot) await plot();
 const everything = options.quick ? workloadsWithGoals : Object.keys(workloads);
 const chosen = program.args.length > 0 ? program.args : everything;
 for (const name of chosen) {
@@ -68,6 +78,23 @@ addEventListener("unhandledrejection", (event) => {
   fail(event.reason);
 });
 await starting.then(bench).then(() => leave(0), fail);
+
+/** Draws every plot, and leaves. What a plot lacks is said with the command that makes it. */
+async function plot(): Promise<never> {
+  if (program.args.length > 0) program.error("error: --plot draws every plot, name no workload");
+  try {
+    const drawn = await Promise.all(
+      Object.entries(plotFiles).map(async ([path, draw]) => ({ path, text: await draw() })),
+    );
+    for (const { path, text } of drawn) {
+      await Deno.writeTextFile(join(PROJECT_DIR, path), text);
+      console.log(`${path} written`);
+    }
+  } catch (error) {
+    program.error(`error: ${error instanceof Error ? error.message : error}`);
+  }
+  Deno.exit(0);
+}
 
 async function bench(cluster: BenchCluster): Promise<void> {
   const { quick = false, tasks, repeats = quick ? 2 : 5 } = options;

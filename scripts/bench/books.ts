@@ -7,6 +7,9 @@ const LONGEST_DRAIN_MS = 6_000;
 /** The first part of every drain warms up: connections, plans, compiled code. */
 const WARM_UP = 0.1;
 
+/** In so many parts of one size the course of a drain is kept. */
+const PARTS = 20;
+
 /** The books of one drain: what was executed, and when. */
 export class Books {
   /** Comes when every task was executed, or the drain has taken too long. */
@@ -78,8 +81,16 @@ export class Books {
     };
   }
 
+  /** After how many seconds each twentieth of what was executed had been, warming up included. */
+  course(): number[] {
+    return Array.from({ length: PARTS }, (_, part) => {
+      const last = Math.floor((part + 1) / PARTS * this.executed);
+      return (this.#moments[last] - this.#moments[0]) / 1000;
+    });
+  }
+
   /** How the rate changed on the way. The very first tasks warm up, the very last ones wait. */
-  course(): Record<string, number> {
+  change(): Record<string, number> {
     const last = this.rate(0.9, 0.999);
     return {
       last_tenth_per_second: last,

@@ -56,10 +56,10 @@ const QUEUES_OF_OTHERS = ["pgq", "graphile_worker", "pg_boss"];
 
 /** The goals. Cells that are larger in the long run than in the quick one are found, not named. */
 function define(cellsOf: (workload: string) => Set<string>): Definition[] {
-  const backlogs = [...cellsOf("backlog")];
+  const backlogs = longest([...cellsOf("backlog")]);
   const [short, long] = cellsOf("scale");
   const [few] = cellsOf("few");
-  const [next] = cellsOf("next_thoughts");
+  const [next] = [...cellsOf("next_thoughts")].reverse();
   return [
     {
       measure: "drain W4 b100, enqueued in bulk, against pgmq",
@@ -194,6 +194,13 @@ function define(cellsOf: (workload: string) => Set<string>): Definition[] {
       value: against("rows_rpc", "http", "W4 b100", RATE, "dibs_drain"),
     },
   ];
+}
+
+/** Cells are named after how long their backlog is; several may be of one length. */
+function longest(cells: string[]): string[] {
+  const lengthOf = (cell: string) => parseInt(cell.replaceAll(",", ""));
+  const length = Math.max(...cells.map(lengthOf));
+  return cells.filter((cell) => lengthOf(cell) === length);
 }
 
 function against(

@@ -12,9 +12,9 @@ export function withBacklog(small: boolean, load: Load, cell: Cell): Cell {
   if (small) {
     return {
       ...cell,
-      async measure(contender, database) {
+      async measure(contender, database, keepCourse) {
         await loadAndTidy(contender, database, load);
-        return await cell.measure(contender, database);
+        return await cell.measure(contender, database, keepCourse);
       },
     };
   }
@@ -27,10 +27,10 @@ export function withBacklog(small: boolean, load: Load, cell: Cell): Cell {
         await loadAndTidy(contender, database, load);
       },
     })),
-    async measure(contender, database) {
+    async measure(contender, database, keepCourse) {
       // A copy is not to be written while claims are timed.
       await database.superuser`checkpoint`;
-      return await cell.measure(contender, database);
+      return await cell.measure(contender, database, keepCourse);
     },
   };
 }

@@ -8,6 +8,8 @@ export interface Result {
   cell: string;
   contender: string;
   figures: Figures;
+  /** After how many seconds each twentieth of it was done, where that was kept. */
+  course?: number[];
 }
 
 /**
@@ -28,11 +30,13 @@ export async function measureAll(
         const step = `${cell.workload} ${cell.name}, ${contender.name}`;
         onProgress(step);
         await using database = await cluster.databaseFor(contender);
-        const figures = await cell.measure(contender, database).catch((error) => {
+        const { workload, name } = cell;
+        const kept: Pick<Result, "course"> = {};
+        const keepCourse = (course: number[]) => kept.course = course;
+        const figures = await cell.measure(contender, database, keepCourse).catch((error) => {
           throw new Error(`${step}: ${error.message}`, { cause: error });
         });
-        const { workload, name } = cell;
-        results.push({ repeat, workload, cell: name, contender: contender.name, figures });
+        results.push({ repeat, workload, cell: name, contender: contender.name, figures, ...kept });
       }
     }
   }

@@ -20,7 +20,12 @@ export interface Cell {
   contenders: Contender[];
   /** The cell in which those who cannot batch did the same. */
   oneByOne?: string;
-  measure(contender: Contender, database: BenchDatabase): Promise<Figures>;
+  /** Where the way there matters too, `keepCourse` takes `Books.course()`. */
+  measure(
+    contender: Contender,
+    database: BenchDatabase,
+    keepCourse: (course: number[]) => void,
+  ): Promise<Figures>;
 }
 
 const TASKS_PER_CALL = 1000;

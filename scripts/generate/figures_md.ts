@@ -1,20 +1,9 @@
 import { basename, dirname, join, relative } from "node:path";
-import type { Goal } from "../bench/goals.ts";
+import { commandOf, type Evidence, readEvidence } from "../bench/evidence.ts";
+import { plotMarkup } from "../bench/plots/plots.ts";
 import type { Line } from "../bench/summary.ts";
 import { goalRows, lineRows } from "../bench/table.ts";
 import { PROJECT_DIR } from "../stack/migrate.ts";
-
-/** What is kept of a run of the bench. */
-interface Evidence {
-  command: string;
-  made_at: string;
-  commit: string;
-  repeats: number;
-  machine: { cores: number; cpu: string; memory_gib: number; fsync_microseconds: number };
-  versions: { postgres: string };
-  goals: Goal[];
-  summary: Line[];
-}
 
 /**
  * A place for figures in a document:
@@ -23,12 +12,15 @@ interface Evidence {
  *     <!-- figures: goals in docs/evidence/bench.json -->
  *     <!-- figures: costs in docs/evidence/bench.json: rows_written_per_task, … -->
  *     <!-- figures: drain in docs/evidence/bench.json: against_pgmq by W4 b1, W4 b10 -->
+ *     <!-- figures: plot in docs/evidence/bench.json: drain -->
  *
  * up to `<!-- end of figures -->`: when and where, how far goals were reached, a row per contender and
- * cell with these figures, or a row per contender and a column per cell.
+ * cell with these figures, a row per contender and a column per cell, or a picture.
  */
 const PLACE =
   /(<!-- figures: (\w+) in (\S+?\.json)(?:: ([^>]+?))? -->\n)[^]*?(<!-- end of figures -->)/g;
+
+const IMAGES = "docs/images";
 
 /** The text of a document, with the tables of its figures made from the raw results. */
 export async function withFigures(path: string): Promise<string> {
@@ -36,13 +28,18 @@ export async function withFigures(path: string): Promise<string> {
   const files = new Set(Array.from(text.matchAll(PLACE), ([, , , file]) => file));
   const evidence = new Map<string, Evidence>();
   for (const file of files) {
-    evidence.set(file, JSON.parse(await Deno.readTextFile(join(PROJECT_DIR, file))));
+    evidence.set(file, await readEvidence(file));
   }
   return await format(text.replaceAll(PLACE, (_, begin, what, file, which, end) => {
-    const { rows, texts } = rowsOf(evidence.get(file)!, what, which);
-    if (rows.length < 2) throw new Error(`${path} asks for ${what}, of which ${file} has nothing`);
     const link = relative(dirname(path), file);
     const below = what === "run" ? `[Raw results](${link}).\n` : caption(evidence.get(file)!, link);
+    if (what === "plot") {
+      const images = relative(dirname(path), IMAGES);
+      const picture = plotMarkup(which, file, evidence.get(file)!, images);
+      return [begin, picture, below, end].join("\n");
+    }
+    const { rows, texts } = rowsOf(evidence.get(file)!, what, which);
+    if (rows.length < 2) throw new Error(`${path} asks for ${what}, of which ${file} has nothing`);
     return [begin, markdownTable(rows, texts), below, end].join("\n");
   }));
 }
@@ -82,9 +79,8 @@ function markdownTable([head, ...rows]: string[][], texts: number): string {
 }
 
 /** How to get such figures, and where these come from. */
-function caption({ command }: Evidence, link: string): string {
-  const repeated = command.replaceAll(/ --(postgres|out) \S+/g, "");
-  return `By \`${repeated}\`: [raw results](${link}).\n`;
+function caption(evidence: Evidence, link: string): string {
+  return `By \`${commandOf(evidence)}\`: [raw results](${link}).\n`;
 }
 
 function runRows(evidence: Evidence): string[][] {
@@ -98,6 +94,7 @@ function runRows(evidence: Evidence): string[][] {
     ["made", `${evidence.made_at.slice(0, 10)}, at commit ${evidence.commit.slice(0, 7)}`],
     ["repeats", `${evidence.repeats}; medians are shown, with the least and the most`],
     ["machine", `${machine.cores} × ${machine.cpu}, ${machine.memory_gib} GiB`],
+    ["its load before", machine.load_before.toFixed(1)],
     ["a flush to disk", `${machine.fsync_microseconds} µs`],
     ["PostgreSQL", versions.postgres],
   ];

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Sql } from "postgres";
+import { plotFiles } from "../bench/plots/plots.ts";
 import { PROJECT_DIR } from "../stack/migrate.ts";
 import { databaseTypes } from "./database_types.ts";
 import { withFigures } from "./figures_md.ts";
@@ -26,6 +27,7 @@ const GENERATORS: Record<string, (sql: Sql) => string | Promise<string>> = {
   "docs/performance.md": () => withFigures("docs/performance.md"),
   "docs/retention.md": () => withFigures("docs/retention.md"),
   "docs/sources.md": () => withFigures("docs/sources.md"),
+  ...plotFiles,
 };
 
 /** Generates every file, without writing any. */

@@ -69,17 +69,22 @@ Deno.test("generate writes what is stale, and with --check only names it and the
   assert.equal(await Deno.readTextFile(schema), edited);
 });
 
-Deno.test("the figures in the documents are those of the raw results", async () => {
+Deno.test("the figures in the documents and the plots are those of the raw results", async () => {
   await using copy = await copyOfProject();
   const path = join(copy.dir, "docs/evidence/bench-drain.json");
   const evidence = JSON.parse(await Deno.readTextFile(path));
   evidence.goals[0].value = 123;
   await Deno.writeTextFile(path, JSON.stringify(evidence));
+  const plot = join(copy.dir, "docs/images/bench-drain-dark.svg");
+  const drawn = await Deno.readTextFile(plot);
+  await Deno.writeTextFile(plot, drawn.replace(/\d(?=\.\d times)/, "9"));
   assert.deepEqual(await generate(copy.dir, "--check"), {
     code: 1,
-    said: "docs/performance.md is stale: run npm run generate\n",
+    said: ["docs/performance.md", "docs/images/bench-drain-dark.svg"]
+      .map((path) => `${path} is stale: run npm run generate\n`).join(""),
   });
   await generate(copy.dir);
+  assert.equal(await Deno.readTextFile(plot), drawn);
   const document = await Deno.readTextFile(join(copy.dir, "docs/performance.md"));
   assert.match(document, new RegExp(`${evidence.goals[0].measure} +\\| +123 `));
 });

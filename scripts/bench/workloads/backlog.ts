@@ -18,18 +18,28 @@ const WORKED_OFF = 0.05;
  * Claim calls on a long backlog of 5 priorities, of which a fifth is in the future. In a queue that
  * is in service what is due goes, and what is in the future gathers at the head.
  */
-export function backlogCells({ quick, tasks = quick ? 30_000 : 1_000_000 }: Scale): Cell[] {
-  const pending = `${tasks.toLocaleString("en")} pending`;
-  const cells = [{ name: pending, workedOff: WORKED_OFF }];
-  if (!quick) cells.push({ name: `${pending}, untouched`, workedOff: 0 });
-  return cells.map(({ name, workedOff }) =>
-    withBacklog(quick, (contender, database) => load(contender, database, tasks, workedOff), {
+export function backlogCells({ quick, tasks }: Scale): Cell[] {
+  const lengths = tasks ? [tasks] : quick ? [30_000] : [10_000, 100_000, 1_000_000];
+  const cells = lengths.map((pending) => ({ pending, name: name(pending), workedOff: WORKED_OFF }));
+  const longest = lengths[lengths.length - 1];
+  if (!quick) {
+    cells.push({ pending: longest, name: `${name(longest)}, untouched`, workedOff: 0 });
+  }
+  return cells.map(({ pending, name, workedOff }) =>
+    withBacklog(quick, (contender, database) => load(contender, database, pending, workedOff), {
       workload: "backlog",
       name,
       contenders: contenders.filter(({ name }) => (quick ? QUICK : MEASURED).includes(name)),
-      measure: (contender, database) => measureClaims(contender, database, quick ? 40 : 300),
+      measure: async (contender, database) => ({
+        pending,
+        ...await measureClaims(contender, database, quick ? 40 : 300),
+      }),
     })
   );
+}
+
+function name(pending: number): string {
+  return `${pending.toLocaleString("en")} pending`;
 }
 
 /** How long claims take of one worker that keeps what it gets. */

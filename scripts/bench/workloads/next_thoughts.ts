@@ -75,14 +75,15 @@ export function nextRowsCells(scale: Scale): Cell[] {
 function cellsOf(
   workload: string,
   pool: Pool,
-  { quick, tasks = quick ? 6_000 : 1_000_000 }: Scale,
+  { quick, tasks }: Scale,
 ): Cell[] {
-  return [{
+  const sizes = tasks ? [tasks] : quick ? [6_000] : [10_000, 100_000, 1_000_000];
+  return sizes.map((items) => ({
     workload,
-    name: `W${WORKERS} b${BATCH}, ${tasks.toLocaleString("en")}`,
+    name: `W${WORKERS} b${BATCH}, ${items.toLocaleString("en")}`,
     contenders: [dibs],
-    measure: (_, database) => measureNext(database, pool, tasks),
-  }];
+    measure: (_, database) => measureNext(database, pool, items),
+  }));
 }
 
 async function measureNext(database: BenchDatabase, pool: Pool, items: number): Promise<Figures> {
@@ -112,6 +113,7 @@ async function measureNext(database: BenchDatabase, pool: Pool, items: number): 
   const expected = claimed.size - held.reduce((sum, ids) => sum + ids, 0);
   if (settled !== expected) throw new Error(`of ${expected} ${settled} were settled`);
   return {
+    pool: items,
     executed: claimed.size,
     tasks_per_second: claimed.size / (grants[grants.length - 1].at - began) * 1000,
     last_tenth_against_first: rate(grants, 0.9, 0.999) / rate(grants, 0.05, 0.15),

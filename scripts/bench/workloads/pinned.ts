@@ -15,15 +15,17 @@ export function pinnedCells({ quick, tasks: wanted }: Scale): Cell[] {
     workload: "pinned",
     name: `W4 b${batch}`,
     contenders: contenders.filter(({ name }) => (quick ? QUICK : MEASURED).includes(name)),
-    async measure(contender, database) {
+    async measure(contender, database, keepCourse) {
+      const tasks = wanted ?? (quick ? QUICK_TASKS.get(batch)! : 200_000);
       const { books, figures } = await measureDrain(contender, database, {
         workers: 4,
         batch,
-        tasks: wanted ?? (quick ? QUICK_TASKS.get(batch)! : 200_000),
+        tasks,
         longestMs: LONGEST_MS,
         pinned: true,
       });
-      return { ...figures, ...books.course() };
+      keepCourse(books.course());
+      return { tasks, ...figures, ...books.change() };
     },
   }));
 }

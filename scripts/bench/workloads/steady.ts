@@ -48,7 +48,7 @@ async function measureSteady(
   books.end();
   books.check(tasks - enqueued + await queue.left());
   await queue[Symbol.asyncDispose]();
-  return { ...books.figures(), ...books.course() };
+  return { ...books.figures(), ...books.change() };
 }
 
 /** Enqueues while few enough wait, and returns how many it came to. */

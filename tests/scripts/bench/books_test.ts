@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mock } from "node:test";
 import { Books } from "../../../scripts/bench/books.ts";
 
 function drain(tasks: number, executed: number[]): Books {
@@ -40,6 +41,22 @@ Deno.test("calls of the first tenth, which warm up, do not count", () => {
   books.end();
   const { call_p50_ms, call_p99_ms } = books.figures();
   assert.deepEqual([call_p50_ms, call_p99_ms], [5, 9]);
+});
+
+Deno.test("the course of a drain says when each twentieth was done, from the first to the last task", () => {
+  let now = 0;
+  const clock = mock.method(performance, "now", () => now);
+  const books = new Books(40);
+  for (let n = 0; n < 40; n++) {
+    now += n < 20 ? 50 : 100;
+    books.execute({ n, to: "", subject: "" });
+  }
+  now += 1000;
+  books.end();
+  clock.mock.restore();
+  const course = books.course();
+  assert.equal(course.length, 20);
+  assert.deepEqual([course[0], course[9], course[10], course[19]], [0.1, 1, 1.2, 3]);
 });
 
 Deno.test("a drain whose calls nobody noted has no figures for them", () => {

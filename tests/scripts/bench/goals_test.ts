@@ -80,17 +80,22 @@ Deno.test("many workers are compared with the fastest of the other queues that t
   assert.equal(found.value, 2);
 });
 
-Deno.test("goals about long backlogs say how long they were", () => {
+Deno.test("goals about long backlogs are about the longest ones, and say how long they were", () => {
   const claims = (workload: string, cell: string, contender: string, ms: number) =>
     result(0, workload, cell, contender, { claim_b10_p50_ms: ms });
   const goals = judge([
-    claims("backlog", "9 pending", "dibs", 1),
-    claims("backlog", "9 pending", "pgmq", 4),
+    claims("backlog", "900 pending", "dibs", 1),
+    claims("backlog", "900 pending", "pgmq", 1),
+    claims("backlog", "1,000 pending", "dibs", 1),
+    claims("backlog", "1,000 pending", "pgmq", 4),
+    claims("backlog", "1,000 pending, untouched", "dibs", 3),
+    claims("backlog", "1,000 pending, untouched", "pgmq", 4),
     claims("scale", "5 pending", "dibs", 2),
     claims("scale", "7 pending", "dibs", 3),
   ]);
   assert.deepEqual(goals.map(({ measure, value }) => [measure, value]), [
-    ["claim call b10 p50 at 9 pending against pgmq", 0.25],
+    ["claim call b10 p50 at 1,000 pending against pgmq", 0.25],
+    ["claim call b10 p50 at 1,000 pending, untouched against pgmq", 0.75],
     ["claim call b10 p50 at 7 pending against 5 pending", 1.5],
   ]);
 });
