@@ -231,15 +231,14 @@ begin
 end $$;
 
 do $$
-declare
-  v_table text;
 begin
   -- Before anything was counted: what is there was made by this transaction, as far as anybody can tell.
-  foreach v_table in array array['log', 'outcome', 'attempt'] loop
-    continue when exists (
-      select from pg_catalog.pg_attribute where attrelid = ('dibs.' || v_table)::regclass and attname = 'made_by');
-    execute format('alter table dibs.%I add column made_by xid8 not null default pg_current_xact_id()', v_table);
-  end loop;
+  if not exists (
+    select from pg_catalog.pg_attribute where attrelid = 'dibs.log'::regclass and attname = 'made_by') then
+    alter table dibs.log add column made_by xid8 not null default pg_current_xact_id();
+    alter table dibs.outcome add column made_by xid8 not null default pg_current_xact_id();
+    alter table dibs.attempt add column made_by xid8 not null default pg_current_xact_id();
+  end if;
   if to_regclass('dibs.attempt_by_end') is null then
     create index attempt_by_end on dibs.attempt (ended_at) where outcome in ('failed', 'lost');
   end if;
