@@ -1795,7 +1795,7 @@ begin
     select c.status, sum(c.tasks)::bigint as tasks from (
       select 'enqueued' as status, count(*) as tasks from dibs.unseen_tasks(p_look, p_without)
       union all
-      select o.status, dibs.count_of(o.run) from dibs.unseen_outcomes(p_look, p_without) o
+      select o.status, upper(r) - lower(r) from dibs.unseen_outcomes(p_look, p_without) o, unnest(o.run) r
       union all
       select k.status, k.tasks from dibs.correction k
       where k.made_by is null or dibs.was_seen(p_look, k.made_by)
@@ -8237,7 +8237,7 @@ begin
       extract(epoch from o.completed_at - a.started_at)::float8 * 1000
     from dibs.unseen_outcomes(p_look, p_without) o
       cross join lateral (
-        select o.type, dibs.count_of(o.run)::bigint as tasks where o.type <> ''
+        select o.type, sum(upper(r) - lower(r))::bigint as tasks from unnest(o.run) r where o.type <> '' having o.type <> ''
         union all
         select l.type, count(*) from dibs.log_of(o.run) l where o.type = '' group by l.type
       ) t
