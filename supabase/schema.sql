@@ -122,10 +122,12 @@ create table dibs.attempt (
   fence bigint,
   worker_id text,
   error text,
+  made_by xid8 default pg_current_xact_id() not null,
   constraint attempt_pkey PRIMARY KEY (task, n),
   constraint outcome_is_known CHECK ((outcome = ANY (ARRAY['failed'::text, 'lost'::text, 'retried'::text, 'redriven'::text])))
 );
 alter table dibs.attempt enable row level security;
+CREATE INDEX attempt_by_end ON dibs.attempt USING btree (ended_at) WHERE (outcome = ANY (ARRAY['failed'::text, 'lost'::text]));
 comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried, redriven: from
 here on counting starts anew.';
 
@@ -152,6 +154,18 @@ alter table dibs.claim_bucket enable row level security;
 comment on table dibs.claim_bucket is 'What was claimed through the gate of a kind of work (key empty) or of a key for it. spent_until: as in dibs.bucket.
 passed_at: written by every claim, so that of two transactions that do not see each other one fails to serialize.';
 
+create table dibs.claim_count (
+  source text not null,
+  work_type text not null,
+  succeeded bigint not null,
+  failed bigint not null,
+  counted_at timestamp with time zone not null,
+  next_at timestamp with time zone not null
+);
+alter table dibs.claim_count enable row level security;
+comment on table dibs.claim_count is 'How many claims of sources with a large table had ended how at the last count, and when the next is due. The work
+type '''' stands for all of them, so that there is a row also where none has ended.';
+
 create table dibs.claim_gate (
   source text not null,
   work_type text not null,
@@ -170,6 +184,16 @@ alter table dibs.claim_gate enable row level security;
 comment on table dibs.claim_gate is 'What is set for rows of a source: a row for everything (of work type ''''), a kind of work, each key of rows for it,
 or one of them. most: so many rows are claimed at once. rate, period, burst, paused_at: as in dibs.gate. What a row of
 a key leaves null, the one for each key says.';
+
+create table dibs.correction (
+  status text not null,
+  tasks bigint not null,
+  made_by xid8
+);
+alter table dibs.correction enable row level security;
+comment on table dibs.correction is 'What changes the counts since the last look other than by something new, mostly deleted tasks: status is that of the
+outcome, or enqueued for the task itself. made_by: counts only if what that transaction made was counted; null: it was.
+The next look takes it in.';
 
 create table dibs.dependency (
   task bigint not null,
@@ -338,10 +362,31 @@ create table dibs.log (
   type text not null,
   payload jsonb default '{}'::jsonb not null,
   unique_key text,
+  made_by xid8 default pg_current_xact_id() not null,
   constraint log_pkey PRIMARY KEY (id)
 );
 alter table dibs.log enable row level security;
 comment on table dibs.log is 'Every task as it was enqueued; written once, unless it is replaced, moved or redriven while nobody has it.';
+
+create table dibs.look (
+  n bigint not null,
+  at timestamp with time zone not null,
+  made_by xid8 not null,
+  snapshot pg_snapshot not null,
+  cluster bigint not null,
+  task_number bigint not null,
+  task_page bigint not null,
+  enqueued bigint not null,
+  completed bigint not null,
+  failed bigint not null,
+  cancelled bigint not null,
+  constraint look_pkey PRIMARY KEY (n)
+);
+alter table dibs.look enable row level security;
+comment on table dibs.look is 'The last looks of the tick: how many tasks there were, and how many of them had ended how, as far as the snapshot
+could see, but for what the looking transaction itself had done. task_number and task_page: up to where numbers were
+drawn. cluster: snapshots of another one mean nothing, for instance after a restore. Older looks than the last say how
+far back what was under way at the last may be.';
 
 create table dibs.outcome (
   run int8multirange not null,
@@ -350,7 +395,8 @@ create table dibs.outcome (
   fence bigint,
   status text not null,
   worker_id text,
-  type text default ''::text not null
+  type text default ''::text not null,
+  made_by xid8 default pg_current_xact_id() not null
 );
 alter table dibs.outcome enable row level security;
 CREATE INDEX outcome_by_page ON dibs.outcome USING btree (((lower(run) >> 7)));
@@ -476,6 +522,7 @@ create table dibs.settings (
   shortest_rest interval default '00:00:10'::interval not null,
   longest_rest interval default '00:05:00'::interval not null,
   priority_aging interval,
+  keep_statistics interval default '90 days'::interval not null,
   constraint settings_pkey PRIMARY KEY (only_row),
   constraint settings_dispatch_secret_check CHECK ((dispatch_secret <> ''::text)),
   constraint settings_dispatch_work_types_check CHECK ((array_position(dispatch_work_types, NULL::text) IS NULL)),
@@ -486,6 +533,7 @@ create table dibs.settings (
   constraint settings_keep_dispatches_check CHECK ((keep_dispatches >= '01:00:00'::interval)),
   constraint settings_keep_ended_tasks_check CHECK ((keep_ended_tasks >= '00:00:00'::interval)),
   constraint settings_keep_requests_check CHECK ((keep_requests >= '01:00:00'::interval)),
+  constraint settings_keep_statistics_check CHECK ((keep_statistics >= '1 day'::interval)),
   constraint settings_longest_rest_check CHECK (((longest_rest >= '00:00:01'::interval) AND (longest_rest <= '1 day'::interval))),
   constraint settings_max_drains_check CHECK (((max_drains >= 1) AND (max_drains <= 1000))),
   constraint settings_max_invocations_per_month_check CHECK ((max_invocations_per_month >= 0)),
@@ -513,6 +561,7 @@ comment on column dibs.settings.keep_cron_runs is 'How long what pg_cron notes o
 comment on column dibs.settings.priority_aging is 'Waiting for so long counts as one priority more, an interval of a second or more. Null: priorities never change.';
 comment on column dibs.settings.dispatch_secret is 'The entry of the Vault with what opens the dispatch function.';
 comment on column dibs.settings.keep_dispatches is 'How long the records of calls to dispatch stay: an interval of an hour or more.';
+comment on column dibs.settings.keep_statistics is 'How long the statistics of an hour stay: an interval of a day or more.';
 comment on column dibs.settings.tasks_per_drain is 'One drain for so many due tasks, 1 to 1000000.';
 comment on column dibs.settings.keep_ended_tasks is 'How long tasks stay after they have ended: an interval such as 30 days. Null: until somebody calls prune_tasks.
 set_retention says otherwise for a type.';
@@ -544,6 +593,31 @@ create table dibs.source_sql (
 );
 alter table dibs.source_sql enable row level security;
 comment on table dibs.source_sql is 'What is made for each source, in the order of the parts, with {names} to fill in.';
+
+create table dibs.statistic (
+  span text not null,
+  at timestamp with time zone not null,
+  type text not null,
+  enqueued bigint not null,
+  claimed bigint not null,
+  completed bigint not null,
+  attempts_failed bigint not null,
+  failed bigint not null,
+  cancelled bigint not null,
+  wait_ms double precision not null,
+  run_ms double precision not null,
+  wait jsonb not null,
+  run jsonb not null,
+  constraint statistic_pkey PRIMARY KEY (span, at, type),
+  constraint span_is_known CHECK ((span = ANY (ARRAY['minute'::text, 'hour'::text, 'ever'::text])))
+) with (fillfactor=50);
+alter table dibs.statistic enable row level security;
+comment on table dibs.statistic is 'What happened to tasks of a type in the minute or hour that began at that time; or ever, since there are looks.
+claimed: attempts that have ended, by when they began. wait and run: how many tasks waited from run_at to their first
+claim, and were worked on until they were settled, for so long: {"4n": tasks} for 2^n to 2^(n + 1/4) ms, and in quarters
+of an octave on; wait_ms and run_ms: all of them together.
+Minutes stay for a day, hours for settings.keep_statistics: less than 1 kB each, so 4 MB in 90 days for a type that is
+never idle.';
 
 create table dibs.task_key (
   task bigint not null,
@@ -670,6 +744,22 @@ comment on column public.thought_work_claims.attempt_count is 'Which attempt thi
 
 -- Internal functions ------------------------------------------------------------------------------
 
+CREATE OR REPLACE FUNCTION dibs.add_histograms(p_one jsonb, p_other jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_one = '{}' or p_other = '{}' then return p_one || p_other; end if;
+  return (
+    select jsonb_object_agg(key, tasks) from (
+      select key, sum(value::bigint) as tasks
+      from (select * from jsonb_each_text(p_one) union all select * from jsonb_each_text(p_other)) b group by key
+    ) added);
+end $function$;
+comment on function dibs.add_histograms(jsonb,jsonb) is 'Two histograms as in dibs.statistic, added up.';
+
 CREATE OR REPLACE FUNCTION dibs.all_paused()
  RETURNS boolean
  LANGUAGE plpgsql
@@ -709,87 +799,6 @@ begin
 end $function$;
 comment on function dibs.await_turn(jsonb,boolean) is 'Before anything else of an enqueue that may change another task: wait for those who move tasks by hand. p_alone: go
 on beside nobody, for a list, which locks several.';
-
-CREATE OR REPLACE FUNCTION dibs.backlog_by_key(p_type text)
- RETURNS TABLE(type text, key text, due bigint, later bigint, more boolean, oldest_due_at timestamp with time zone, running bigint)
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-declare
-  v_now timestamptz := dibs.clock();
-begin
-  return query
-    with placed as materialized (
-      select * from dibs.placed_of(p_type)
-      union all
-      select null, h.held, dibs.count_of(h.held), null
-      from dibs.lease l, lateral (
-        select case when l.type <> '' then l.held else (
-          select range_agg(int8range(dibs.task_of(t.id), dibs.task_of(t.id) + 1))
-          from dibs.log_of(l.held) t where t.type = p_type) end as held offset 0
-      ) h
-      where l.type in (p_type, '') and h.held is not null
-    ), keyed as materialized (
-      select p.run_at, p.tasks, array(
-        select t.key from unnest(p.run) r,
-          lateral (
-            select k.key from dibs.task_key k
-            where k.task >= lower(r) and k.task < upper(r) and k.key <> '' offset 0
-          ) t) as keys
-      from placed p
-    )
-    select p_type, nullif(k.key, ''), coalesce(sum(k.tasks) filter (where k.run_at <= v_now), 0)::bigint,
-      coalesce(sum(k.tasks) filter (where k.run_at > v_now), 0)::bigint,
-      exists (select from placed p where p.nth > 10000), min(k.run_at) filter (where k.run_at <= v_now),
-      coalesce(sum(k.tasks) filter (where k.run_at is null), 0)::bigint
-    from (
-      select p.run_at, '' as key, p.tasks - cardinality(p.keys) as tasks from keyed p
-      where p.tasks > cardinality(p.keys)
-      union all select p.run_at, unnest(p.keys), 1 from keyed p
-    ) k
-    group by k.key;
-end $function$;
-comment on function dibs.backlog_by_key(text) is 'What task_backlog answers of one type.';
-
-CREATE OR REPLACE FUNCTION dibs.backlog_by_type()
- RETURNS TABLE(type text, key text, due bigint, later bigint, more boolean, oldest_due_at timestamp with time zone, running bigint)
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-declare
-  v_now timestamptz := dibs.clock();
-begin
-  return query
-    select t.type, null::text, w.due, w.later, w.more, o.oldest_due_at, coalesce(h.running, 0)
-    from (select distinct l.type from dibs.lane l where l.type <> '') t
-      cross join lateral (
-        select coalesce(sum(p.tasks) filter (where p.run_at <= v_now), 0)::bigint as due,
-          coalesce(sum(p.tasks) filter (where p.run_at > v_now), 0)::bigint as later,
-          bool_or(p.nth > 10000) is true as more
-        from dibs.placed_of(t.type) p
-      ) w
-      cross join lateral (
-        select min(first.run_at) as oldest_due_at
-        from dibs.lane l, lateral (
-          (select r.run_at from dibs.ready r where r.type = l.type and r.priority = l.priority
-            order by r.run_at limit 1)
-          union all
-          (select g.run_at from dibs.gated g where g.type = l.type and g.priority = l.priority
-            order by g.run_at limit 1)
-        ) first
-        where l.type = t.type and first.run_at <= v_now
-      ) o
-      left join (
-        select u.type, count(*) as running from dibs.lease l, dibs.log_of(l.held) u where l.type = '' group by u.type
-      ) mixed on mixed.type = t.type
-      cross join lateral (
-        select coalesce(sum(dibs.count_of(l.held)), 0)::bigint + coalesce(mixed.running, 0) as running
-        from dibs.lease l where l.type = t.type
-      ) h;
-end $function$;
-comment on function dibs.backlog_by_type() is 'What task_backlog answers of all types, those without any among them.';
 
 CREATE OR REPLACE FUNCTION dibs.backoff(p_failures integer)
  RETURNS interval
@@ -1330,6 +1339,35 @@ begin
 end $function$;
 comment on function dibs.check_unique(text,text,jsonb) is 'Refuse (PT400) fields about a unique key that say nothing where they are.';
 
+CREATE OR REPLACE FUNCTION dibs.claim_counts(p_source text)
+ RETURNS TABLE(source text, work_type text, claimed bigint, succeeded bigint, failed bigint, expired bigint, counted_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_counted boolean := exists (select from dibs.claim_count c where c.source = p_source);
+  v_ended text := case when v_counted then
+      $sql$select c.work_type, c.succeeded, c.failed, c.counted_at from dibs.claim_count c
+      where c.source = $1 and c.work_type <> ''$sql$
+    else
+      format($sql$select work_type, count(*) filter (where status = 'succeeded') as succeeded,
+        count(*) filter (where status = 'failed') as failed, null::timestamptz as counted_at
+      from public.%s group by work_type$sql$, dibs.claims_table(p_source)) end;
+begin
+  return query execute format($sql$
+    select $1, work_type, coalesce(o.claimed, 0), coalesce(e.succeeded, 0), coalesce(e.failed, 0),
+      coalesce(o.expired, 0), e.counted_at
+    from (%s) e
+    full join (
+      select work_type, count(*) as claimed, count(*) filter (where ttl_expires_at < $2) as expired
+      from public.%s where status = 'claimed' group by work_type
+    ) o using (work_type)
+    order by work_type$sql$, v_ended, dibs.claims_table(p_source)) using p_source, dibs.clock();
+end $function$;
+comment on function dibs.claim_counts(text) is 'How many claims of a source there are of each kind of work: open ones, those of them that are past their time, and
+those that ended. counted_at: when the latter were counted, null: just now.';
+
 CREATE OR REPLACE FUNCTION dibs.claim_facts_of(p_source text, p_id text, p_work_type text)
  RETURNS dibs.claim_facts
  LANGUAGE plpgsql
@@ -1599,6 +1637,46 @@ p_setting: the name of a column of dibs.settings. p_value: as text, null where i
 may be.
 Returns the value that it has now. Errors: PT400 for a name or a value that it cannot be, saying which it can.';
 
+CREATE OR REPLACE FUNCTION dibs.count_all_tasks(p_without xid8)
+ RETURNS dibs.look
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET enable_seqscan TO 'on'
+AS $function$
+declare
+  v_count dibs.look;
+begin
+  select count(*) into v_count.enqueued from dibs.log l where p_without is null or l.made_by <> p_without;
+  select coalesce(sum(tasks) filter (where status = 'completed'), 0),
+      coalesce(sum(tasks) filter (where status = 'failed'), 0),
+      coalesce(sum(tasks) filter (where status = 'cancelled'), 0)
+    into v_count.completed, v_count.failed, v_count.cancelled
+    from (
+      select o.status, upper(r) - lower(r) as tasks from dibs.outcome o, unnest(o.run) r
+      where p_without is null or o.made_by <> p_without
+    ) ended;
+  return v_count;
+end $function$;
+comment on function dibs.count_all_tasks(xid8) is 'Counts every task: before the first look, and after a restore.';
+
+CREATE OR REPLACE FUNCTION dibs.count_at_once(p_tasks int8multirange)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  with backdated as (
+    -- The first transaction there can be, which every look has seen.
+    update dibs.outcome set made_by = '3'
+    where lower(run) >> 7 = any (array(select distinct lower(r) >> 7 from dibs.runs_of(p_tasks) r))
+      and run <@ p_tasks
+    returning status, run
+  )
+  insert into dibs.correction (status, tasks) select status, sum(dibs.count_of(run)) from backdated group by status;
+end $function$;
+comment on function dibs.count_at_once(int8multirange) is 'Count tasks whose outcome was dated back by hand, so that no look would find it. No rate shows them.';
+
 CREATE OR REPLACE FUNCTION dibs.count_claimed(p_source text, p_work_type text, p_key text DEFAULT NULL::text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -1633,6 +1711,39 @@ begin
   return (select count(*) from public.thought_work_claims c where c.work_type = p_work_type and c.status = v_claimed);
 end $function$;
 comment on function dibs.count_claimed_thoughts(text) is 'How many thoughts are claimed for a kind of work, null for any.';
+
+CREATE OR REPLACE FUNCTION dibs.count_claims(p_large bigint DEFAULT 8388608)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_began timestamptz;
+  v_source text;
+  v_took interval;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('dibs.claim_count', 0)) then return; end if;
+  for v_source in
+    select s.name from dibs.claim_source s
+    where pg_relation_size(to_regclass('public.' || dibs.claims_table(s.name))) >= p_large
+      and not exists (select from dibs.claim_count c where c.source = s.name and c.next_at > dibs.clock())
+  loop
+    v_began := clock_timestamp();
+    delete from dibs.claim_count where source = v_source;
+    execute format($sql$
+      insert into dibs.claim_count
+      select $1, coalesce(work_type, ''), count(*) filter (where status = 'succeeded'),
+        count(*) filter (where status = 'failed'), dibs.clock(), dibs.clock()
+      from public.%s group by grouping sets (work_type, ())$sql$, dibs.claims_table(v_source)) using v_source;
+    v_took := clock_timestamp() - v_began;
+    update dibs.claim_count set next_at = counted_at + 100 * v_took where source = v_source;
+  end loop;
+  delete from dibs.claim_count c where not exists (
+    select from dibs.claim_source s where s.name = c.source
+      and pg_relation_size(to_regclass('public.' || dibs.claims_table(s.name))) >= p_large);
+end $function$;
+comment on function dibs.count_claims(bigint) is 'Count the claims of sources whose table is as large as that in bytes, unless the last count was lately: the next is
+due after a hundred times as long as it took. Only one at a time; nobody waits.';
 
 CREATE OR REPLACE FUNCTION dibs.count_of(p_tasks int8multirange)
  RETURNS integer
@@ -1669,6 +1780,39 @@ begin
     where g.type = p_type and g.scope <> 'each key' on conflict do nothing;
 end $function$;
 comment on function dibs.count_running(text) is 'Make the places of the limits of a type, and give some to the tasks that are running already.';
+
+CREATE OR REPLACE FUNCTION dibs.count_tasks(p_look dibs.look, p_without xid8 DEFAULT NULL::xid8)
+ RETURNS dibs.look
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_change record;
+begin
+  if p_look is null then return dibs.count_all_tasks(p_without); end if;
+  for v_change in
+    select c.status, sum(c.tasks)::bigint as tasks from (
+      select 'enqueued' as status, count(*) as tasks from dibs.unseen_tasks(p_look, p_without)
+      union all
+      select o.status, upper(r) - lower(r) from dibs.unseen_outcomes(p_look, p_without) o, unnest(o.run) r
+      union all
+      select k.status, k.tasks from dibs.correction k
+      where k.made_by is null or dibs.was_seen(p_look, k.made_by)
+    ) c
+    group by c.status
+  loop
+    case v_change.status
+      when 'enqueued' then p_look.enqueued := p_look.enqueued + v_change.tasks;
+      when 'completed' then p_look.completed := p_look.completed + v_change.tasks;
+      when 'failed' then p_look.failed := p_look.failed + v_change.tasks;
+      when 'cancelled' then p_look.cancelled := p_look.cancelled + v_change.tasks;
+    end case;
+  end loop;
+  return p_look;
+end $function$;
+comment on function dibs.count_tasks(dibs.look,xid8) is 'The counts of a look, the last one, brought up to this snapshot; of none: all are counted. p_without: but for what
+this transaction did.';
 
 CREATE OR REPLACE FUNCTION dibs.create_claim_source(p_source text, p_table regclass, p_key text DEFAULT NULL::text, p_version text DEFAULT NULL::text, p_filter text DEFAULT NULL::text, p_columns text[] DEFAULT NULL::text[])
  RETURNS void
@@ -1729,6 +1873,23 @@ begin
   return case when p_text ~ '^\d' then p_text::int else array_position(p_names, p_text) - 1 + p_least end;
 end $function$;
 comment on function dibs.cron_value(text,integer,text[]) is 'The number that a number or a name is; null for others.';
+
+CREATE OR REPLACE FUNCTION dibs.cumulative(p_histogram jsonb, p_sum double precision)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select jsonb_build_object('sum_ms', round(p_sum), 'count', max(n.tasks),
+      'buckets', jsonb_agg(jsonb_build_array((4 ^ n.nth)::bigint, n.tasks) order by n.nth) filter (where n.nth < 13))
+    from (
+      select nth, coalesce(sum(value::bigint) filter (where key::int < 8 * nth or nth = 13), 0) as tasks
+      from generate_series(0, 13) nth left join jsonb_each_text(p_histogram) on true group by nth
+    ) n);
+end $function$;
+comment on function dibs.cumulative(jsonb,double precision) is 'A histogram as in dibs.statistic the way that counters are told: how many took no longer than each of a few bounds.';
 
 CREATE OR REPLACE FUNCTION dibs.cursor_of(p_at timestamp with time zone, p_first bigint, p_task bigint)
  RETURNS text
@@ -2556,13 +2717,21 @@ CREATE OR REPLACE FUNCTION dibs.forget(p_tasks int8multirange)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
+declare
+  v_look dibs.look := dibs.last_look();
 begin
   -- From the runs to the keys, whatever the statistics say. By place where rows are never updated.
-  delete from dibs.log where ctid = any (array(
-    select t.at from unnest(p_tasks) r, lateral (
-      select ctid as at from dibs.log
-      where id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
-        and id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid offset 0) t));
+  with gone as (
+    delete from dibs.log where ctid = any (array(
+      select t.at from unnest(p_tasks) r, lateral (
+        select ctid as at from dibs.log
+        where id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
+          and id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid offset 0) t))
+    returning dibs.task_of(id) as task, made_by
+  )
+  insert into dibs.correction (status, tasks, made_by)
+    select 'enqueued', -count(*), dibs.unless_seen(v_look, since, g.made_by, g.task)
+    from gone g, dibs.unseen_since(v_look) since group by 3;
   delete from dibs.attempt where ctid = any (array(
     select t.at from unnest(p_tasks) r, lateral (
       select ctid as at from dibs.attempt where task >= lower(r) and task < upper(r) offset 0) t));
@@ -2985,6 +3154,23 @@ begin
 end $function$;
 comment on function dibs.has_key_gates(text,text) is 'Whether anything is set for keys of rows, for a kind of work.';
 
+CREATE OR REPLACE FUNCTION dibs.held_by_type()
+ RETURNS TABLE(type text, started_at timestamp with time zone, tasks bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select t.type, l.started_at, t.tasks
+    from dibs.lease l, lateral (
+      select l.type, dibs.count_of(l.held)::bigint as tasks where l.type <> ''
+      union all
+      select g.type, count(*) from dibs.log_of(l.held) g where l.type = '' group by g.type
+    ) t;
+end $function$;
+comment on function dibs.held_by_type() is 'How many tasks of which type each lease holds, and since when.';
+
 CREATE OR REPLACE FUNCTION dibs.held_tasks(p_lease dibs.lease)
  RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, dependencies jsonb)
  LANGUAGE plpgsql
@@ -3195,7 +3381,8 @@ AS $function$
     'set_claim_limit', 'remove_claim_limit', 'set_claim_rate', 'remove_claim_rate', 'pause_claims', 'resume_claims',
     'claim_gates',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status',
-    'workers', 'dispatches', 'task_backlog', 'find_tasks', 'task_timeline', 'claim_progress']
+    'workers', 'dispatches', 'find_tasks', 'task_timeline', 'claim_progress',
+    'task_statistics', 'task_totals']
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
 
@@ -3520,6 +3707,19 @@ begin
       where exists (select from dibs.log_of(o.run) t where t.type = p_type)));
 end $function$;
 comment on function dibs.last_grant_of(text) is 'When somebody was last given a task of this type, as far as leases and the latest outcomes tell. Null: never.';
+
+CREATE OR REPLACE FUNCTION dibs.last_look()
+ RETURNS dibs.look
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select l from dibs.look l
+    where l.cluster = (select system_identifier from pg_control_system()) order by l.n desc limit 1);
+end $function$;
+comment on function dibs.last_look() is 'The last look; null where there is none, or none of this database cluster.';
 
 CREATE OR REPLACE FUNCTION dibs.lease_tasks(p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer)
  RETURNS dibs.lease
@@ -4998,6 +5198,26 @@ begin
 end $function$;
 comment on function dibs.passable_of_key(text,smallint,text,integer) is 'How many tasks of a key (empty: of those without) of a lane its own gate would let through now, up to p_most.';
 
+CREATE OR REPLACE FUNCTION dibs.percentile(p_histogram jsonb, p_share double precision)
+ RETURNS double precision
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select 2 ^ ((b.bucket + (p_share * b.total - b.before) / b.tasks) / 4)
+    from (
+      select key::int as bucket, value::float8 as tasks, sum(value::float8) over () as total,
+        sum(value::float8) over (order by key::int) - value::float8 as before
+      from jsonb_each_text(p_histogram)
+    ) b
+    where b.before + b.tasks >= p_share * b.total
+    order by b.bucket limit 1);
+end $function$;
+comment on function dibs.percentile(jsonb,double precision) is 'How many milliseconds that share of a histogram as in dibs.statistic took at most; null of none. Within a bucket they
+are taken to be spread evenly.';
+
 CREATE OR REPLACE FUNCTION dibs.place_carried_tasks(p_now timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
@@ -5052,24 +5272,6 @@ begin
 end $function$;
 comment on function dibs.place_of(bigint,boolean) is 'Where a task is: pending, running, gone, or how it ended. p_roughly: what is pending may be called running.';
 
-CREATE OR REPLACE FUNCTION dibs.placed_of(p_type text)
- RETURNS TABLE(run_at timestamp with time zone, run int8multirange, tasks bigint, nth bigint)
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-begin
-  return query
-    select p.run_at, p.run, (select sum(upper(r) - lower(r)) from unnest(p.run) r)::bigint, p.nth
-    from (
-      (select r.run_at, r.run, row_number() over () as nth from dibs.ready r where r.type = p_type limit 10001)
-      union all
-      (select g.run_at, g.run, row_number() over () from dibs.gated g where g.type = p_type limit 10001)
-    ) p;
-end $function$;
-comment on function dibs.placed_of(text) is 'Where tasks of a type wait, at gates and elsewhere, how many in each place, and the number of the place: it ends
-with the 10001st of either.';
-
 CREATE OR REPLACE FUNCTION dibs.plan_pruning()
  RETURNS void
  LANGUAGE plpgsql
@@ -5111,21 +5313,9 @@ declare
   v_now timestamptz := dibs.clock();
 begin
   return query
-    with recursive kind (work_type) as (
-      (select c.work_type from public.thought_work_claims c order by c.work_type limit 1)
-      union all
-      select (select c.work_type from public.thought_work_claims c where c.work_type > kind.work_type order by c.work_type limit 1)
-      from kind where kind.work_type is not null
-    )
-    select k.work_type, p_total, n.claimed, n.succeeded, n.failed, left_over.unclaimed, pace.per_minute,
+    select n.work_type, p_total, n.claimed, n.succeeded, n.failed, left_over.unclaimed, pace.per_minute,
       ceil((left_over.unclaimed + n.claimed) / pace.per_minute * 60)::bigint
-    from kind k
-      cross join lateral (
-        select count(*) filter (where c.status = 'claimed') as claimed,
-          count(*) filter (where c.status = 'succeeded') as succeeded,
-          count(*) filter (where c.status = 'failed') as failed
-        from public.thought_work_claims c where c.work_type = k.work_type
-      ) n
+    from dibs.claim_counts('thoughts') n
       cross join lateral (select greatest(p_total - n.claimed - n.succeeded - n.failed, 0) as unclaimed) left_over
       left join lateral (
         -- By the ends of leases, of which there is an index: none that ended lately had a lease that ended long ago.
@@ -5133,13 +5323,12 @@ begin
           least(v_now - min(c.claimed_at), interval '10 minutes')), 0)::float8 as per_minute
         from unnest(array['succeeded', 'failed']) s, lateral (
           select c.claimed_at from public.thought_work_claims c
-          where c.work_type = k.work_type and c.status = s and c.ttl_expires_at > v_now - interval '10 minutes'
+          where c.work_type = n.work_type and c.status = s and c.ttl_expires_at > v_now - interval '10 minutes'
             and c.finished_at > v_now - interval '10 minutes'
           offset 0
         ) c
         having count(*) > 0
-      ) pace on true
-    where k.work_type is not null;
+      ) pace on true;
 end $function$;
 comment on function dibs.progress_of_thoughts(bigint) is 'How far the thoughts are, so many in all, for each kind of work that has claims.';
 
@@ -5176,6 +5365,7 @@ CREATE OR REPLACE FUNCTION dibs.prune_batch(p_type text, p_from timestamp with t
  SET search_path TO ''
 AS $function$
 declare
+  v_look dibs.look := dibs.last_look();
   v_runs int := ceil(p_wanted / 128.0);  -- no run is longer
   v_found record;
   v_tasks int8multirange := '{}';
@@ -5185,11 +5375,15 @@ begin
   loop
     -- From where the last look ended: what it deleted is still there to step over.
     with due as materialized (
-      select o.ctid as at, o.run, o.completed_at from dibs.outcome o
+      select o.ctid as at, o.run, o.completed_at, o.status, o.made_by from dibs.outcome o
       where o.type = p_type and o.completed_at >= reached and o.completed_at < p_before
       order by o.completed_at limit v_runs for update skip locked
     ), gone as (
       delete from dibs.outcome where ctid = any (array(select at from due))
+    ), corrected as (
+      insert into dibs.correction (status, tasks, made_by)
+      select d.status, -sum(dibs.count_of(d.run)), dibs.unless_seen(v_look, since, d.made_by, d.completed_at)
+      from due d, dibs.unseen_since(v_look) since group by 1, 3
     )
     select count(*) as runs, range_agg(run) as tasks, max(completed_at) as reached into v_found from due;
     exit when v_found.runs = 0;
@@ -6320,6 +6514,10 @@ begin
       ('dibs.settings', 'select, update'),
       ('dibs.retention', 'select, insert, update, delete'),
       ('dibs.pruning', 'select, insert, update, delete'),
+      ('dibs.look', 'select, insert, delete'),
+      ('dibs.correction', 'select, insert, delete'),
+      ('dibs.statistic', 'select, insert, update, delete'),
+      ('dibs.claim_count', 'select, insert, update, delete'),
       ('dibs.gate', 'select, insert, update, delete'),
       ('dibs.task_key', 'select, insert, update, delete'),
       ('dibs.in_order', 'select, insert, delete'),
@@ -6331,8 +6529,8 @@ begin
       ('dibs.bucket', 'select, insert, update, delete'),
       ('dibs.gates_changed', 'usage, select, update'),
       ('dibs.fence', 'usage'),
-      ('dibs.task_number', 'usage'),
-      ('dibs.task_page', 'usage')
+      ('dibs.task_number', 'usage, select'),
+      ('dibs.task_page', 'usage, select')
     ) g(name, privileges)
     where to_regclass(name) is not null
     union all
@@ -6340,7 +6538,7 @@ begin
     where to_regclass(key) is not null
   loop
     execute format('grant %s on %s%s to service_role', v_grant.privileges,
-      case when v_grant.privileges = 'usage' then 'sequence ' else '' end, v_grant.name);
+      case when v_grant.privileges like 'usage%' then 'sequence ' else '' end, v_grant.name);
   end loop;
 
   -- Everything runs as its caller, so the service role may also execute the internals.
@@ -6745,8 +6943,8 @@ begin
   ), gone as (
     delete from dibs.outcome where ctid = any (array(select at from mixed))
   )
-  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
-  select l.run, m.started_at, m.completed_at, m.fence, m.status, m.worker_id, l.type
+  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type, made_by)
+  select l.run, m.started_at, m.completed_at, m.fence, m.status, m.worker_id, l.type, m.made_by
   from mixed m,
     lateral (
       select t.type, range_agg(int8range(dibs.task_of(t.id), dibs.task_of(t.id) + 1)) as run
@@ -6791,33 +6989,6 @@ begin
   return case p_source when 'thoughts' then p_source else 'rows_of_' || p_source end;
 end $function$;
 comment on function dibs.source_rows(text) is 'On what the names of the functions of a source end. PT400 when there is no such source.';
-
-CREATE OR REPLACE FUNCTION dibs.sources_status()
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-declare
-  v_source text;
-  v_counts jsonb;
-  v_status jsonb := '[]';
-begin
-  for v_source in select name from dibs.claim_source where name <> 'thoughts' order by name loop
-    execute format($sql$
-      select jsonb_agg(to_jsonb(c) order by c.work_type)
-      from (
-        select %1$L as source, work_type, count(*) filter (where status = 'claimed') as claimed,
-          count(*) filter (where status = 'succeeded') as succeeded,
-          count(*) filter (where status = 'failed') as failed,
-          count(*) filter (where status = 'claimed' and ttl_expires_at < $1) as expired
-        from public.%2$s group by work_type
-      ) c$sql$, v_source, dibs.claims_table(v_source)) into v_counts using dibs.clock();
-    v_status := v_status || coalesce(v_counts, '[]');
-  end loop;
-  return v_status;
-end $function$;
-comment on function dibs.sources_status() is 'How many claims of each source but thoughts, and of each work type, are in which state.';
 
 CREATE OR REPLACE FUNCTION dibs.spend(p_type text, p_key text, p_gate record, p_count integer)
  RETURNS void
@@ -7249,6 +7420,86 @@ begin
 end $function$;
 comment on function dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb) is 'Give a unique key to a task, or do what the fields about it say where another one has it. Returns the id of that one,
 null when the task got the key, and whether it was replaced. PT409 where it is to be rejected.';
+
+CREATE OR REPLACE FUNCTION dibs.take_look()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_last dibs.look;
+  v_at timestamptz := dibs.clock() - (clock_timestamp() - now());  -- this transaction may have written since
+  v_made_by xid8;
+  v_number bigint := (select last_value from dibs.task_number);
+  v_page bigint := (select last_value from dibs.task_page);
+  v_margin int := 0;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('dibs.look', 0)) then return; end if;
+  v_made_by := pg_current_xact_id();
+  v_last := dibs.last_look();
+  -- There is no older look for numbers that were drawn, but not used yet.
+  if v_last is null then v_margin := 10000; end if;
+  -- One statement, one snapshot: what is counted is what the look says it could see.
+  with counted as (
+    insert into dibs.look
+    select coalesce((select max(n) from dibs.look), 0) + 1, v_at, v_made_by, pg_current_snapshot(),
+      (select system_identifier from pg_control_system()), v_number - v_margin, v_page - v_margin * 128,
+      c.enqueued, c.completed, c.failed, c.cancelled
+    from dibs.count_tasks(v_last, p_without => v_made_by) c
+    -- Of two in transactions whose snapshots are older than the lock, one fails to serialize.
+    on conflict do nothing
+  ), taken_in as (
+    delete from dibs.correction where true
+  ), outdated as (
+    delete from dibs.look where v_last is null or n < (
+      select s.n from dibs.look s where s.at < (
+        select f.at - interval '10 s' from dibs.look f where f.made_by <= pg_snapshot_xmin(pg_current_snapshot())
+        order by f.n desc limit 1)
+      order by s.n desc limit 1)
+  ), happened as materialized (
+    select type, date_bin('1 minute', at, 'epoch') as at, kind, bucket, sum(tasks) as tasks, sum(ms * tasks) as ms
+    from dibs.unseen_events(v_last, v_made_by) group by 1, 2, 3, 4
+  ), summed as (
+    select span, s.at, type, kind, bucket, sum(tasks)::bigint as tasks, sum(ms) as ms
+    from happened h, lateral (
+      values ('minute', h.at), ('hour', date_bin('1 hour', h.at, 'epoch')), ('ever', '-infinity')) s(span, at)
+    group by 1, 2, 3, 4, 5
+  )
+  insert into dibs.statistic
+  select span, at, type,
+    coalesce(sum(tasks) filter (where kind = 'enqueued'), 0),
+    coalesce(sum(tasks) filter (where kind = 'claimed'), 0),
+    coalesce(sum(tasks) filter (where kind = 'completed'), 0),
+    coalesce(sum(tasks) filter (where kind = 'attempts_failed'), 0),
+    coalesce(sum(tasks) filter (where kind = 'failed'), 0),
+    coalesce(sum(tasks) filter (where kind = 'cancelled'), 0),
+    coalesce(sum(ms) filter (where kind = 'wait'), 0),
+    coalesce(sum(ms) filter (where kind = 'run'), 0),
+    coalesce(jsonb_object_agg(bucket, tasks) filter (where kind = 'wait'), '{}'),
+    coalesce(jsonb_object_agg(bucket, tasks) filter (where kind = 'run'), '{}')
+  from summed group by span, at, type
+  on conflict (span, at, type) do update set
+    enqueued = statistic.enqueued + excluded.enqueued,
+    claimed = statistic.claimed + excluded.claimed,
+    completed = statistic.completed + excluded.completed,
+    attempts_failed = statistic.attempts_failed + excluded.attempts_failed,
+    failed = statistic.failed + excluded.failed,
+    cancelled = statistic.cancelled + excluded.cancelled,
+    wait_ms = statistic.wait_ms + excluded.wait_ms,
+    run_ms = statistic.run_ms + excluded.run_ms,
+    wait = dibs.add_histograms(statistic.wait, excluded.wait),
+    run = dibs.add_histograms(statistic.run, excluded.run);
+  delete from dibs.statistic s
+    where s.span = 'minute' and s.at < v_at - interval '1 day'
+      or s.span = 'hour' and s.at < v_at - (select keep_statistics from dibs.settings);
+end $function$;
+comment on function dibs.take_look() is 'Count what came since the last look, and note what happened then. Only one at a time; nobody waits. The first look of
+a database notes nothing of what had happened before.';
 
 CREATE OR REPLACE FUNCTION dibs.take_of_key_thoughts(p_work_type text, p_key text, p_piece integer, p_wanted integer)
  RETURNS uuid[]
@@ -7754,6 +8005,7 @@ CREATE OR REPLACE FUNCTION dibs.tick()
  SET jit TO 'off'
 AS $function$
 begin
+  perform dibs.take_look(), dibs.count_claims();
   perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.reap_sources(), dibs.tell_late(), dibs.run_schedules();
   perform dibs.tidy(), dibs.tidy_gates(), dibs.tidy_claim_gates(), dibs.settle_dispatches();
   -- A twentieth of the time at most, and so short that what was reaped above is not kept waiting.
@@ -7762,8 +8014,8 @@ begin
   if dibs.calls_rest_until() > dibs.clock() or dibs.drains_wanted(dibs.handled_types()) = '[]' then return null; end if;
   return dibs.call_dispatch('tick');
 end $function$;
-comment on function dibs.tick() is 'What pg_cron runs every few seconds: take back expired leases, enqueue what schedules are due for and, when work
-waits that nobody will soon be at, call dispatch.
+comment on function dibs.tick() is 'What pg_cron runs every few seconds: count what is new, take back expired leases, enqueue what schedules are due for
+and, when work waits that nobody will soon be at, call dispatch.
 Returns the dispatch, or null for none.';
 
 CREATE OR REPLACE FUNCTION dibs.tidy()
@@ -7884,6 +8136,7 @@ CREATE OR REPLACE FUNCTION dibs.unfinish(p_tasks int8multirange, p_statuses text
  SET search_path TO ''
 AS $function$
 declare
+  v_look dibs.look := dibs.last_look();
   v_found int8multirange;
 begin
   perform dibs.one_at_a_time();
@@ -7893,14 +8146,45 @@ begin
       and o.run && p_tasks and o.status = any (p_statuses)
     returning *
   ), put_back as (
-    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
-    select run - p_tasks, started_at, completed_at, fence, status, worker_id, type from deleted where not run <@ p_tasks
+    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type, made_by)
+    select run - p_tasks, started_at, completed_at, fence, status, worker_id, type, made_by
+    from deleted where not run <@ p_tasks
+  ), corrected as (
+    insert into dibs.correction (status, tasks, made_by)
+    select d.status, -sum(dibs.count_of(d.run * p_tasks)), dibs.unless_seen(v_look, since, d.made_by, d.completed_at)
+    from deleted d, dibs.unseen_since(v_look) since group by 1, 3
   )
   select coalesce(range_agg(run), '{}') * p_tasks into v_found from deleted;
   return v_found;
 end $function$;
 comment on function dibs.unfinish(int8multirange,text[]) is 'Take back the outcome of tasks that ended in one of these ways. Returns those found; the caller puts them
 somewhere else.';
+
+CREATE OR REPLACE FUNCTION dibs.unless_seen(p_look dibs.look, p_since dibs.look, p_made_by xid8, p_task bigint)
+ RETURNS xid8
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_task >= (case when p_task < 70368744177664 then p_since.task_number else p_since.task_page end)
+    and dibs.was_seen(p_look, p_made_by) is not true then return p_made_by; end if;
+  return null;
+end $function$;
+comment on function dibs.unless_seen(dibs.look,dibs.look,xid8,bigint) is 'The same for a task.';
+
+CREATE OR REPLACE FUNCTION dibs.unless_seen(p_look dibs.look, p_since dibs.look, p_made_by xid8, p_completed_at timestamp with time zone)
+ RETURNS xid8
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_completed_at >= p_since.at and dibs.was_seen(p_look, p_made_by) is not true then return p_made_by; end if;
+  return null;
+end $function$;
+comment on function dibs.unless_seen(dibs.look,dibs.look,xid8,timestamp with time zone) is 'The transaction that made an outcome, unless that look, or one that was made meanwhile, has counted it for sure: then
+null. p_since: what dibs.unseen_since says of the look.';
 
 CREATE OR REPLACE FUNCTION dibs.unschedule()
  RETURNS void
@@ -7912,6 +8196,169 @@ begin
   perform cron.unschedule(jobid) from cron.job where jobname in ('dibs-tick', 'dibs-prune');
 end $function$;
 comment on function dibs.unschedule() is 'Remove the jobs that dibs.schedule made: nothing ticks any more, and nothing of it is left in pg_cron.';
+
+CREATE OR REPLACE FUNCTION dibs.unseen_attempts(p_look dibs.look, p_without xid8)
+ RETURNS TABLE(type text, tasks bigint, kind text, started_at timestamp with time zone, ended_at timestamp with time zone, waited_ms double precision, ran_ms double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_since dibs.look := dibs.unseen_since(p_look);
+begin
+  return query
+    select l.type, 1::bigint, 'attempts_failed', a.started_at, a.ended_at,
+      case when a.n = 1 and not exists (select from dibs.dependency d where d.task = a.task) then
+        extract(epoch from a.started_at - l.run_at)::float8 * 1000 end,
+      case when a.outcome = 'failed' then extract(epoch from a.ended_at - a.started_at)::float8 * 1000 end
+    from dibs.attempt a,
+      lateral (
+        select l.type, l.run_at from dibs.log l
+        where l.id >= encode(int8send(a.task << 16) || int8send(0), 'hex')::uuid
+          and l.id < encode(int8send((a.task + 1) << 16) || int8send(0), 'hex')::uuid
+        offset 0
+      ) l
+    where a.outcome in ('failed', 'lost') and a.ended_at >= v_since.at
+      and not (pg_visible_in_snapshot(a.made_by, p_look.snapshot) and a.made_by <> p_look.made_by)
+      and a.made_by is distinct from p_without;
+end $function$;
+comment on function dibs.unseen_attempts(dibs.look,xid8) is 'The same for attempts that failed or were lost; how long a lost one was worked on nobody knows.';
+
+CREATE OR REPLACE FUNCTION dibs.unseen_ends(p_look dibs.look, p_without xid8)
+ RETURNS TABLE(type text, tasks bigint, kind text, started_at timestamp with time zone, ended_at timestamp with time zone, waited_ms double precision, ran_ms double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select t.type, t.tasks, o.status, a.started_at, o.completed_at,
+      extract(epoch from a.started_at - first.run_at)::float8 * 1000,
+      extract(epoch from o.completed_at - a.started_at)::float8 * 1000
+    from dibs.unseen_outcomes(p_look, p_without) o
+      cross join lateral (
+        select o.type, sum(upper(r) - lower(r))::bigint as tasks from unnest(o.run) r where o.type <> '' having o.type <> ''
+        union all
+        select l.type, count(*) from dibs.log_of(o.run) l where o.type = '' group by l.type
+      ) t
+      -- The attempt of what failed for good has a row of its own.
+      left join lateral (select o.started_at where o.status = 'completed') a on true
+      left join lateral (
+        select l.run_at from dibs.log l
+        where a.started_at is not null
+          and l.id >= encode(int8send(lower(o.run) << 16) || int8send(0), 'hex')::uuid
+          and l.id < encode(int8send((lower(o.run) + 1) << 16) || int8send(0), 'hex')::uuid
+          and not exists (select from dibs.attempt h where h.task >= lower(o.run) and h.task < upper(o.run))
+          and not exists (select from dibs.dependency d where d.task >= lower(o.run) and d.task < upper(o.run))
+        offset 0
+      ) first on true;
+end $function$;
+comment on function dibs.unseen_ends(dibs.look,xid8) is 'The ends of tasks that a look, the last one, did not count, by type. started_at, ran_ms: of the attempt that
+completed. waited_ms: from run_at to that; of a run it is that of its first task, and null if any of it had an attempt
+before or waited for other tasks.';
+
+CREATE OR REPLACE FUNCTION dibs.unseen_events(p_look dibs.look, p_without xid8)
+ RETURNS TABLE(type text, at timestamp with time zone, kind text, bucket integer, tasks bigint, ms double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_look is null then return; end if;
+  return query
+    select t.type, t.created_at, 'enqueued', null::int, 1::bigint, null::float8
+    from dibs.unseen_tasks(p_look, p_without) t;
+  return query
+    select e.type, k.at, k.kind, floor(4 * ln(greatest(k.ms, 0.0625)) / ln(2))::int, e.tasks, k.ms
+    from (
+        select * from dibs.unseen_ends(p_look, p_without) union all select * from dibs.unseen_attempts(p_look, p_without)
+      ) e,
+      lateral (
+        values (e.kind, e.ended_at, null), ('claimed', e.started_at, null), ('wait', e.started_at, e.waited_ms),
+          ('run', e.ended_at, e.ran_ms)
+      ) k(kind, at, ms)
+    where k.kind = e.kind or k.kind = 'claimed' and k.at is not null or k.ms is not null;
+end $function$;
+comment on function dibs.unseen_events(dibs.look,xid8) is 'What happened to tasks and was not counted by a look, the last one: a row for each of the columns of dibs.statistic
+that it counts in, wait and run with the bucket and the time it took a task.';
+
+CREATE OR REPLACE FUNCTION dibs.unseen_outcomes(p_look dibs.look, p_without xid8 DEFAULT NULL::xid8)
+ RETURNS SETOF dibs.outcome
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_since dibs.look := dibs.unseen_since(p_look);
+begin
+  return query
+    select o.* from dibs.ended_types() t(type), lateral (
+      select * from dibs.outcome o where o.type = t.type and o.completed_at >= v_since.at offset 0) o
+    where not (pg_visible_in_snapshot(o.made_by, p_look.snapshot) and o.made_by <> p_look.made_by)
+      and o.made_by is distinct from p_without;
+end $function$;
+comment on function dibs.unseen_outcomes(dibs.look,xid8) is 'The outcomes that a look, the last one, did not count. p_without: but for those of this transaction.';
+
+CREATE OR REPLACE FUNCTION dibs.unseen_since(p_look dibs.look)
+ RETURNS dibs.look
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_oldest xid8 := (
+    select x from (
+      select pg_snapshot_xip(p_look.snapshot) as x
+      union all
+      -- A snapshot names none that began after the last one that had ended.
+      select n::text::xid8
+      from generate_series(pg_snapshot_xmax(p_look.snapshot)::text::bigint, p_look.made_by::text::bigint) n
+    ) under_way
+    where pg_visible_in_snapshot(x, pg_current_snapshot()) order by x limit 1);
+  v_since dibs.look;
+begin
+  -- By number, not by an index on time: a look is made before any transaction with a higher number begins to write.
+  select * into v_since from dibs.look l
+    where l.made_by <= coalesce(v_oldest, p_look.made_by) and l.n <= p_look.n order by l.n desc limit 1;
+  -- Clocks are read, and numbers drawn, a little before a transaction first writes.
+  v_since.at := coalesce(v_since.at - interval '10 s', '-infinity');
+  if v_since.n is null then
+    v_since.task_number := 0;
+    v_since.task_page := 0;
+  else
+    select l.task_number, l.task_page into v_since.task_number, v_since.task_page from dibs.look l
+      order by l.at <= v_since.at desc, abs(extract(epoch from l.at - v_since.at)) limit 1;
+  end if;
+  return v_since;
+end $function$;
+comment on function dibs.unseen_since(dibs.look) is 'How far back there can be anything that a look, the last one, did not see and this snapshot does: the time at which
+it ended (at), and the numbers of tasks. Mostly the look itself, less ten seconds; further back only when a transaction
+has ended that was under way at the look for longer.';
+
+CREATE OR REPLACE FUNCTION dibs.unseen_tasks(p_look dibs.look, p_without xid8 DEFAULT NULL::xid8)
+ RETURNS TABLE(type text, created_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_since dibs.look := dibs.unseen_since(p_look);
+begin
+  return query
+    select l.type, l.created_at
+    from (values
+        (greatest(v_since.task_number, 0), 70368744177664), (greatest(v_since.task_page, 70368744177664), 140737488355328)
+      ) drawn(first, past),
+      lateral (
+        select l.type, l.created_at, l.made_by from dibs.log l
+        where l.id >= encode(int8send(drawn.first << 16) || int8send(0), 'hex')::uuid
+          and l.id < encode(int8send(drawn.past << 16) || int8send(0), 'hex')::uuid
+        offset 0
+      ) l
+    where not (pg_visible_in_snapshot(l.made_by, p_look.snapshot) and l.made_by <> p_look.made_by)
+      and l.made_by is distinct from p_without;
+end $function$;
+comment on function dibs.unseen_tasks(dibs.look,xid8) is 'The tasks that a look, the last one, did not count. p_without: but for those of this transaction.';
 
 CREATE OR REPLACE FUNCTION dibs.update_task()
  RETURNS trigger
@@ -7991,6 +8438,7 @@ begin
     perform dibs.make_ready(v_task, v_run_at), dibs.wake(v_run_at);
   else
     perform dibs.end_tasks(v_task, new.status, v_last, coalesce(new.completed_at, v_now));
+    if new.completed_at < v_now - interval '5 s' then perform dibs.count_at_once(v_task); end if;
   end if;
   return new;
 end $function$;
@@ -8046,6 +8494,18 @@ begin
 end $function$;
 comment on function dibs.wake(timestamp with time zone,text[]) is 'Work of these types (null: any), due at this moment (null: now), was enqueued: call dispatch at once rather than at
 the next tick. The call leaves with the commit.';
+
+CREATE OR REPLACE FUNCTION dibs.was_seen(p_look dibs.look, p_made_by xid8)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  -- Its own changes a transaction could see, but there may have been more of them afterwards.
+  return pg_visible_in_snapshot(p_made_by, p_look.snapshot) and p_made_by <> p_look.made_by;
+end $function$;
+comment on function dibs.was_seen(dibs.look,xid8) is 'Whether a look counted what this transaction did.';
 
 CREATE OR REPLACE FUNCTION dibs.was_settled(p_fence bigint, p_task bigint, p_status text)
  RETURNS boolean
@@ -9005,8 +9465,9 @@ begin
   end loop;
 end $function$;
 comment on function public.claim_progress() is 'How far the rows of each source, thoughts among them, are for each kind of work that has claims: how many rows there
-are (total), are held, are done, failed, and have no claim. claimed, succeeded and failed are exact. total is exact up
-to 10000 rows and an estimate of the planner''s above, and with it unclaimed.
+are (total), are held, are done, failed, and have no claim. claimed is exact. succeeded and failed of a large table are
+those of the last count, which a tick makes now and then. total is exact up to 10000 rows and an estimate of the
+planner''s above, and with it unclaimed.
 per_minute: how many ended in a minute, of those whose claims are there, over the last ten minutes or since the work
 began if that is later; null when none did. seconds_left: how long all that is unclaimed or held takes at that pace;
 null with it.';
@@ -9218,6 +9679,10 @@ CREATE OR REPLACE FUNCTION public.dibs_status()
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
@@ -9228,19 +9693,23 @@ begin
     'tasks', (select jsonb_object_agg(status, tasks) from public.task_counts()),
     'oldest_due_seconds', (
       select floor(extract(epoch from v_now - min(run_at)))
-      from (select run_at from dibs.ready where run_at <= v_now union all select run_at from dibs.gated) due),
+      from (
+        -- By the index that claims use, a look for each priority.
+        select r.run_at from dibs.lane l, lateral (
+          select run_at from dibs.ready where priority = l.priority order by priority, run_at, lower(run) limit 1) r
+        where l.type = '' and r.run_at <= v_now
+        union all
+        select run_at from dibs.gated
+      ) due),
     'gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.type, g.scope, g.key), '[]') from public.task_gates() g),
     'claim_gates', (
       select coalesce(jsonb_agg(to_jsonb(g) order by g.source, g.work_type), '[]') from public.claim_gates() g),
     'thoughts', (
-      select coalesce(jsonb_agg(to_jsonb(c) order by c.work_type), '[]')
-      from (
-        select work_type, count(*) filter (where status = 'claimed') as claimed,
-          count(*) filter (where status = 'succeeded') as succeeded,
-          count(*) filter (where status = 'failed') as failed
-        from public.thought_work_claims group by work_type
-      ) c),
-    'sources', dibs.sources_status(),
+      select coalesce(jsonb_agg(to_jsonb(c) - '{source,expired}'::text[] order by c.work_type), '[]')
+      from dibs.claim_counts('thoughts') c),
+    'sources', (
+      select coalesce(jsonb_agg(to_jsonb(c) order by c.source, c.work_type), '[]')
+      from dibs.claim_source s, dibs.claim_counts(s.name) c where s.name <> 'thoughts'),
     'workers', (
       select coalesce(jsonb_agg(to_jsonb(w) order by w.worker_id), '[]')
       from (
@@ -9278,7 +9747,7 @@ begin
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $function$;
 comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, gates, thoughts by work type, claims
-on other sources, what each worker holds, what has expired and was not taken back yet, the first hundred recurring
+on other sources (counted_at null: all of them just now, otherwise succeeded and failed were counted then), what each worker holds, what has expired and was not taken back yet, the first hundred recurring
 schedules by when they are due, effects somebody must decide about, how many calls to dispatch failed in a row and
 until when none is made, the function calls of this month and how many are left of it (null: no limit), and the last
 ten dispatches. One JSON object.';
@@ -10819,8 +11288,8 @@ $function$;
 comment on function public.task_attempts(uuid) is 'The history of a task: failed and lost attempts with their errors, retried or redriven when somebody let it run
 again, completed or cancelled at the end.';
 
-CREATE OR REPLACE FUNCTION public.task_backlog(p_type text DEFAULT NULL::text)
- RETURNS TABLE(type text, key text, due bigint, later bigint, more boolean, oldest_due_at timestamp with time zone, running bigint)
+CREATE OR REPLACE FUNCTION public.task_counts()
+ RETURNS TABLE(status text, tasks bigint)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
@@ -10830,42 +11299,19 @@ CREATE OR REPLACE FUNCTION public.task_backlog(p_type text DEFAULT NULL::text)
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
 AS $function$
+declare
+  v_count dibs.look := dibs.count_tasks(dibs.last_look());
+  v_processing bigint := (select coalesce(sum(dibs.count_of(held)), 0) from dibs.lease);
 begin
-  return query
-    select b.type, b.key, b.due, b.later, b.more, b.oldest_due_at, b.running
-    from (
-      select * from dibs.backlog_by_type() where p_type is null
-      union all select * from dibs.backlog_by_key(p_type) where p_type is not null
-    ) b
-    where b.due + b.later + b.running > 0
-    order by b.due desc, b.running desc, b.later desc, b.type, b.key nulls first limit 1000;
+  return query values
+    ('pending', v_count.enqueued - v_count.completed - v_count.failed - v_count.cancelled - v_processing),
+    ('processing', v_processing),
+    ('completed', v_count.completed),
+    ('failed', v_count.failed),
+    ('cancelled', v_count.cancelled);
 end $function$;
-comment on function public.task_backlog(text) is 'What waits, and what runs: a row per type, or, of one type, a row per key (null: of tasks without one), the longest
-backlog first, at most 1000.
-due: could be claimed as far as time goes. later: not due yet. more: these are the first 10000 entries looked at, and
-there are more, so due and later are at least so many. oldest_due_at: since when the oldest of the due ones is.
-running: leased. Tasks that wait for others are not in it.
-p_type: which type, null for all.';
-
-CREATE OR REPLACE FUNCTION public.task_counts()
- RETURNS TABLE(status text, tasks bigint)
- LANGUAGE sql
- STABLE
- SET search_path TO ''
-AS $function$
-  select s.status, coalesce(sum(n.tasks), 0)::bigint
-  from unnest(array['pending', 'processing', 'completed', 'failed', 'cancelled']) with ordinality s(status, place)
-  left join (
-    select 'pending' as status, upper(r) - lower(r) as tasks from dibs.ready, unnest(run) r
-    union all select 'pending', count(*) from dibs.waiting
-    union all select 'pending', upper(r) - lower(r) from dibs.gated, unnest(run) r
-    union all select 'processing', upper(r) - lower(r) from dibs.lease, unnest(held) r
-    union all select o.status, upper(r) - lower(r) from dibs.outcome o, unnest(run) r
-  ) n on n.status = s.status
-  group by s.status, s.place
-  order by s.place
-$function$;
-comment on function public.task_counts() is 'How many tasks there are of each status, counted by runs: cheaper than grouping public.tasks.';
+comment on function public.task_counts() is 'How many tasks there are of each status: exact at every moment, in the time that it takes to count what was enqueued
+and ended since the last tick, however many there are. Where nothing ticks all are counted.';
 
 CREATE OR REPLACE FUNCTION public.task_dependencies(p_id uuid)
  RETURNS TABLE(id uuid, status text, result jsonb, awaited boolean)
@@ -10948,6 +11394,76 @@ comment on function public.task_retry_after(text[]) is 'In how many seconds the 
 is due, or some of it waits for something else than a rate and may be had at any moment; what is paused does not count.
 For whoever has just claimed nothing.';
 
+CREATE OR REPLACE FUNCTION public.task_statistics(p_since interval DEFAULT '01:00:00'::interval, p_step interval DEFAULT '00:01:00'::interval, p_type text DEFAULT NULL::text)
+ RETURNS TABLE(at timestamp with time zone, type text, enqueued bigint, claimed bigint, completed bigint, attempts_failed bigint, failed bigint, cancelled bigint, wait_p50_ms double precision, wait_p99_ms double precision, run_p50_ms double precision, run_p99_ms double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_from timestamptz;
+  v_minutes_from timestamptz;
+begin
+  if p_since is null or p_since <= interval '0' then
+    perform dibs.refuse('PT400', 'p_since must be an interval of time, such as 1 hour');
+  elsif p_step is null or p_step < interval '1 minute'
+    or extract(years from p_step) <> 0 or extract(months from p_step) <> 0 then
+    perform dibs.refuse('PT400', 'p_step must be a minute or more, of days and smaller units',
+      'Give an interval such as 5 minutes.');
+  end if;
+  v_from := date_bin(p_step, dibs.clock() - least(p_since, interval '100 years'), 'epoch');
+  -- Whole hours, all minutes of which are kept yet.
+  v_minutes_from := case when p_step < interval '1 hour'
+    then date_bin('1 hour', dibs.clock() - interval '23 hours', 'epoch') else 'infinity' end;
+  return query
+    with kept as materialized (
+      select date_bin(p_step, s.at, 'epoch') as at, s.type, s.enqueued, s.claimed, s.completed, s.attempts_failed,
+        s.failed, s.cancelled, s.wait, s.run
+      from dibs.statistic s
+      where (p_type is null or s.type = p_type)
+        and (s.span = 'hour' and s.at >= v_from and s.at < v_minutes_from
+          or s.span = 'minute' and s.at >= greatest(v_from, v_minutes_from))
+    ), counted as (
+      select k.at, k.type, sum(k.enqueued)::bigint as enqueued, sum(k.claimed)::bigint as claimed,
+        sum(k.completed)::bigint as completed, sum(k.attempts_failed)::bigint as attempts_failed,
+        sum(k.failed)::bigint as failed, sum(k.cancelled)::bigint as cancelled
+      from (
+        select k.at, k.type, k.enqueued, k.claimed, k.completed, k.attempts_failed, k.failed, k.cancelled from kept k
+        union all
+        select date_bin(p_step, h.started_at, 'epoch'), h.type, 0, h.tasks, 0, 0, 0, 0
+        from dibs.held_by_type() h where h.started_at >= v_from and (p_type is null or h.type = p_type)
+      ) k
+      group by k.at, k.type
+    ), timed as (
+      select b.at, b.type, jsonb_object_agg(b.bucket, b.tasks) filter (where b.name = 'wait') as wait,
+        jsonb_object_agg(b.bucket, b.tasks) filter (where b.name = 'run') as run
+      from (
+        select k.at, k.type, t.name, h.key as bucket, sum(h.value::bigint) as tasks
+        from kept k, lateral (values ('wait', k.wait), ('run', k.run)) t(name, histogram),
+          lateral jsonb_each_text(t.histogram) h
+        group by 1, 2, 3, 4
+      ) b
+      group by b.at, b.type
+    )
+    select c.*, dibs.percentile(t.wait, 0.5), dibs.percentile(t.wait, 0.99),
+      dibs.percentile(t.run, 0.5), dibs.percentile(t.run, 0.99)
+    from counted c left join timed t on t.at = c.at and t.type = c.type
+    order by c.at, c.type;
+end $function$;
+comment on function public.task_statistics(interval,interval,text) is 'What happened to tasks over time, oldest first: a row for each step and type in which anything did.
+p_since: how far back. p_step: a minute or more; steps begin at multiples of it since 1970. Minutes are kept for a day,
+so what is older than 23 hours, or asked for in steps of an hour or more, is told by the hour. p_type: of one type only.
+claimed: attempts, by when they began, also those under way; one that is handed back counts no more. attempts_failed:
+those that failed or were lost. failed: tasks that failed for good.
+wait: from run_at to the first claim, of tasks that waited for no others; run: from the claim to the settlement; 50 and
+99 % took no longer, to some 9 %, and null where none did.
+As of the last tick, but for attempts under way; of tasks that ended earlier than they were first looked at nothing is
+known. Errors: PT400 for bad input.';
+
 CREATE OR REPLACE FUNCTION public.task_timeline(p_id uuid)
  RETURNS TABLE(at timestamp with time zone, event text, worker_id text, attempt integer, detail jsonb)
  LANGUAGE plpgsql
@@ -11012,6 +11528,25 @@ lost, retried, redriven, cancelled, completed, or effect; who did it, in which a
 to know: of enqueued {type, priority, max_attempts, unique_key, key, order_key}; of failed and lost {error}; of claimed,
 while it runs, {lease_expires_at, fence, progress, reported_at}; of effect {key, state, mode, done_at, parked_at}. What
 is still to come, such as due, has a moment that is not over.';
+
+CREATE OR REPLACE FUNCTION public.task_totals()
+ RETURNS TABLE(type text, enqueued bigint, claimed bigint, completed bigint, attempts_failed bigint, failed bigint, cancelled bigint, wait jsonb, run jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return query
+    select s.type, s.enqueued, s.claimed, s.completed, s.attempts_failed, s.failed, s.cancelled,
+      dibs.cumulative(s.wait, s.wait_ms), dibs.cumulative(s.run, s.run_ms)
+    from dibs.statistic s where s.span = 'ever' order by s.type;
+end $function$;
+comment on function public.task_totals() is 'Counters that only ever grow, a row per type: what happened from the first tick to the last. Columns as in
+task_statistics, but claimed: attempts that have ended.
+wait, run: {buckets: [[ms, tasks that took no longer], …], count, sum_ms}, with bounds from 1 ms to 4.7 hours.';
 
 CREATE OR REPLACE FUNCTION public.was_completed(p_fence text, p_id uuid)
  RETURNS boolean
@@ -11163,12 +11698,13 @@ revoke all on function
   public.settle_lease(text,jsonb,text,text),
   public.settle_rows(text,jsonb,text,text),
   public.task_attempts(uuid),
-  public.task_backlog(text),
   public.task_counts(),
   public.task_dependencies(uuid),
   public.task_gates(),
   public.task_retry_after(text[]),
+  public.task_statistics(interval,interval,text),
   public.task_timeline(uuid),
+  public.task_totals(),
   public.was_completed(text,uuid),
   public.workers()
   from public, anon, authenticated, service_role;
@@ -11177,13 +11713,16 @@ grant usage on schema dibs to service_role;
 
 grant delete, insert, select on table
   dibs.attempt,
+  dibs.correction,
   dibs.in_order,
+  dibs.look,
   dibs.request
   to service_role;
 
 grant delete, insert, select, update on table
   dibs.bucket,
   dibs.claim_bucket,
+  dibs.claim_count,
   dibs.claim_gate,
   dibs.dependency,
   dibs.dispatch,
@@ -11202,6 +11741,7 @@ grant delete, insert, select, update on table
   dibs.result,
   dibs.retention,
   dibs.slot,
+  dibs.statistic,
   dibs.task_key,
   dibs.thought_attempt,
   dibs.thought_pass,
@@ -11229,18 +11769,18 @@ grant select, update on table dibs.settings to service_role;
 
 grant select, update, usage on sequence dibs.gates_changed to service_role;
 
-grant usage on sequence
-  dibs.fence,
+grant select, usage on sequence
   dibs.task_number,
   dibs.task_page
   to service_role;
 
+grant usage on sequence dibs.fence to service_role;
+
 grant execute on function
+  dibs.add_histograms(jsonb,jsonb),
   dibs.all_paused(),
   dibs.assert_held(bigint,uuid),
   dibs.await_turn(jsonb,boolean),
-  dibs.backlog_by_key(text),
-  dibs.backlog_by_type(),
   dibs.backoff(integer),
   dibs.call_dispatch(text),
   dibs.calls_rest_until(),
@@ -11264,6 +11804,7 @@ grant execute on function
   dibs.check_source(dibs.claim_source),
   dibs.check_task(text,text,bigint,bigint,text),
   dibs.check_unique(text,text,jsonb),
+  dibs.claim_counts(text),
   dibs.claim_facts_of(text,text,text),
   dibs.claim_facts_of_thoughts(uuid,text),
   dibs.claim_gate_of(text,text,text),
@@ -11277,12 +11818,17 @@ grant execute on function
   dibs.clock(),
   dibs.complete_lease(text),
   dibs.configure(text,text),
+  dibs.count_all_tasks(xid8),
+  dibs.count_at_once(int8multirange),
   dibs.count_claimed(text,text,text),
   dibs.count_claimed_thoughts(text),
+  dibs.count_claims(bigint),
   dibs.count_of(int8multirange),
   dibs.count_running(text),
+  dibs.count_tasks(dibs.look,xid8),
   dibs.create_claim_source(text,regclass,text,text,text,text[]),
   dibs.cron_value(text,integer,text[]),
+  dibs.cumulative(jsonb,double precision),
   dibs.cursor_of(timestamp with time zone,bigint,bigint),
   dibs.decide(bigint[]),
   dibs.define_for_sources(text,text,text),
@@ -11333,6 +11879,7 @@ grant execute on function
   dibs.granted_thoughts(bigint),
   dibs.handled_types(),
   dibs.has_key_gates(text,text),
+  dibs.held_by_type(),
   dibs.held_tasks(dibs.lease),
   dibs.held_tasks_json(dibs.lease),
   dibs.histories_of(int8multirange),
@@ -11363,6 +11910,7 @@ grant execute on function
   dibs.key_type(dibs.claim_source),
   dibs.key_words(text),
   dibs.last_grant_of(text),
+  dibs.last_look(),
   dibs.lease_tasks(text,text[],integer,integer),
   dibs.leave_order(int8multirange),
   dibs.let_go(bigint[]),
@@ -11413,9 +11961,9 @@ grant execute on function
   dibs.pass_rests(dibs.thought_pass),
   dibs.passable(text[],integer),
   dibs.passable_of_key(text,smallint,text,integer),
+  dibs.percentile(jsonb,double precision),
   dibs.place_carried_tasks(timestamp with time zone),
   dibs.place_of(bigint,boolean),
-  dibs.placed_of(text),
   dibs.plan_pruning(),
   dibs.pool_freed_thoughts(),
   dibs.progress_of_thoughts(bigint),
@@ -11480,7 +12028,6 @@ grant execute on function
   dibs.sort_ended(),
   dibs.source_grants(),
   dibs.source_rows(text),
-  dibs.sources_status(),
   dibs.spend(text,text,record,integer),
   dibs.stop_claims(regclass),
   dibs.stop_pruning(),
@@ -11493,6 +12040,7 @@ grant execute on function
   dibs.take_key(text,smallint,text,integer,tid[]),
   dibs.take_key(text,text,bigint,text,timestamp with time zone),
   dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb),
+  dibs.take_look(),
   dibs.take_of_key_thoughts(text,text,integer,integer),
   dibs.take_open_thoughts(text,integer,integer,uuid[]),
   dibs.take_pending(bigint[]),
@@ -11516,11 +12064,20 @@ grant execute on function
   dibs.tokens_left(record,timestamp with time zone),
   dibs.told(bigint[],int8multirange,integer),
   dibs.unfinish(int8multirange,text[]),
+  dibs.unless_seen(dibs.look,dibs.look,xid8,bigint),
+  dibs.unless_seen(dibs.look,dibs.look,xid8,timestamp with time zone),
   dibs.unschedule(),
+  dibs.unseen_attempts(dibs.look,xid8),
+  dibs.unseen_ends(dibs.look,xid8),
+  dibs.unseen_events(dibs.look,xid8),
+  dibs.unseen_outcomes(dibs.look,xid8),
+  dibs.unseen_since(dibs.look),
+  dibs.unseen_tasks(dibs.look,xid8),
   dibs.update_task(),
   dibs.utc_offset(timestamp with time zone,text),
   dibs.version(),
   dibs.wake(timestamp with time zone,text[]),
+  dibs.was_seen(dibs.look,xid8),
   dibs.was_settled(bigint,bigint,text),
   dibs.why_claim_ended(dibs.claim_facts),
   dibs.why_claims_paused(text,text,text),
@@ -11614,12 +12171,13 @@ grant execute on function
   public.settle_lease(text,jsonb,text,text),
   public.settle_rows(text,jsonb,text,text),
   public.task_attempts(uuid),
-  public.task_backlog(text),
   public.task_counts(),
   public.task_dependencies(uuid),
   public.task_gates(),
   public.task_retry_after(text[]),
+  public.task_statistics(interval,interval,text),
   public.task_timeline(uuid),
+  public.task_totals(),
   public.was_completed(text,uuid),
   public.workers()
   to service_role;
