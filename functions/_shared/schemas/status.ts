@@ -2,6 +2,13 @@
 import { z } from "zod";
 import { Count, Moment } from "./values.ts";
 
+export const StatusQuery = z.object({
+  format: z.enum(["json", "prometheus"]).optional().meta({
+    description:
+      "Left out: the text format of Prometheus where the header Accept prefers it, as Prometheus sends it, otherwise JSON.",
+  }),
+});
+
 export const Status = z.object({
   version: z.object({ database: z.string(), functions: z.string().optional() }).meta({
     description: "Which Dibs the database was migrated to, and which the functions are of.",
@@ -69,3 +76,4 @@ export const Status = z.object({
   }),
   dispatches: z.array(z.record(z.string(), z.unknown())).meta({ description: "The last ten." }),
 }).meta({ id: "Status" });
+export type Status = z.infer<typeof Status>;
