@@ -380,7 +380,7 @@ export type Database = {
         Returns: boolean
       }
       enqueue_tasks: {
-        Args: { p_request_id?: string; p_tasks: Json }
+        Args: { p_request_id?: string; p_tasks: Json; p_traceparent?: string }
         Returns: {
           deduplicated: boolean
           id: string
@@ -812,6 +812,13 @@ export type Database = {
           detail: Json
           event: string
           worker_id: string
+        }[]
+      }
+      task_traces: {
+        Args: { p_fence: string }
+        Returns: {
+          id: string
+          traceparent: string
         }[]
       }
       was_completed: {
