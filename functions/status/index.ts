@@ -4,13 +4,18 @@ import { StatusQuery } from "../_shared/schemas.ts";
 import { endpoint } from "../_shared/serve.ts";
 import { VERSION } from "../_shared/version.ts";
 import { metricsOf } from "./metrics.ts";
+import { totalsOf } from "./totals.ts";
 
 export default endpoint({ name: "status", method: "GET" }, async ({ rpc, request }) => {
   const format = formatOf(request);
-  const known = await rpc.call("dibs_status", {});
+  const [known, totals] = await Promise.all([
+    rpc.call("dibs_status", {}),
+    format === "prometheus" ? rpc.call("task_totals", {}) : [],
+  ]);
   const status = { ...known, version: { ...known.version, functions: VERSION } };
   if (format === "json") return { body: status };
-  return { body: prometheusText(metricsOf(status)), contentType: PROMETHEUS_TYPE };
+  const metrics = [...metricsOf(status), ...totalsOf(totals)];
+  return { body: prometheusText(metrics), contentType: PROMETHEUS_TYPE };
 });
 
 function formatOf(request: Request): "json" | "prometheus" {

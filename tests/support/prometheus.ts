@@ -6,18 +6,12 @@ export const PROMETHEUS_ACCEPT =
   "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4," +
   "text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
 
-/** A metric as somebody else's parser reads it. */
+/** A metric as somebody else's parser reads it; of histograms it knows no labels. */
 export interface Parsed {
   name: string;
   help: string;
   type: "GAUGE" | "COUNTER" | "HISTOGRAM";
-  metrics: {
-    labels?: Record<string, string>;
-    value?: string;
-    buckets?: Record<string, string>;
-    sum?: string;
-    count?: string;
-  }[];
+  metrics: { labels?: Record<string, string>; value?: string }[];
 }
 
 export function parseMetrics(text: string): Parsed[] {
