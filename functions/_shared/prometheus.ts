@@ -24,9 +24,9 @@ export type Family =
     | { type: "histogram"; samples: Histogram[] }
   );
 
-/** What a scrape is answered with. A metric without series is left out. */
+/** What a scrape is answered with. A metric that has no series now still says what it is. */
 export function prometheusText(families: Family[]): string {
-  return families.filter(({ samples }) => samples.length > 0).map(textOf).join("");
+  return families.map(textOf).join("");
 }
 
 /**

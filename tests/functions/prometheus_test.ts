@@ -25,6 +25,8 @@ Deno.test("a metric says what it is, then has a line for each series", () => {
 # TYPE dibs_tasks gauge
 dibs_tasks{status="pending"} 3
 dibs_tasks 0.25
+# HELP dibs_none None has been.
+# TYPE dibs_none counter
 `,
   );
 });
