@@ -50,7 +50,7 @@ Deno.test("where nothing waits or rests it is 0, and where there is no limit the
 Deno.test("however many kinds of work there are, the largest have series of their own, and nothing is left out", () => {
   const thoughts = Array.from(
     { length: 250 },
-    (_, n) => ({ work_type: `w${n}`, claimed: n, succeeded: 1, failed: 0 }),
+    (_, n) => ({ work_type: `w${n}`, claimed: n, succeeded: 1, failed: 0, counted_at: null }),
   );
   const samples = samplesOf(metricsOf(stateWith({ thoughts, sources: [] })))
     .filter(({ name }) => name === "dibs_claims");
@@ -73,9 +73,17 @@ function stateWith(changed: Partial<Status>): Status {
     oldest_due_seconds: 12.5,
     gates: [{ paused_at: NOW }, { paused_at: null }],
     claim_gates: [],
-    thoughts: [{ work_type: "a", claimed: 1, succeeded: 2, failed: 3 }],
+    thoughts: [{ work_type: "a", claimed: 1, succeeded: 2, failed: 3, counted_at: null }],
     sources: [
-      { source: "letters", work_type: "a", claimed: 4, succeeded: 5, failed: 6, expired: 2 },
+      {
+        source: "letters",
+        work_type: "a",
+        claimed: 4,
+        succeeded: 5,
+        failed: 6,
+        expired: 2,
+        counted_at: null,
+      },
     ],
     workers: [{ worker_id: "secret-host", tasks: 1, thoughts: 0, lease_expires_at: NOW }],
     expired: { tasks: 3, thoughts: 4 },
