@@ -666,6 +666,14 @@ alter table dibs.thought_run enable row level security;
 comment on table dibs.thought_run is 'The pool: up to 100 thoughts a row that had no claim when they were put in, all of one key. Rows are inserted and
 deleted, never updated.';
 
+create table dibs.trace (
+  run int8multirange not null,
+  traceparent text not null
+);
+alter table dibs.trace enable row level security;
+CREATE INDEX trace_by_page ON dibs.trace USING btree (((lower(run) >> 7)));
+comment on table dibs.trace is 'The trace context in which tasks were enqueued, where the caller gave one. Written once, deleted with its tasks.';
+
 create table dibs.turn (
   type text not null,
   priority smallint not null,
@@ -2751,6 +2759,7 @@ begin
   delete from dibs.task_key where ctid = any (array(
     select t.at from unnest(p_tasks) r, lateral (
       select ctid as at from dibs.task_key where task >= lower(r) and task < upper(r) offset 0) t));
+  perform dibs.forget_traces(p_tasks);
   delete from dibs.effect where id = any (array(
     select t.id from unnest(p_tasks) r, lateral (
       select id from dibs.effect
@@ -2788,6 +2797,20 @@ begin
     where work_type is not null$sql$, v_names ->> 'pass');
 end $function$;
 comment on function dibs.forget_pool(dibs.claim_source) is 'Empty the pool of a source, so that the next claim searches from the beginning.';
+
+CREATE OR REPLACE FUNCTION dibs.forget_traces(p_tasks int8multirange)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (select from dibs.trace) then return; end if;
+  delete from dibs.trace where ctid = any (array(
+    select t.at from dibs.runs_of(p_tasks) r, lateral (
+      select ctid as at, run from dibs.trace where lower(run) >> 7 = lower(r) >> 7 and run && r offset 0) t
+    where not exists (select from dibs.log_of(t.run))));
+end $function$;
+comment on function dibs.forget_traces(int8multirange) is 'Delete the traces of tasks that were deleted, once no other of the same call and page is left.';
 
 CREATE OR REPLACE FUNCTION dibs.free_keys(p_tasks int8multirange)
  RETURNS void
@@ -3370,7 +3393,7 @@ AS $function$
     'failed_rows', 'retry_failed_rows',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
-    'task_attempts', 'task_dependencies', 'set_retention', 'remove_retention', 'retention_rules',
+    'task_attempts', 'task_dependencies', 'task_traces', 'set_retention', 'remove_retention', 'retention_rules',
     'explain_task', 'explain_claim',
     'cancel_tasks_where', 'retry_tasks_where', 'reprioritize_tasks_where', 'failed_tasks', 'redrive_tasks',
     'redrive_rows',
@@ -4803,6 +4826,25 @@ begin
   if p_extras ? 'order_key' then insert into dibs.in_order values (p_type, p_extras ->> 'order_key', p_task); end if;
 end $function$;
 comment on function dibs.note_keys(bigint,text,jsonb) is 'Keep the key and the order key of a new task, which from now on has its place in its order.';
+
+CREATE OR REPLACE FUNCTION dibs.note_trace(p_traceparent text, p_ids uuid[], p_deduplicated boolean[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if p_traceparent !~ '^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$' then
+    perform dibs.refuse('PT400', 'p_traceparent must be a traceparent of W3C Trace Context, version 00',
+      'Such as 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01.');
+  end if;
+  insert into dibs.trace (run, traceparent)
+    select run, p_traceparent
+    from dibs.runs_of((
+      select range_agg(int8range(dibs.task_of(made.id), dibs.task_of(made.id) + 1))
+      from unnest(p_ids, p_deduplicated) made(id, deduplicated) where not made.deduplicated)) run;
+end $function$;
+comment on function dibs.note_trace(text,uuid[],boolean[]) is 'Note the trace context of new tasks; those that were there before keep theirs.
+Errors: PT400 when it is none.';
 
 CREATE OR REPLACE FUNCTION dibs.note_turn(p_type text, p_priority smallint, p_key text, p_order_key text)
  RETURNS void
@@ -6492,6 +6534,7 @@ begin
       -- Written once, deleted when pruned.
       ('dibs.attempt', 'select, insert, delete'),
       ('dibs.request', 'select, insert, delete'),
+      ('dibs.trace', 'select, insert, delete'),
       ('dibs.lane', 'select, insert'),
       ('dibs.hinted_lane', 'select'),
       -- Drawn once.
@@ -9868,7 +9911,7 @@ comment on function public.effect_done(text,uuid,text,jsonb) is 'Note that an ef
 If a later attempt has parked it meanwhile, this settles it, and work that failed for it waits again.
 Returns false when it was not begun or already noted.';
 
-CREATE OR REPLACE FUNCTION public.enqueue_tasks(p_tasks jsonb, p_request_id text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION public.enqueue_tasks(p_tasks jsonb, p_request_id text DEFAULT NULL::text, p_traceparent text DEFAULT NULL::text)
  RETURNS TABLE(id uuid, deduplicated boolean, replaced boolean)
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -9886,6 +9929,7 @@ declare
 begin
   if v_answer is null then
     select * into v_ids, v_deduplicated, v_replaced from dibs.put_tasks(p_tasks);
+    if p_traceparent is not null then perform dibs.note_trace(p_traceparent, v_ids, v_deduplicated); end if;
     if p_request_id is not null then
       perform dibs.remember('enqueue_tasks', p_request_id, jsonb_build_array(v_ids, v_deduplicated, v_replaced));
     end if;
@@ -9896,7 +9940,7 @@ begin
   end if;
   return query select * from unnest(v_ids, v_deduplicated, v_replaced);
 end $function$;
-comment on function public.enqueue_tasks(jsonb,text) is 'Enqueue many tasks in one transaction.
+comment on function public.enqueue_tasks(jsonb,text,text) is 'Enqueue many tasks in one transaction.
 p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?, key?,
 order_key?, depends_on?, depends_mode?, on_parent_failure?}, as in create_task.
 key: whose task it is, for limits, rates and a fair share. order_key: tasks of a type with the same one run one at a
@@ -9909,6 +9953,7 @@ reject, replace (while that task is pending: payload, priority, run_at and max_a
 payload and run_at; unique_merge true: payload || payload); unique_scope: unfinished (if not said) or pending, then a
 running task does not count; unique_seconds: so long the key stays taken at least, also when the task has ended.
 p_request_id: a repeat of the same request enqueues nothing and is answered the same.
+p_traceparent: the W3C trace context of the caller, which task_traces tells the worker.
 Returns a row per task, in the order given: its id, whether that is the id of a task that had its unique key
 already, and whether that one was replaced.
 Errors: PT400 with the path of the bad field, PT409 for a unique_key that is taken with unique_mode reject; then
@@ -11548,6 +11593,32 @@ comment on function public.task_totals() is 'Counters that only ever grow, a row
 task_statistics, but claimed: attempts that have ended.
 wait, run: {buckets: [[ms, tasks that took no longer], …], count, sum_ms}, with bounds from 1 ms to 4.7 hours.';
 
+CREATE OR REPLACE FUNCTION public.task_traces(p_fence text)
+ RETURNS TABLE(id uuid, traceparent text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_held int8multirange := (select l.held from dibs.lease l where l.fence = dibs.parse_fence(p_fence));
+  v_seed bigint := (select seed from dibs.id_seed);
+begin
+  return query
+    select dibs.id_of(n.task, hashint8extended(n.task, v_seed)), t.traceparent
+    from dibs.runs_of(v_held) held,
+      lateral (select * from dibs.trace t where lower(t.run) >> 7 = lower(held) >> 7 and t.run && held offset 0) t,
+      unnest(t.run * held) part,
+      lateral (select generate_series(lower(part), upper(part) - 1) as task) n;
+end $function$;
+comment on function public.task_traces(text) is 'In which trace context the tasks of a lease were enqueued: a row, {id, traceparent}, for each that has one.
+traceparent: as W3C Trace Context writes it. p_fence: of claim_tasks. No rows for a lease that is over.
+Errors: PT400 when it is no fence.';
+
 CREATE OR REPLACE FUNCTION public.was_completed(p_fence text, p_id uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -11647,7 +11718,7 @@ revoke all on function
   public.dispatches(integer),
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
-  public.enqueue_tasks(jsonb,text),
+  public.enqueue_tasks(jsonb,text,text),
   public.explain_claim(text,text,text),
   public.explain_task(uuid),
   public.failed_rows(text,text,jsonb,integer,text),
@@ -11705,6 +11776,7 @@ revoke all on function
   public.task_statistics(interval,interval,text),
   public.task_timeline(uuid),
   public.task_totals(),
+  public.task_traces(text),
   public.was_completed(text,uuid),
   public.workers()
   from public, anon, authenticated, service_role;
@@ -11716,7 +11788,8 @@ grant delete, insert, select on table
   dibs.correction,
   dibs.in_order,
   dibs.look,
-  dibs.request
+  dibs.request,
+  dibs.trace
   to service_role;
 
 grant delete, insert, select, update on table
@@ -11864,6 +11937,7 @@ grant execute on function
   dibs.forget(int8multirange),
   dibs.forget_attempts(text,uuid[]),
   dibs.forget_pool(dibs.claim_source),
+  dibs.forget_traces(int8multirange),
   dibs.free_keys(int8multirange),
   dibs.free_slots(text,text,text,integer,integer,tid[]),
   dibs.gate_all_due(text),
@@ -11946,6 +12020,7 @@ grant execute on function
   dibs.next_token_at(record,timestamp with time zone),
   dibs.not_told(int8multirange,text),
   dibs.note_keys(bigint,text,jsonb),
+  dibs.note_trace(text,uuid[],boolean[]),
   dibs.note_turn(text,smallint,text,text),
   dibs.number_carried_tasks(timestamp with time zone),
   dibs.obstacles_of(regclass),
@@ -12120,7 +12195,7 @@ grant execute on function
   public.dispatches(integer),
   public.effect_begin(text,uuid,text,text,integer,text),
   public.effect_done(text,uuid,text,jsonb),
-  public.enqueue_tasks(jsonb,text),
+  public.enqueue_tasks(jsonb,text,text),
   public.explain_claim(text,text,text),
   public.explain_task(uuid),
   public.failed_rows(text,text,jsonb,integer,text),
@@ -12178,6 +12253,7 @@ grant execute on function
   public.task_statistics(interval,interval,text),
   public.task_timeline(uuid),
   public.task_totals(),
+  public.task_traces(text),
   public.was_completed(text,uuid),
   public.workers()
   to service_role;

@@ -380,7 +380,7 @@ export type Database = {
         Returns: boolean
       }
       enqueue_tasks: {
-        Args: { p_request_id?: string; p_tasks: Json }
+        Args: { p_request_id?: string; p_tasks: Json; p_traceparent?: string }
         Returns: {
           deduplicated: boolean
           id: string
@@ -855,6 +855,13 @@ export type Database = {
           run: Json
           type: string
           wait: Json
+        }[]
+      }
+      task_traces: {
+        Args: { p_fence: string }
+        Returns: {
+          id: string
+          traceparent: string
         }[]
       }
       was_completed: {

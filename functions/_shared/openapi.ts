@@ -7,11 +7,21 @@ interface Operation {
   method: "get" | "post";
   summary: string;
   description: string;
+  query?: z.ZodObject;
   request?: z.ZodType;
-  responses: Record<number, { description: string; schema: z.ZodType; retryAfter?: true }>;
+  responses: Record<
+    number,
+    { description: string; schema: z.ZodType; text?: TextContent; retryAfter?: true }
+  >;
   /** Beyond those every operation can answer with. */
   errors?: number[];
   security?: Record<string, string[]>[];
+}
+
+/** What a response may be instead of JSON. */
+interface TextContent {
+  type: string;
+  example: string;
 }
 
 const OPERATIONS: Operation[] = [
@@ -82,7 +92,18 @@ const OPERATIONS: Operation[] = [
     method: "get",
     summary: "The state of the whole",
     description: "Counts and ages of the backlog, live leases and the last dispatches.",
-    responses: { 200: { description: "The state.", schema: schemas.Status } },
+    query: schemas.StatusQuery,
+    responses: {
+      200: {
+        description: "The state, as JSON or as metrics.",
+        schema: schemas.Status,
+        text: {
+          type: "text/plain",
+          example: '# TYPE dibs_tasks gauge\ndibs_tasks{status="pending"} 3\n',
+        },
+      },
+    },
+    errors: [400],
   },
 ];
 
@@ -133,19 +154,30 @@ function operation(op: Operation) {
     summary: op.summary,
     description: op.description,
     ...(op.security && { security: op.security }),
+    ...(op.query && { parameters: parameters(op.query) }),
     ...(op.request && { requestBody: { required: true, content: json(op.request) } }),
     responses: {
       ...mapValues(
         op.responses,
-        ({ description, schema, retryAfter }) => ({
+        ({ description, schema, text, retryAfter }) => ({
           description,
-          content: json(schema),
+          content: {
+            ...json(schema),
+            ...(text && { [text.type]: { schema: { type: "string" }, example: text.example } }),
+          },
           ...(retryAfter && { headers: RETRY_AFTER }),
         }),
       ),
       ...Object.fromEntries(errorStatuses(op).map((status) => [status, errorResponse(status)])),
     },
   };
+}
+
+function parameters({ shape }: z.ZodObject) {
+  return Object.entries(shape).map(([name, field]) => {
+    const { $schema: _, description, ...schema } = z.toJSONSchema(field, { io: "input" });
+    return { name, in: "query", description, schema };
+  });
 }
 
 function errorStatuses({ request, errors = [] }: Operation): number[] {

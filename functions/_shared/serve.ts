@@ -8,6 +8,7 @@ import { functionRpc, type Rpc } from "./rpc.ts";
 /** What an endpoint's handler is given: the parsed body and the database. */
 export interface Call<Body> {
   body: Body;
+  request: Request;
   rpc: Rpc;
   log: Log;
   requestId: string;
@@ -17,6 +18,8 @@ export interface Call<Body> {
 export interface Answer {
   status?: 200 | 202;
   body: unknown;
+  /** Of a body that is text and not JSON. */
+  contentType?: string;
   retryAfterSeconds?: number;
   facts?: LogFields;
 }
@@ -60,8 +63,17 @@ export function endpoint<Schema extends z.ZodType>(
       await admit(request, options);
       const body = await parse(request, options.request);
       const rpc = (options.connect ?? functionRpc)();
-      const { status = 200, ...answered } = await handler({ body, rpc, log, requestId });
-      const headers = retryAfter(answered.retryAfterSeconds);
+      const { status = 200, ...answered } = await handler({
+        body,
+        request,
+        rpc,
+        log,
+        requestId,
+      });
+      const headers = {
+        ...retryAfter(answered.retryAfterSeconds),
+        ...(answered.contentType && { "content-type": answered.contentType }),
+      };
       return {
         response: respond(status, answered.body, requestId, headers),
         facts: answered.facts,
@@ -112,11 +124,20 @@ function check<S extends z.ZodType>(schema: S, json: unknown): z.ZodSafeParseRes
   }
 }
 
-function respond(status: number, body: unknown, requestId: string, headers = {}): Response {
-  return Response.json(body, { status, headers: { "x-request-id": requestId, ...headers } });
+function respond(
+  status: number,
+  body: unknown,
+  requestId: string,
+  headers: Record<string, string> = {},
+): Response {
+  const init = { status, headers: { "x-request-id": requestId, ...headers } };
+  return "content-type" in headers ? new Response(body as string, init) : Response.json(body, init);
 }
 
-function headersOf<S extends z.ZodType>(error: ApiError, options: EndpointOptions<S>): HeadersInit {
+function headersOf<S extends z.ZodType>(
+  error: ApiError,
+  options: EndpointOptions<S>,
+): Record<string, string> {
   return {
     ...retryAfter(error.retryAfterSeconds),
     ...(error.status === 405 && { allow: options.method ?? "POST" }),

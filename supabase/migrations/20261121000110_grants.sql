@@ -60,6 +60,7 @@ begin
       -- Written once, deleted when pruned.
       ('dibs.attempt', 'select, insert, delete'),
       ('dibs.request', 'select, insert, delete'),
+      ('dibs.trace', 'select, insert, delete'),
       ('dibs.lane', 'select, insert'),
       ('dibs.hinted_lane', 'select'),
       -- Drawn once.
@@ -132,7 +133,7 @@ create or replace function dibs.interface() returns text[]
     'failed_rows', 'retry_failed_rows',
     'create_task', 'enqueue_tasks', 'claim_task', 'claim_tasks', 'settle_and_claim_tasks',
     'release_tasks_for_worker', 'cancel_tasks', 'retry_tasks', 'reap_tasks', 'prune_tasks', 'task_counts',
-    'task_attempts', 'task_dependencies', 'set_retention', 'remove_retention', 'retention_rules',
+    'task_attempts', 'task_dependencies', 'task_traces', 'set_retention', 'remove_retention', 'retention_rules',
     'explain_task', 'explain_claim',
     'cancel_tasks_where', 'retry_tasks_where', 'reprioritize_tasks_where', 'failed_tasks', 'redrive_tasks',
     'redrive_rows',

@@ -6,11 +6,11 @@ select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 -- With one argument less there would be two of that name, and a call could mean either.
 drop function if exists public.create_task(text, jsonb, int, timestamptz, int, text);
+drop function if exists public.enqueue_tasks(jsonb, text);
 -- Nor can what a function returns be changed.
 do $$
 begin
-  if pg_get_function_result(to_regprocedure('public.enqueue_tasks(jsonb, text)')) not like '%replaced%' then
-    drop function public.enqueue_tasks(jsonb, text);
+  if pg_get_function_arguments(to_regprocedure('dibs.put_tasks(jsonb)')) !~ 'replaced' then
     drop function if exists dibs.put_task(text, jsonb, int, timestamptz, int, text, jsonb);
     drop function dibs.put_tasks(jsonb);
     drop function dibs.put_mixed_tasks(jsonb);
@@ -46,7 +46,8 @@ ended, no second one is made. p_options: an object of what else a task may have,
 Returns the id; with a unique key that is taken, the id of the task that has it.
 Errors: PT400 for bad input, PT409 as in enqueue_tasks.';
 
-create or replace function public.enqueue_tasks(p_tasks jsonb, p_request_id text default null)
+create or replace function public.enqueue_tasks(
+    p_tasks jsonb, p_request_id text default null, p_traceparent text default null)
   returns table (id uuid, deduplicated boolean, replaced boolean)
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
@@ -58,6 +59,7 @@ declare
 begin
   if v_answer is null then
     select * into v_ids, v_deduplicated, v_replaced from dibs.put_tasks(p_tasks);
+    if p_traceparent is not null then perform dibs.note_trace(p_traceparent, v_ids, v_deduplicated); end if;
     if p_request_id is not null then
       perform dibs.remember('enqueue_tasks', p_request_id, jsonb_build_array(v_ids, v_deduplicated, v_replaced));
     end if;
@@ -68,7 +70,7 @@ begin
   end if;
   return query select * from unnest(v_ids, v_deduplicated, v_replaced);
 end $$;
-comment on function public.enqueue_tasks(jsonb, text) is
+comment on function public.enqueue_tasks(jsonb, text, text) is
   'Enqueue many tasks in one transaction.
 p_tasks: an array of at most 1000 objects {type, payload?, priority?, run_at?, max_attempts?, unique_key?, key?,
 order_key?, depends_on?, depends_mode?, on_parent_failure?}, as in create_task.
@@ -82,6 +84,7 @@ reject, replace (while that task is pending: payload, priority, run_at and max_a
 payload and run_at; unique_merge true: payload || payload); unique_scope: unfinished (if not said) or pending, then a
 running task does not count; unique_seconds: so long the key stays taken at least, also when the task has ended.
 p_request_id: a repeat of the same request enqueues nothing and is answered the same.
+p_traceparent: the W3C trace context of the caller, which task_traces tells the worker.
 Returns a row per task, in the order given: its id, whether that is the id of a task that had its unique key
 already, and whether that one was replaced.
 Errors: PT400 with the path of the bad field, PT409 for a unique_key that is taken with unique_mode reject; then

@@ -257,6 +257,7 @@ begin
   delete from dibs.task_key where ctid = any (array(
     select t.at from unnest(p_tasks) r, lateral (
       select ctid as at from dibs.task_key where task >= lower(r) and task < upper(r) offset 0) t));
+  perform dibs.forget_traces(p_tasks);
   delete from dibs.effect where id = any (array(
     select t.id from unnest(p_tasks) r, lateral (
       select id from dibs.effect

@@ -161,6 +161,7 @@ function functions({ fence, task, thoughts, completable, inDoubt }: Subject): Ro
     task_counts: {},
     task_attempts: { p_id: task },
     task_dependencies: { p_id: task },
+    task_traces: { p_fence: fence },
     put_schedule: { p_name: "matrix", p_cron: "@yearly", p_type: "matrix" },
     pause_schedule: { p_name: "matrix" },
     resume_schedule: { p_name: "matrix" },

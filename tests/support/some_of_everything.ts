@@ -52,10 +52,13 @@ async function workOnTasks(sql: Sql): Promise<void> {
   await sql`select public.create_task('single', '{"n": 1}')`;
   await sql`insert into public.tasks (type, payload) values ('inserted', '{}')`;
   const items = Array.from({ length: 9 }, (_, n) => ({ type: "batch", unique_key: `${n}` }));
-  const enqueued = await sql`select * from public.enqueue_tasks(${sql.json(items)}, 'enqueue')`;
+  const enqueued = await sql`
+    select * from public.enqueue_tasks(${sql.json(items)}, 'enqueue',
+      '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01')`;
 
   const [done, failed, renewed, completed] = await sql`
     select * from public.claim_tasks('worker', array['batch'], 5, p_request_id => 'claim tasks')`;
+  await sql`select public.task_traces(${done.fence})`;
   await sql`select public.renew_lease(${done.fence}, 900, ${sql.json({ [renewed.id]: "half" })})`;
   await sql`select public.effect_begin(${done.fence}, ${renewed.id}, 'mail', 'at_most_once')`;
   await sql`select public.effect_done(${done.fence}, ${renewed.id}, 'mail', '{}')`;

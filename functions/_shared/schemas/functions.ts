@@ -4,7 +4,7 @@ import { z } from "zod";
 import { PlannedDrain } from "./drains.ts";
 import { Outcome } from "./leases.ts";
 import { GrantedRow, RowOutcome, RowsGrant } from "./rows.ts";
-import { Status } from "./status.ts";
+import { Status, TaskTotals } from "./status.ts";
 import { EnqueueResponse, GrantedTask, TaskGrant } from "./tasks.ts";
 import { GrantedThought, ThoughtGrant } from "./thoughts.ts";
 import { Count, Fence, Id, Moment, ThoughtId } from "./values.ts";
@@ -161,7 +161,11 @@ export const sqlFunctions = {
     repeat: "never",
   },
   enqueue_tasks: {
-    args: z.object({ p_tasks: z.array(z.unknown()), p_request_id: RequestIdArg }),
+    args: z.object({
+      p_tasks: z.array(z.unknown()),
+      p_request_id: RequestIdArg,
+      p_traceparent: z.string().optional(),
+    }),
     result: EnqueueResponse.shape.tasks,
     repeat: "with_request_id",
   },
@@ -205,6 +209,12 @@ export const sqlFunctions = {
     repeat: "never",
   },
   dibs_status: { args: z.object({}), result: Status, repeat: "always" },
+  task_totals: { args: z.object({}), result: z.array(TaskTotals), repeat: "always" },
+  task_traces: {
+    args: z.object({ p_fence: z.string() }),
+    result: z.array(z.object({ id: Id, traceparent: z.string() })),
+    repeat: "always",
+  },
 } as const satisfies Record<string, { args: z.ZodType; result: z.ZodType; repeat: Repeat }>;
 
 export type SqlFunction = keyof typeof sqlFunctions;

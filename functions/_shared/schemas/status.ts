@@ -2,6 +2,13 @@
 import { z } from "zod";
 import { Count, Moment } from "./values.ts";
 
+export const StatusQuery = z.object({
+  format: z.enum(["json", "prometheus"]).optional().meta({
+    description:
+      "Left out: the text format of Prometheus where the header Accept prefers it, as Prometheus sends it, otherwise JSON.",
+  }),
+});
+
 const CountedAt = Moment.nullable().meta({
   description: "When succeeded and failed were counted, where there are many; null: just now.",
 });
@@ -75,3 +82,24 @@ export const Status = z.object({
   }),
   dispatches: z.array(z.record(z.string(), z.unknown())).meta({ description: "The last ten." }),
 }).meta({ id: "Status" });
+export type Status = z.infer<typeof Status>;
+
+const TotalTimes = z.object({
+  buckets: z.array(z.tuple([z.number(), Count])),
+  count: Count,
+  sum_ms: z.number(),
+});
+
+/** What ever happened to the tasks of a type. Times: how many took no longer than so many milliseconds. */
+export const TaskTotals = z.object({
+  type: z.string(),
+  enqueued: Count,
+  claimed: Count,
+  completed: Count,
+  attempts_failed: Count,
+  failed: Count,
+  cancelled: Count,
+  wait: TotalTimes,
+  run: TotalTimes,
+});
+export type TaskTotals = z.infer<typeof TaskTotals>;

@@ -5,6 +5,7 @@ import type { Rpc } from "../rpc.ts";
 import { rowWork } from "./rows.ts";
 import { taskWork } from "./tasks.ts";
 import { thoughtWork } from "./thoughts.ts";
+import { traced } from "./traced.ts";
 import type { Item, Work } from "./work.ts";
 
 /**
@@ -30,12 +31,16 @@ export function chooseWork(
   registry: Registry,
   parts: Parts,
 ): Work<Item> {
+  const { rpc, workerId } = parts;
   if (source !== undefined) {
-    return rowWork({ ...parts, handler: chooseRows(source, work_type, registry.rows) });
+    const handler = chooseRows(source, work_type, registry.rows);
+    const destinationOf = () => `${source}:${handler.workType}`;
+    return traced(rowWork({ ...parts, handler }), { workerId, destinationOf });
   }
   if (work_type !== undefined) {
     const handler = registry.thoughts.get(work_type) ?? refuse("work_type", registry.thoughts);
-    return thoughtWork({ ...parts, handler });
+    const destinationOf = () => `thoughts:${work_type}`;
+    return traced(thoughtWork({ ...parts, handler }), { workerId, destinationOf });
   }
   const chosen = types ?? [...registry.tasks.keys()];
   const handlers = new Map(
@@ -44,7 +49,14 @@ export function chooseWork(
       i,
     ) => [type, registry.tasks.get(type) ?? refuse(`types[${i}]`, registry.tasks)]),
   );
-  return taskWork({ ...parts, handlers });
+  return traced(taskWork({ ...parts, handlers }), {
+    workerId,
+    destinationOf: ({ type }) => type,
+    async tracesOf(fence, signal) {
+      const rows = await rpc.call("task_traces", { p_fence: fence }, { signal, attempts: 1 });
+      return new Map(rows.map(({ id, traceparent }) => [id, traceparent]));
+    },
+  });
 }
 
 function chooseRows(

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { ApiError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { retry } from "../retry.ts";
+import { instruments, SYSTEM } from "../tracing.ts";
 import { ABORTED } from "./aborted.ts";
 import type { Bell } from "./bell.ts";
 import type { Execution } from "./execution.ts";
@@ -25,6 +26,7 @@ interface Parts<I extends Item> {
 export class Leases<I extends Item> {
   readonly tally: Tally = { completed: 0, failed: 0, released: 0, lost: 0 };
   readonly #held = new Set<Lease<I>>();
+  readonly #instruments = instruments();
 
   constructor(private readonly parts: Parts<I>) {}
 
@@ -114,7 +116,7 @@ export class Leases<I extends Item> {
     execution.committing = true;
     try {
       const answer = await call();
-      if (lease.running.delete(item.id)) this.tally.completed++;
+      if (lease.running.delete(item.id)) this.#count("completed");
       return answer;
     } finally {
       execution.committing = false;
@@ -128,7 +130,8 @@ export class Leases<I extends Item> {
       execution.abort("lease_lost", this.parts.clock.now() + ABORT_GRACE_MS);
     }
     const items = lease.end();
-    this.tally.lost += items;
+    this.#count("lost", items);
+    this.#instruments.lostLeases.add(1, SYSTEM);
     this.parts.log.error("lease_lost", { fence: lease.fence, items });
   }
 
@@ -157,7 +160,7 @@ export class Leases<I extends Item> {
   }
 
   #drop(lease: Lease<I>, id: string): void {
-    this.tally.lost++;
+    this.#count("lost");
     lease.drop(id)?.abort("lease_lost", this.parts.clock.now() + ABORT_GRACE_MS);
   }
 
@@ -175,7 +178,7 @@ export class Leases<I extends Item> {
       if (superseded.length > 0) log.error("superseded", { fence: lease.fence, ids: superseded });
       if (lease.isOver) return;
       const tally = lease.absorb(report, answer, clock.now() + FLUSH_MS);
-      for (const word of Object.keys(tally) as (keyof Tally)[]) this.tally[word] += tally[word];
+      for (const word of Object.keys(tally) as (keyof Tally)[]) this.#count(word, tally[word]);
       log.info("settled", { fence: lease.fence, ...tally });
     } catch (error) {
       if (lease.isOver) return;
@@ -185,5 +188,10 @@ export class Leases<I extends Item> {
       lease.settling = false;
       bell.ring();
     }
+  }
+
+  #count(outcome: keyof Tally, items = 1): void {
+    this.tally[outcome] += items;
+    if (items > 0) this.#instruments.items.add(items, { ...SYSTEM, "dibs.outcome": outcome });
   }
 }
