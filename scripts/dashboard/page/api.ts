@@ -11,8 +11,12 @@ export class Refusal extends Error {
   }
 }
 
-/** Of every action that was done, so that what is on the screen is read anew. */
+/** That something was done, or somebody does not want to wait: what is on the screen is read anew. */
 export const CHANGED = "dibs-changed";
+
+export function lookAgain(): void {
+  dispatchEvent(new Event(CHANGED));
+}
 
 export async function read<T>(
   name: string,
@@ -27,7 +31,7 @@ export async function act(name: string, body: Record<string, unknown>): Promise<
     headers: { "content-type": "application/json", "x-dibs-token": meta("dibs-token") },
     body: JSON.stringify(body),
   }) as { done: unknown };
-  if (body.dry_run !== true) dispatchEvent(new Event(CHANGED));
+  if (body.dry_run !== true) lookAgain();
   return answer.done;
 }
 

@@ -1,4 +1,4 @@
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { act } from "../api.ts";
 import { type FoundTask, STATUSES } from "../answers.ts";
 import { count, plural } from "../format.ts";
@@ -10,7 +10,7 @@ import { Loaded, Page } from "../parts/page.tsx";
 import { Table } from "../parts/table.tsx";
 import { Time } from "../parts/time.tsx";
 import { goTo, linkTo, type Route } from "../router.ts";
-import { filterOf } from "./task_filter.ts";
+import { filterOf, isTaskId } from "./task_filter.ts";
 
 const ON_A_PAGE = 50;
 
@@ -57,22 +57,30 @@ const FIELDS: Record<string, { label: string; hint: string }> = {
 };
 
 function Filters({ query }: { query: Record<string, string> }) {
+  const form = useRef<HTMLFormElement>(null);
   const apply = (event: Event) => {
     event.preventDefault();
     const form = event.currentTarget as HTMLFormElement;
     const given = Object.fromEntries(new FormData(form)) as Record<string, string>;
-    if (/^[0-9a-f-]{36}$/i.test(given.id.trim())) goTo(linkTo(["tasks", given.id.trim()]));
-    else goTo(linkTo(["tasks"], { status: query.status, ...given, id: "" }));
+    const id = given.id.trim();
+    goTo(
+      isTaskId(id) ? linkTo(["tasks", id]) : linkTo(["tasks"], { ...given, status: query.status }),
+    );
   };
+  // Set, not made anew, so that who pressed Enter stays in the field.
+  useEffect(() => {
+    for (const input of form.current!.querySelectorAll("input")) {
+      input.value = query[input.name] ?? "";
+    }
+  }, [JSON.stringify(query)]);
   return (
-    <form class="filters" onSubmit={apply} role="search" key={JSON.stringify(query)}>
+    <form class="filters" onSubmit={apply} role="search" ref={form}>
       {Object.entries(FIELDS).map(([name, { label, hint }]) => (
         <label key={name}>
           <span>{label}</span>
           <input
             name={name}
             placeholder={hint}
-            defaultValue={query[name] ?? ""}
             autoComplete="off"
             spellcheck={false}
           />
