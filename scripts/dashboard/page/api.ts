@@ -9,6 +9,12 @@ export class Refusal extends Error {
   constructor(message: string, readonly hint?: string) {
     super(message);
   }
+
+  /** In sentences: what the database refuses ends without a full stop. */
+  get says(): string {
+    return [this.message, this.hint].filter(Boolean)
+      .map((text) => /[.!?…]$/.test(text!) ? text : `${text}.`).join(" ");
+  }
 }
 
 /** That something was done, or somebody does not want to wait: what is on the screen is read anew. */
@@ -39,8 +45,8 @@ async function send(path: string, init: RequestInit): Promise<unknown> {
   const response = await fetch(`${base}api/${path}`, init).catch((error) => {
     if (init.signal?.aborted) throw error;
     throw new Refusal(
-      "The dashboard's server does not answer.",
-      "Was it stopped? npm run dashboard",
+      "The dashboard’s server does not answer",
+      "Was it stopped? Start it again as you did",
     );
   });
   const answer = await response.json().catch(() => null);

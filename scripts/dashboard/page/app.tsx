@@ -12,7 +12,7 @@ import { Nowhere } from "./views/nowhere.tsx";
 import { Overview } from "./views/overview.tsx";
 import { Schedules } from "./views/schedules.tsx";
 import { Task } from "./views/task.tsx";
-import { isTaskId } from "./views/task_filter.ts";
+import { TASK_ID } from "./views/task_filter.ts";
 import { Tasks } from "./views/tasks.tsx";
 import { Workers } from "./views/workers.tsx";
 
@@ -91,6 +91,6 @@ export function App() {
 
 function pageOf([first = "", second, ...rest]: string[]) {
   if (rest.length > 0) return NOWHERE;
-  if (first === "tasks" && second !== undefined) return isTaskId(second) ? TASK : NOWHERE;
+  if (first === "tasks" && second !== undefined) return TASK_ID.test(second) ? TASK : NOWHERE;
   return second === undefined && VIEWS.find(({ path }) => path === first) || NOWHERE;
 }

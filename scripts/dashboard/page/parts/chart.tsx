@@ -97,7 +97,7 @@ function Tooltip({ point: { left }, width, time, isOver, values }: {
   isOver: boolean;
   values: [string, string][];
 }) {
-  const style = left > width / 2 ? { right: width - left + 12 } : { left: left + 12 };
+  const style = left > width / 2 ? { right: `${width - left + 12}px` } : { left: `${left + 12}px` };
   return (
     <div class="tooltip" style={style} aria-hidden="true">
       <p>{time}{!isOver && ", so far"}</p>
@@ -135,7 +135,7 @@ function optionsOf(
       y: false,
       drag: { x: false, y: false },
       points: { size: 7 },
-      // All charts of a page have the same times.
+      // All charts of a page have the same times, and tell of the same one.
       sync: { key: "times" },
     },
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
@@ -163,11 +163,12 @@ function optionsOf(
     ],
     hooks: {
       drawClear: [shadeLast],
-      setCursor: [({ cursor: { idx, left = -1, event }, over }) => {
-        // Only where the pointer is: the other charts mark the moment.
-        const isHere = typeof idx === "number" && left >= 0 && event !== undefined;
-        onPoint(isHere ? { n: idx, left: left + over.offsetLeft } : null);
-      }],
+      setCursor: [
+        ({ cursor: { idx, left = -1 }, over }) =>
+          onPoint(
+            typeof idx === "number" && left >= 0 ? { n: idx, left: left + over.offsetLeft } : null,
+          ),
+      ],
     },
   };
 }

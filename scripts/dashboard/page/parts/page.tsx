@@ -19,14 +19,18 @@ export function Page({ title, actions, children }: {
   );
 }
 
-/** What was read, or what went wrong, or, before that is known, room for it. */
-export function Loaded<T>({ live: { data, error, isOld }, children }: {
+/**
+ * What was read, or what went wrong, or, before that is known, room for it. A part of a page is
+ * silent when it cannot be read anew: the page says so.
+ */
+export function Loaded<T>({ live: { data, error, isOld }, isPart = false, children }: {
   live: Live<T>;
+  isPart?: boolean;
   children(data: T): ComponentChildren;
 }) {
   return (
     <>
-      {error && <Trouble error={error} isShown={data !== null} />}
+      {error && (data === null || !isPart) && <Trouble error={error} isShown={data !== null} />}
       {data !== null
         ? <div class={isOld ? "old" : undefined} aria-busy={isOld}>{children(data)}</div>
         : error
@@ -36,11 +40,11 @@ export function Loaded<T>({ live: { data, error, isOld }, children }: {
   );
 }
 
-/** What went wrong, and a way to try again that waits for nothing. */
+/** What went wrong; over the page when that shows what was read before, so that nothing of it moves. */
 export function Trouble({ error, isShown }: { error: Refusal; isShown: boolean }) {
   return (
-    <p class="problem" role="alert">
-      {error.message} {error.hint} {isShown && "What is shown is older. "}
+    <p class={isShown ? "problem over" : "problem"} role="alert">
+      {error.says} {isShown && "What you see is older. "}
       <button type="button" class="link" onClick={lookAgain}>Try again</button>
     </p>
   );

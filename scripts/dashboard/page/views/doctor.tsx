@@ -38,7 +38,7 @@ export function Doctor() {
       <p class="quiet lead">
         Looks at the project for what may be wrong, and says what mends it. It only reads.
       </p>
-      {error && <p class="problem" role="alert">{error.message} {error.hint}</p>}
+      {error && <p class="problem" role="alert">{error.says}</p>}
       {isBusy
         ? <Skeleton />
         : examined

@@ -36,7 +36,7 @@ export function Overview({ query }: Route) {
             </div>
             <Tiles status={status} />
             <Course live={statistics} range={range} type={query.type ?? ""} />
-            <Loaded live={failures}>
+            <Loaded live={failures} isPart>
               {(rows) => (
                 <>
                   <Failures rows={rows} />
@@ -84,11 +84,12 @@ function Tiles({ status }: { status: Answer["status"] }) {
 }
 
 /** How it went, of all types or one, as far back as is wished. */
-function Course({ live: { data, error, isOld }, range, type }: {
+function Course({ live, range, type }: {
   live: Live<Statistic[]>;
   range: RangeName;
   type: string;
 }) {
+  const { data } = live;
   const types = [...new Set([type, ...data?.map((row) => row.type) ?? []])].filter(Boolean).sort();
   const rows = useMemo(() => data?.filter((row) => !type || row.type === type), [data, type]);
   return (
@@ -111,10 +112,13 @@ function Course({ live: { data, error, isOld }, range, type }: {
           }))}
         />
       </div>
-      {error && <Trouble error={error} isShown={data !== null} />}
-      <div class={isOld ? "old" : undefined} aria-busy={isOld}>
-        <Charts rows={rows ?? null} range={range} />
-      </div>
+      {live.error && live.data === null
+        ? <Trouble error={live.error} isShown={false} />
+        : (
+          <div class={live.isOld ? "old" : undefined} aria-busy={live.isOld}>
+            <Charts rows={rows ?? null} range={range} />
+          </div>
+        )}
     </>
   );
 }

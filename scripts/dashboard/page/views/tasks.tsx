@@ -10,7 +10,7 @@ import { Loaded, Page } from "../parts/page.tsx";
 import { Table } from "../parts/table.tsx";
 import { Time } from "../parts/time.tsx";
 import { goTo, linkTo, type Route } from "../router.ts";
-import { filterOf, isTaskId } from "./task_filter.ts";
+import { filterOf, TASK_ID } from "./task_filter.ts";
 
 const ON_A_PAGE = 50;
 
@@ -48,12 +48,12 @@ function Statuses({ query: { before: _, ...query } }: { query: Record<string, st
   return <Choice label="Status" options={options} />;
 }
 
-const FIELDS: Record<string, { label: string; hint: string }> = {
+const FIELDS: Record<string, { label: string; hint: string; pattern?: string }> = {
   type: { label: "Type", hint: "send_email" },
   error: { label: "Error has", hint: "timeout" },
   key: { label: "Key", hint: "tenant-4" },
   payload: { label: "Payload has", hint: '{"tenant": 4}' },
-  id: { label: "Id", hint: "of a task" },
+  id: { label: "Id", hint: "of a task", pattern: TASK_ID.source },
 };
 
 function Filters({ query }: { query: Record<string, string> }) {
@@ -62,9 +62,11 @@ function Filters({ query }: { query: Record<string, string> }) {
     event.preventDefault();
     const form = event.currentTarget as HTMLFormElement;
     const given = Object.fromEntries(new FormData(form)) as Record<string, string>;
-    const id = given.id.trim();
+    // The browser lets no other id through.
     goTo(
-      isTaskId(id) ? linkTo(["tasks", id]) : linkTo(["tasks"], { ...given, status: query.status }),
+      given.id
+        ? linkTo(["tasks", given.id])
+        : linkTo(["tasks"], { ...given, status: query.status }),
     );
   };
   // Set, not made anew, so that who pressed Enter stays in the field.
@@ -75,12 +77,14 @@ function Filters({ query }: { query: Record<string, string> }) {
   }, [JSON.stringify(query)]);
   return (
     <form class="filters" onSubmit={apply} role="search" ref={form}>
-      {Object.entries(FIELDS).map(([name, { label, hint }]) => (
+      {Object.entries(FIELDS).map(([name, { label, hint, pattern }]) => (
         <label key={name}>
           <span>{label}</span>
           <input
             name={name}
             placeholder={hint}
+            pattern={pattern}
+            title={pattern && "The whole id of a task, 36 characters"}
             autoComplete="off"
             spellcheck={false}
           />
