@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 import postgres from "postgres";
+import { launchChromium } from "./chromium.ts";
 import { PROJECT_DIR } from "./stack/migrate.ts";
 import { startStack } from "./stack/stack.ts";
 import { setScene } from "./pictures/scene.ts";
@@ -14,10 +14,10 @@ const SCHEMES = ["dark", "light"] as const;
 
 const program = new Command("npm run pictures --")
   .description("Takes the pictures of the dashboard under docs/images, of a project made for them.")
-  .option("--chromium <path>", "the browser", "/usr/bin/chromium")
+  .option("--chromium <path>", "the browser, where it is not found by itself")
   .option("--to <folder>", "where they are put", join(PROJECT_DIR, "docs/images"))
   .parse(Deno.args, { from: "user" });
-const options = program.opts<{ chromium: string; to: string }>();
+const options = program.opts<{ chromium?: string; to: string }>();
 
 const stateDir = await Deno.makeTempDir({ prefix: "dibs-pictures-" });
 await using parts = new AsyncDisposableStack();
@@ -27,7 +27,7 @@ parts.defer(stack.stop);
 const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
 parts.defer(() => sql.end());
 const { failed } = await setScene(sql);
-const browser = await chromium.launch({ executablePath: options.chromium, args: ["--no-sandbox"] });
+const browser = await launchChromium(options.chromium);
 parts.defer(() => browser.close());
 
 const VIEWS: Record<string, string> = {

@@ -4,11 +4,11 @@ export interface Range {
   step: number;
 }
 
-/** Some hundred steps each, as many as a chart has room for, but the shortest: a minute is the least. */
+/** A minute is the shortest step there is; of what is a day old the database knows hours only. */
 export const RANGES = {
   "15min": { seconds: 900, step: 60 },
   "1h": { seconds: 3_600, step: 60 },
-  "24h": { seconds: 86_400, step: 900 },
+  "24h": { seconds: 86_400, step: 3_600 },
   "7d": { seconds: 604_800, step: 7_200 },
 } as const satisfies Record<string, Range>;
 
