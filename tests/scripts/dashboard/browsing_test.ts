@@ -122,7 +122,7 @@ Deno.test("finding one's way in the dashboard", async (t) => {
     const { page, troubles } = await open();
     await show(page, base, "");
     await page.getByRole("link", { name: "1 effect in doubt" }).click();
-    await page.getByRole("button", { name: "card happened" }).click();
+    await page.getByRole("button", { name: "It happened: card" }).click();
     await page.getByLabel("What came of it").fill("{paid");
     await page.getByRole("dialog").getByRole("button", { name: "It happened" }).click();
     await page.getByRole("alert").filter({ hasText: "is not JSON" }).waitFor();

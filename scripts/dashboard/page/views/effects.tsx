@@ -46,14 +46,14 @@ export function Effects() {
                   <span class="buttons">
                     <button
                       type="button"
-                      aria-label={`${effect.key} happened`}
+                      aria-label={`It happened: ${effect.key}`}
                       onClick={() => happened(effect)}
                     >
                       It happened
                     </button>
                     <button
                       type="button"
-                      aria-label={`${effect.key} did not happen`}
+                      aria-label={`It did not: ${effect.key}`}
                       onClick={() => didNotHappen(effect)}
                     >
                       It did not
