@@ -122,10 +122,12 @@ create table dibs.attempt (
   fence bigint,
   worker_id text,
   error text,
+  made_by xid8 default pg_current_xact_id() not null,
   constraint attempt_pkey PRIMARY KEY (task, n),
   constraint outcome_is_known CHECK ((outcome = ANY (ARRAY['failed'::text, 'lost'::text, 'retried'::text, 'redriven'::text])))
 );
 alter table dibs.attempt enable row level security;
+CREATE INDEX attempt_by_end ON dibs.attempt USING btree (ended_at) WHERE (outcome = ANY (ARRAY['failed'::text, 'lost'::text]));
 comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried, redriven: from
 here on counting starts anew.';
 
@@ -170,6 +172,16 @@ alter table dibs.claim_gate enable row level security;
 comment on table dibs.claim_gate is 'What is set for rows of a source: a row for everything (of work type ''''), a kind of work, each key of rows for it,
 or one of them. most: so many rows are claimed at once. rate, period, burst, paused_at: as in dibs.gate. What a row of
 a key leaves null, the one for each key says.';
+
+create table dibs.correction (
+  status text not null,
+  tasks bigint not null,
+  made_by xid8
+);
+alter table dibs.correction enable row level security;
+comment on table dibs.correction is 'What changes the counts since the last look other than by something new, mostly deleted tasks: status is that of the
+outcome, or enqueued for the task itself. made_by: counts only if what that transaction made was counted; null: it was.
+The next look takes it in.';
 
 create table dibs.dependency (
   task bigint not null,
@@ -338,10 +350,31 @@ create table dibs.log (
   type text not null,
   payload jsonb default '{}'::jsonb not null,
   unique_key text,
+  made_by xid8 default pg_current_xact_id() not null,
   constraint log_pkey PRIMARY KEY (id)
 );
 alter table dibs.log enable row level security;
 comment on table dibs.log is 'Every task as it was enqueued; written once, unless it is replaced, moved or redriven while nobody has it.';
+
+create table dibs.look (
+  n bigint not null,
+  at timestamp with time zone not null,
+  made_by xid8 not null,
+  snapshot pg_snapshot not null,
+  cluster bigint not null,
+  task_number bigint not null,
+  task_page bigint not null,
+  enqueued bigint not null,
+  completed bigint not null,
+  failed bigint not null,
+  cancelled bigint not null,
+  constraint look_pkey PRIMARY KEY (n)
+);
+alter table dibs.look enable row level security;
+comment on table dibs.look is 'The last looks of the tick: how many tasks there were, and how many of them had ended how, as far as the snapshot
+could see, but for what the looking transaction itself had done. task_number and task_page: up to where numbers were
+drawn. cluster: snapshots of another one mean nothing, for instance after a restore. Older looks than the last say how
+far back what was under way at the last may be.';
 
 create table dibs.outcome (
   run int8multirange not null,
@@ -350,7 +383,8 @@ create table dibs.outcome (
   fence bigint,
   status text not null,
   worker_id text,
-  type text default ''::text not null
+  type text default ''::text not null,
+  made_by xid8 default pg_current_xact_id() not null
 );
 alter table dibs.outcome enable row level security;
 CREATE INDEX outcome_by_page ON dibs.outcome USING btree (((lower(run) >> 7)));
@@ -476,6 +510,7 @@ create table dibs.settings (
   shortest_rest interval default '00:00:10'::interval not null,
   longest_rest interval default '00:05:00'::interval not null,
   priority_aging interval,
+  keep_statistics interval default '90 days'::interval not null,
   constraint settings_pkey PRIMARY KEY (only_row),
   constraint settings_dispatch_secret_check CHECK ((dispatch_secret <> ''::text)),
   constraint settings_dispatch_work_types_check CHECK ((array_position(dispatch_work_types, NULL::text) IS NULL)),
@@ -486,6 +521,7 @@ create table dibs.settings (
   constraint settings_keep_dispatches_check CHECK ((keep_dispatches >= '01:00:00'::interval)),
   constraint settings_keep_ended_tasks_check CHECK ((keep_ended_tasks >= '00:00:00'::interval)),
   constraint settings_keep_requests_check CHECK ((keep_requests >= '01:00:00'::interval)),
+  constraint settings_keep_statistics_check CHECK ((keep_statistics >= '1 day'::interval)),
   constraint settings_longest_rest_check CHECK (((longest_rest >= '00:00:01'::interval) AND (longest_rest <= '1 day'::interval))),
   constraint settings_max_drains_check CHECK (((max_drains >= 1) AND (max_drains <= 1000))),
   constraint settings_max_invocations_per_month_check CHECK ((max_invocations_per_month >= 0)),
@@ -513,6 +549,7 @@ comment on column dibs.settings.keep_cron_runs is 'How long what pg_cron notes o
 comment on column dibs.settings.priority_aging is 'Waiting for so long counts as one priority more, an interval of a second or more. Null: priorities never change.';
 comment on column dibs.settings.dispatch_secret is 'The entry of the Vault with what opens the dispatch function.';
 comment on column dibs.settings.keep_dispatches is 'How long the records of calls to dispatch stay: an interval of an hour or more.';
+comment on column dibs.settings.keep_statistics is 'How long the statistics of an hour stay: an interval of a day or more.';
 comment on column dibs.settings.tasks_per_drain is 'One drain for so many due tasks, 1 to 1000000.';
 comment on column dibs.settings.keep_ended_tasks is 'How long tasks stay after they have ended: an interval such as 30 days. Null: until somebody calls prune_tasks.
 set_retention says otherwise for a type.';
@@ -544,6 +581,31 @@ create table dibs.source_sql (
 );
 alter table dibs.source_sql enable row level security;
 comment on table dibs.source_sql is 'What is made for each source, in the order of the parts, with {names} to fill in.';
+
+create table dibs.statistic (
+  span text not null,
+  at timestamp with time zone not null,
+  type text not null,
+  enqueued bigint not null,
+  claimed bigint not null,
+  completed bigint not null,
+  attempts_failed bigint not null,
+  failed bigint not null,
+  cancelled bigint not null,
+  wait_ms double precision not null,
+  run_ms double precision not null,
+  wait jsonb not null,
+  run jsonb not null,
+  constraint statistic_pkey PRIMARY KEY (span, at, type),
+  constraint span_is_known CHECK ((span = ANY (ARRAY['minute'::text, 'hour'::text, 'ever'::text])))
+) with (fillfactor=50);
+alter table dibs.statistic enable row level security;
+comment on table dibs.statistic is 'What happened to tasks of a type in the minute or hour that began at that time; or ever, since there are looks.
+claimed: attempts that have ended, by when they began. wait and run: how many tasks waited from run_at to their first
+claim, and were worked on until they were settled, for so long: {"4n": tasks} for 2^n to 2^(n + 1/4) ms, and in quarters
+of an octave on; wait_ms and run_ms: all of them together.
+Minutes stay for a day, hours for settings.keep_statistics: less than 1 kB each, so 4 MB in 90 days for a type that is
+never idle.';
 
 create table dibs.task_key (
   task bigint not null,
@@ -669,6 +731,22 @@ comment on column public.thought_work_claims.max_attempts is 'After how many att
 comment on column public.thought_work_claims.attempt_count is 'Which attempt this is, counting those whose rows are gone.';
 
 -- Internal functions ------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION dibs.add_histograms(p_one jsonb, p_other jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_one = '{}' or p_other = '{}' then return p_one || p_other; end if;
+  return (
+    select jsonb_object_agg(key, tasks) from (
+      select key, sum(value::bigint) as tasks
+      from (select * from jsonb_each_text(p_one) union all select * from jsonb_each_text(p_other)) b group by key
+    ) added);
+end $function$;
+comment on function dibs.add_histograms(jsonb,jsonb) is 'Two histograms as in dibs.statistic, added up.';
 
 CREATE OR REPLACE FUNCTION dibs.all_paused()
  RETURNS boolean
@@ -1518,6 +1596,46 @@ p_setting: the name of a column of dibs.settings. p_value: as text, null where i
 may be.
 Returns the value that it has now. Errors: PT400 for a name or a value that it cannot be, saying which it can.';
 
+CREATE OR REPLACE FUNCTION dibs.count_all_tasks(p_without xid8)
+ RETURNS dibs.look
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET enable_seqscan TO 'on'
+AS $function$
+declare
+  v_count dibs.look;
+begin
+  select count(*) into v_count.enqueued from dibs.log l where p_without is null or l.made_by <> p_without;
+  select coalesce(sum(tasks) filter (where status = 'completed'), 0),
+      coalesce(sum(tasks) filter (where status = 'failed'), 0),
+      coalesce(sum(tasks) filter (where status = 'cancelled'), 0)
+    into v_count.completed, v_count.failed, v_count.cancelled
+    from (
+      select o.status, upper(r) - lower(r) as tasks from dibs.outcome o, unnest(o.run) r
+      where p_without is null or o.made_by <> p_without
+    ) ended;
+  return v_count;
+end $function$;
+comment on function dibs.count_all_tasks(xid8) is 'Counts every task: before the first look, and after a restore.';
+
+CREATE OR REPLACE FUNCTION dibs.count_at_once(p_tasks int8multirange)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  with backdated as (
+    -- The first transaction there can be, which every look has seen.
+    update dibs.outcome set made_by = '3'
+    where lower(run) >> 7 = any (array(select distinct lower(r) >> 7 from dibs.runs_of(p_tasks) r))
+      and run <@ p_tasks
+    returning status, run
+  )
+  insert into dibs.correction (status, tasks) select status, sum(dibs.count_of(run)) from backdated group by status;
+end $function$;
+comment on function dibs.count_at_once(int8multirange) is 'Count tasks whose outcome was dated back by hand, so that no look would find it. No rate shows them.';
+
 CREATE OR REPLACE FUNCTION dibs.count_claimed(p_source text, p_work_type text, p_key text DEFAULT NULL::text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -1589,6 +1707,39 @@ begin
 end $function$;
 comment on function dibs.count_running(text) is 'Make the places of the limits of a type, and give some to the tasks that are running already.';
 
+CREATE OR REPLACE FUNCTION dibs.count_tasks(p_look dibs.look, p_without xid8 DEFAULT NULL::xid8)
+ RETURNS dibs.look
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_change record;
+begin
+  if p_look is null then return dibs.count_all_tasks(p_without); end if;
+  for v_change in
+    select c.status, sum(c.tasks)::bigint as tasks from (
+      select 'enqueued' as status, count(*) as tasks from dibs.unseen_tasks(p_look, p_without)
+      union all
+      select o.status, dibs.count_of(o.run) from dibs.unseen_outcomes(p_look, p_without) o
+      union all
+      select k.status, k.tasks from dibs.correction k
+      where k.made_by is null or dibs.was_seen(p_look, k.made_by)
+    ) c
+    group by c.status
+  loop
+    case v_change.status
+      when 'enqueued' then p_look.enqueued := p_look.enqueued + v_change.tasks;
+      when 'completed' then p_look.completed := p_look.completed + v_change.tasks;
+      when 'failed' then p_look.failed := p_look.failed + v_change.tasks;
+      when 'cancelled' then p_look.cancelled := p_look.cancelled + v_change.tasks;
+    end case;
+  end loop;
+  return p_look;
+end $function$;
+comment on function dibs.count_tasks(dibs.look,xid8) is 'The counts of a look, the last one, brought up to this snapshot; of none: all are counted. p_without: but for what
+this transaction did.';
+
 CREATE OR REPLACE FUNCTION dibs.create_claim_source(p_source text, p_table regclass, p_key text DEFAULT NULL::text, p_version text DEFAULT NULL::text, p_filter text DEFAULT NULL::text, p_columns text[] DEFAULT NULL::text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -1648,6 +1799,23 @@ begin
   return case when p_text ~ '^\d' then p_text::int else array_position(p_names, p_text) - 1 + p_least end;
 end $function$;
 comment on function dibs.cron_value(text,integer,text[]) is 'The number that a number or a name is; null for others.';
+
+CREATE OR REPLACE FUNCTION dibs.cumulative(p_histogram jsonb, p_sum double precision)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select jsonb_build_object('sum_ms', round(p_sum), 'count', max(n.tasks),
+      'buckets', jsonb_agg(jsonb_build_array((4 ^ n.nth)::bigint, n.tasks) order by n.nth) filter (where n.nth < 13))
+    from (
+      select nth, coalesce(sum(value::bigint) filter (where key::int < 8 * nth or nth = 13), 0) as tasks
+      from generate_series(0, 13) nth left join jsonb_each_text(p_histogram) on true group by nth
+    ) n);
+end $function$;
+comment on function dibs.cumulative(jsonb,double precision) is 'A histogram as in dibs.statistic the way that counters are told: how many took no longer than each of a few bounds.';
 
 CREATE OR REPLACE FUNCTION dibs.cursor_of(p_at timestamp with time zone, p_first bigint, p_task bigint)
  RETURNS text
@@ -2475,13 +2643,21 @@ CREATE OR REPLACE FUNCTION dibs.forget(p_tasks int8multirange)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
+declare
+  v_look dibs.look := dibs.last_look();
 begin
   -- From the runs to the keys, whatever the statistics say. By place where rows are never updated.
-  delete from dibs.log where ctid = any (array(
-    select t.at from unnest(p_tasks) r, lateral (
-      select ctid as at from dibs.log
-      where id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
-        and id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid offset 0) t));
+  with gone as (
+    delete from dibs.log where ctid = any (array(
+      select t.at from unnest(p_tasks) r, lateral (
+        select ctid as at from dibs.log
+        where id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
+          and id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid offset 0) t))
+    returning dibs.task_of(id) as task, made_by
+  )
+  insert into dibs.correction (status, tasks, made_by)
+    select 'enqueued', -count(*), dibs.unless_seen(v_look, since, g.made_by, g.task)
+    from gone g, dibs.unseen_since(v_look) since group by 3;
   delete from dibs.attempt where ctid = any (array(
     select t.at from unnest(p_tasks) r, lateral (
       select ctid as at from dibs.attempt where task >= lower(r) and task < upper(r) offset 0) t));
@@ -2904,6 +3080,23 @@ begin
 end $function$;
 comment on function dibs.has_key_gates(text,text) is 'Whether anything is set for keys of rows, for a kind of work.';
 
+CREATE OR REPLACE FUNCTION dibs.held_by_type()
+ RETURNS TABLE(type text, started_at timestamp with time zone, tasks bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select t.type, l.started_at, t.tasks
+    from dibs.lease l, lateral (
+      select l.type, dibs.count_of(l.held)::bigint as tasks where l.type <> ''
+      union all
+      select g.type, count(*) from dibs.log_of(l.held) g where l.type = '' group by g.type
+    ) t;
+end $function$;
+comment on function dibs.held_by_type() is 'How many tasks of which type each lease holds, and since when.';
+
 CREATE OR REPLACE FUNCTION dibs.held_tasks(p_lease dibs.lease)
  RETURNS TABLE(id uuid, type text, payload jsonb, attempt integer, max_attempts integer, dependencies jsonb)
  LANGUAGE plpgsql
@@ -3114,7 +3307,8 @@ AS $function$
     'set_claim_limit', 'remove_claim_limit', 'set_claim_rate', 'remove_claim_rate', 'pause_claims', 'resume_claims',
     'claim_gates',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status',
-    'workers', 'dispatches', 'find_tasks', 'task_timeline', 'claim_progress']
+    'workers', 'dispatches', 'find_tasks', 'task_timeline', 'claim_progress',
+    'task_statistics', 'task_totals']
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
 
@@ -3439,6 +3633,19 @@ begin
       where exists (select from dibs.log_of(o.run) t where t.type = p_type)));
 end $function$;
 comment on function dibs.last_grant_of(text) is 'When somebody was last given a task of this type, as far as leases and the latest outcomes tell. Null: never.';
+
+CREATE OR REPLACE FUNCTION dibs.last_look()
+ RETURNS dibs.look
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select l from dibs.look l
+    where l.cluster = (select system_identifier from pg_control_system()) order by l.n desc limit 1);
+end $function$;
+comment on function dibs.last_look() is 'The last look; null where there is none, or none of this database cluster.';
 
 CREATE OR REPLACE FUNCTION dibs.lease_tasks(p_worker_id text, p_types text[], p_limit integer, p_lease_seconds integer)
  RETURNS dibs.lease
@@ -4917,6 +5124,26 @@ begin
 end $function$;
 comment on function dibs.passable_of_key(text,smallint,text,integer) is 'How many tasks of a key (empty: of those without) of a lane its own gate would let through now, up to p_most.';
 
+CREATE OR REPLACE FUNCTION dibs.percentile(p_histogram jsonb, p_share double precision)
+ RETURNS double precision
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select 2 ^ ((b.bucket + (p_share * b.total - b.before) / b.tasks) / 4)
+    from (
+      select key::int as bucket, value::float8 as tasks, sum(value::float8) over () as total,
+        sum(value::float8) over (order by key::int) - value::float8 as before
+      from jsonb_each_text(p_histogram)
+    ) b
+    where b.before + b.tasks >= p_share * b.total
+    order by b.bucket limit 1);
+end $function$;
+comment on function dibs.percentile(jsonb,double precision) is 'How many milliseconds that share of a histogram as in dibs.statistic took at most; null of none. Within a bucket they
+are taken to be spread evenly.';
+
 CREATE OR REPLACE FUNCTION dibs.place_carried_tasks(p_now timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
@@ -5077,6 +5304,7 @@ CREATE OR REPLACE FUNCTION dibs.prune_batch(p_type text, p_from timestamp with t
  SET search_path TO ''
 AS $function$
 declare
+  v_look dibs.look := dibs.last_look();
   v_runs int := ceil(p_wanted / 128.0);  -- no run is longer
   v_found record;
   v_tasks int8multirange := '{}';
@@ -5086,11 +5314,15 @@ begin
   loop
     -- From where the last look ended: what it deleted is still there to step over.
     with due as materialized (
-      select o.ctid as at, o.run, o.completed_at from dibs.outcome o
+      select o.ctid as at, o.run, o.completed_at, o.status, o.made_by from dibs.outcome o
       where o.type = p_type and o.completed_at >= reached and o.completed_at < p_before
       order by o.completed_at limit v_runs for update skip locked
     ), gone as (
       delete from dibs.outcome where ctid = any (array(select at from due))
+    ), corrected as (
+      insert into dibs.correction (status, tasks, made_by)
+      select d.status, -sum(dibs.count_of(d.run)), dibs.unless_seen(v_look, since, d.made_by, d.completed_at)
+      from due d, dibs.unseen_since(v_look) since group by 1, 3
     )
     select count(*) as runs, range_agg(run) as tasks, max(completed_at) as reached into v_found from due;
     exit when v_found.runs = 0;
@@ -6221,6 +6453,9 @@ begin
       ('dibs.settings', 'select, update'),
       ('dibs.retention', 'select, insert, update, delete'),
       ('dibs.pruning', 'select, insert, update, delete'),
+      ('dibs.look', 'select, insert, delete'),
+      ('dibs.correction', 'select, insert, delete'),
+      ('dibs.statistic', 'select, insert, update, delete'),
       ('dibs.gate', 'select, insert, update, delete'),
       ('dibs.task_key', 'select, insert, update, delete'),
       ('dibs.in_order', 'select, insert, delete'),
@@ -6232,8 +6467,8 @@ begin
       ('dibs.bucket', 'select, insert, update, delete'),
       ('dibs.gates_changed', 'usage, select, update'),
       ('dibs.fence', 'usage'),
-      ('dibs.task_number', 'usage'),
-      ('dibs.task_page', 'usage')
+      ('dibs.task_number', 'usage, select'),
+      ('dibs.task_page', 'usage, select')
     ) g(name, privileges)
     where to_regclass(name) is not null
     union all
@@ -6241,7 +6476,7 @@ begin
     where to_regclass(key) is not null
   loop
     execute format('grant %s on %s%s to service_role', v_grant.privileges,
-      case when v_grant.privileges = 'usage' then 'sequence ' else '' end, v_grant.name);
+      case when v_grant.privileges like 'usage%' then 'sequence ' else '' end, v_grant.name);
   end loop;
 
   -- Everything runs as its caller, so the service role may also execute the internals.
@@ -6646,8 +6881,8 @@ begin
   ), gone as (
     delete from dibs.outcome where ctid = any (array(select at from mixed))
   )
-  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
-  select l.run, m.started_at, m.completed_at, m.fence, m.status, m.worker_id, l.type
+  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type, made_by)
+  select l.run, m.started_at, m.completed_at, m.fence, m.status, m.worker_id, l.type, m.made_by
   from mixed m,
     lateral (
       select t.type, range_agg(int8range(dibs.task_of(t.id), dibs.task_of(t.id) + 1)) as run
@@ -7150,6 +7385,86 @@ begin
 end $function$;
 comment on function dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb) is 'Give a unique key to a task, or do what the fields about it say where another one has it. Returns the id of that one,
 null when the task got the key, and whether it was replaced. PT409 where it is to be rejected.';
+
+CREATE OR REPLACE FUNCTION dibs.take_look()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_last dibs.look;
+  v_at timestamptz := dibs.clock() - (clock_timestamp() - now());  -- this transaction may have written since
+  v_made_by xid8;
+  v_number bigint := (select last_value from dibs.task_number);
+  v_page bigint := (select last_value from dibs.task_page);
+  v_margin int := 0;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('dibs.look', 0)) then return; end if;
+  v_made_by := pg_current_xact_id();
+  v_last := dibs.last_look();
+  -- There is no older look for numbers that were drawn, but not used yet.
+  if v_last is null then v_margin := 10000; end if;
+  -- One statement, one snapshot: what is counted is what the look says it could see.
+  with counted as (
+    insert into dibs.look
+    select coalesce((select max(n) from dibs.look), 0) + 1, v_at, v_made_by, pg_current_snapshot(),
+      (select system_identifier from pg_control_system()), v_number - v_margin, v_page - v_margin * 128,
+      c.enqueued, c.completed, c.failed, c.cancelled
+    from dibs.count_tasks(v_last, p_without => v_made_by) c
+    -- Of two in transactions whose snapshots are older than the lock, one fails to serialize.
+    on conflict do nothing
+  ), taken_in as (
+    delete from dibs.correction where true
+  ), outdated as (
+    delete from dibs.look where v_last is null or n < (
+      select s.n from dibs.look s where s.at < (
+        select f.at - interval '10 s' from dibs.look f where f.made_by <= pg_snapshot_xmin(pg_current_snapshot())
+        order by f.n desc limit 1)
+      order by s.n desc limit 1)
+  ), happened as materialized (
+    select type, date_bin('1 minute', at, 'epoch') as at, kind, bucket, sum(tasks) as tasks, sum(ms * tasks) as ms
+    from dibs.unseen_events(v_last, v_made_by) group by 1, 2, 3, 4
+  ), summed as (
+    select span, s.at, type, kind, bucket, sum(tasks)::bigint as tasks, sum(ms) as ms
+    from happened h, lateral (
+      values ('minute', h.at), ('hour', date_bin('1 hour', h.at, 'epoch')), ('ever', '-infinity')) s(span, at)
+    group by 1, 2, 3, 4, 5
+  )
+  insert into dibs.statistic
+  select span, at, type,
+    coalesce(sum(tasks) filter (where kind = 'enqueued'), 0),
+    coalesce(sum(tasks) filter (where kind = 'claimed'), 0),
+    coalesce(sum(tasks) filter (where kind = 'completed'), 0),
+    coalesce(sum(tasks) filter (where kind = 'attempts_failed'), 0),
+    coalesce(sum(tasks) filter (where kind = 'failed'), 0),
+    coalesce(sum(tasks) filter (where kind = 'cancelled'), 0),
+    coalesce(sum(ms) filter (where kind = 'wait'), 0),
+    coalesce(sum(ms) filter (where kind = 'run'), 0),
+    coalesce(jsonb_object_agg(bucket, tasks) filter (where kind = 'wait'), '{}'),
+    coalesce(jsonb_object_agg(bucket, tasks) filter (where kind = 'run'), '{}')
+  from summed group by span, at, type
+  on conflict (span, at, type) do update set
+    enqueued = statistic.enqueued + excluded.enqueued,
+    claimed = statistic.claimed + excluded.claimed,
+    completed = statistic.completed + excluded.completed,
+    attempts_failed = statistic.attempts_failed + excluded.attempts_failed,
+    failed = statistic.failed + excluded.failed,
+    cancelled = statistic.cancelled + excluded.cancelled,
+    wait_ms = statistic.wait_ms + excluded.wait_ms,
+    run_ms = statistic.run_ms + excluded.run_ms,
+    wait = dibs.add_histograms(statistic.wait, excluded.wait),
+    run = dibs.add_histograms(statistic.run, excluded.run);
+  delete from dibs.statistic s
+    where s.span = 'minute' and s.at < v_at - interval '1 day'
+      or s.span = 'hour' and s.at < v_at - (select keep_statistics from dibs.settings);
+end $function$;
+comment on function dibs.take_look() is 'Count what came since the last look, and note what happened then. Only one at a time; nobody waits. The first look of
+a database notes nothing of what had happened before.';
 
 CREATE OR REPLACE FUNCTION dibs.take_of_key_thoughts(p_work_type text, p_key text, p_piece integer, p_wanted integer)
  RETURNS uuid[]
@@ -7655,6 +7970,7 @@ CREATE OR REPLACE FUNCTION dibs.tick()
  SET jit TO 'off'
 AS $function$
 begin
+  perform dibs.take_look();
   perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.reap_sources(), dibs.tell_late(), dibs.run_schedules();
   perform dibs.tidy(), dibs.tidy_gates(), dibs.tidy_claim_gates(), dibs.settle_dispatches();
   -- A twentieth of the time at most, and so short that what was reaped above is not kept waiting.
@@ -7663,8 +7979,8 @@ begin
   if dibs.calls_rest_until() > dibs.clock() or dibs.drains_wanted(dibs.handled_types()) = '[]' then return null; end if;
   return dibs.call_dispatch('tick');
 end $function$;
-comment on function dibs.tick() is 'What pg_cron runs every few seconds: take back expired leases, enqueue what schedules are due for and, when work
-waits that nobody will soon be at, call dispatch.
+comment on function dibs.tick() is 'What pg_cron runs every few seconds: count what is new, take back expired leases, enqueue what schedules are due for
+and, when work waits that nobody will soon be at, call dispatch.
 Returns the dispatch, or null for none.';
 
 CREATE OR REPLACE FUNCTION dibs.tidy()
@@ -7785,6 +8101,7 @@ CREATE OR REPLACE FUNCTION dibs.unfinish(p_tasks int8multirange, p_statuses text
  SET search_path TO ''
 AS $function$
 declare
+  v_look dibs.look := dibs.last_look();
   v_found int8multirange;
 begin
   perform dibs.one_at_a_time();
@@ -7794,14 +8111,45 @@ begin
       and o.run && p_tasks and o.status = any (p_statuses)
     returning *
   ), put_back as (
-    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
-    select run - p_tasks, started_at, completed_at, fence, status, worker_id, type from deleted where not run <@ p_tasks
+    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type, made_by)
+    select run - p_tasks, started_at, completed_at, fence, status, worker_id, type, made_by
+    from deleted where not run <@ p_tasks
+  ), corrected as (
+    insert into dibs.correction (status, tasks, made_by)
+    select d.status, -sum(dibs.count_of(d.run * p_tasks)), dibs.unless_seen(v_look, since, d.made_by, d.completed_at)
+    from deleted d, dibs.unseen_since(v_look) since group by 1, 3
   )
   select coalesce(range_agg(run), '{}') * p_tasks into v_found from deleted;
   return v_found;
 end $function$;
 comment on function dibs.unfinish(int8multirange,text[]) is 'Take back the outcome of tasks that ended in one of these ways. Returns those found; the caller puts them
 somewhere else.';
+
+CREATE OR REPLACE FUNCTION dibs.unless_seen(p_look dibs.look, p_since dibs.look, p_made_by xid8, p_task bigint)
+ RETURNS xid8
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_task >= (case when p_task < 70368744177664 then p_since.task_number else p_since.task_page end)
+    and dibs.was_seen(p_look, p_made_by) is not true then return p_made_by; end if;
+  return null;
+end $function$;
+comment on function dibs.unless_seen(dibs.look,dibs.look,xid8,bigint) is 'The same for a task.';
+
+CREATE OR REPLACE FUNCTION dibs.unless_seen(p_look dibs.look, p_since dibs.look, p_made_by xid8, p_completed_at timestamp with time zone)
+ RETURNS xid8
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_completed_at >= p_since.at and dibs.was_seen(p_look, p_made_by) is not true then return p_made_by; end if;
+  return null;
+end $function$;
+comment on function dibs.unless_seen(dibs.look,dibs.look,xid8,timestamp with time zone) is 'The transaction that made an outcome, unless that look, or one that was made meanwhile, has counted it for sure: then
+null. p_since: what dibs.unseen_since says of the look.';
 
 CREATE OR REPLACE FUNCTION dibs.unschedule()
  RETURNS void
@@ -7813,6 +8161,169 @@ begin
   perform cron.unschedule(jobid) from cron.job where jobname in ('dibs-tick', 'dibs-prune');
 end $function$;
 comment on function dibs.unschedule() is 'Remove the jobs that dibs.schedule made: nothing ticks any more, and nothing of it is left in pg_cron.';
+
+CREATE OR REPLACE FUNCTION dibs.unseen_attempts(p_look dibs.look, p_without xid8)
+ RETURNS TABLE(type text, tasks bigint, kind text, started_at timestamp with time zone, ended_at timestamp with time zone, waited_ms double precision, ran_ms double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_since dibs.look := dibs.unseen_since(p_look);
+begin
+  return query
+    select l.type, 1::bigint, 'attempts_failed', a.started_at, a.ended_at,
+      case when a.n = 1 and not exists (select from dibs.dependency d where d.task = a.task) then
+        extract(epoch from a.started_at - l.run_at)::float8 * 1000 end,
+      case when a.outcome = 'failed' then extract(epoch from a.ended_at - a.started_at)::float8 * 1000 end
+    from dibs.attempt a,
+      lateral (
+        select l.type, l.run_at from dibs.log l
+        where l.id >= encode(int8send(a.task << 16) || int8send(0), 'hex')::uuid
+          and l.id < encode(int8send((a.task + 1) << 16) || int8send(0), 'hex')::uuid
+        offset 0
+      ) l
+    where a.outcome in ('failed', 'lost') and a.ended_at >= v_since.at
+      and not (pg_visible_in_snapshot(a.made_by, p_look.snapshot) and a.made_by <> p_look.made_by)
+      and a.made_by is distinct from p_without;
+end $function$;
+comment on function dibs.unseen_attempts(dibs.look,xid8) is 'The same for attempts that failed or were lost; how long a lost one was worked on nobody knows.';
+
+CREATE OR REPLACE FUNCTION dibs.unseen_ends(p_look dibs.look, p_without xid8)
+ RETURNS TABLE(type text, tasks bigint, kind text, started_at timestamp with time zone, ended_at timestamp with time zone, waited_ms double precision, ran_ms double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select t.type, t.tasks, o.status, a.started_at, o.completed_at,
+      extract(epoch from a.started_at - first.run_at)::float8 * 1000,
+      extract(epoch from o.completed_at - a.started_at)::float8 * 1000
+    from dibs.unseen_outcomes(p_look, p_without) o
+      cross join lateral (
+        select o.type, dibs.count_of(o.run)::bigint as tasks where o.type <> ''
+        union all
+        select l.type, count(*) from dibs.log_of(o.run) l where o.type = '' group by l.type
+      ) t
+      -- The attempt of what failed for good has a row of its own.
+      left join lateral (select o.started_at where o.status = 'completed') a on true
+      left join lateral (
+        select l.run_at from dibs.log l
+        where a.started_at is not null
+          and l.id >= encode(int8send(lower(o.run) << 16) || int8send(0), 'hex')::uuid
+          and l.id < encode(int8send((lower(o.run) + 1) << 16) || int8send(0), 'hex')::uuid
+          and not exists (select from dibs.attempt h where h.task >= lower(o.run) and h.task < upper(o.run))
+          and not exists (select from dibs.dependency d where d.task >= lower(o.run) and d.task < upper(o.run))
+        offset 0
+      ) first on true;
+end $function$;
+comment on function dibs.unseen_ends(dibs.look,xid8) is 'The ends of tasks that a look, the last one, did not count, by type. started_at, ran_ms: of the attempt that
+completed. waited_ms: from run_at to that; of a run it is that of its first task, and null if any of it had an attempt
+before or waited for other tasks.';
+
+CREATE OR REPLACE FUNCTION dibs.unseen_events(p_look dibs.look, p_without xid8)
+ RETURNS TABLE(type text, at timestamp with time zone, kind text, bucket integer, tasks bigint, ms double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  if p_look is null then return; end if;
+  return query
+    select t.type, t.created_at, 'enqueued', null::int, 1::bigint, null::float8
+    from dibs.unseen_tasks(p_look, p_without) t;
+  return query
+    select e.type, k.at, k.kind, floor(4 * ln(greatest(k.ms, 0.0625)) / ln(2))::int, e.tasks, k.ms
+    from (
+        select * from dibs.unseen_ends(p_look, p_without) union all select * from dibs.unseen_attempts(p_look, p_without)
+      ) e,
+      lateral (
+        values (e.kind, e.ended_at, null), ('claimed', e.started_at, null), ('wait', e.started_at, e.waited_ms),
+          ('run', e.ended_at, e.ran_ms)
+      ) k(kind, at, ms)
+    where k.kind = e.kind or k.kind = 'claimed' and k.at is not null or k.ms is not null;
+end $function$;
+comment on function dibs.unseen_events(dibs.look,xid8) is 'What happened to tasks and was not counted by a look, the last one: a row for each of the columns of dibs.statistic
+that it counts in, wait and run with the bucket and the time it took a task.';
+
+CREATE OR REPLACE FUNCTION dibs.unseen_outcomes(p_look dibs.look, p_without xid8 DEFAULT NULL::xid8)
+ RETURNS SETOF dibs.outcome
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_since dibs.look := dibs.unseen_since(p_look);
+begin
+  return query
+    select o.* from dibs.ended_types() t(type), lateral (
+      select * from dibs.outcome o where o.type = t.type and o.completed_at >= v_since.at offset 0) o
+    where not (pg_visible_in_snapshot(o.made_by, p_look.snapshot) and o.made_by <> p_look.made_by)
+      and o.made_by is distinct from p_without;
+end $function$;
+comment on function dibs.unseen_outcomes(dibs.look,xid8) is 'The outcomes that a look, the last one, did not count. p_without: but for those of this transaction.';
+
+CREATE OR REPLACE FUNCTION dibs.unseen_since(p_look dibs.look)
+ RETURNS dibs.look
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_oldest xid8 := (
+    select x from (
+      select pg_snapshot_xip(p_look.snapshot) as x
+      union all
+      -- A snapshot names none that began after the last one that had ended.
+      select n::text::xid8
+      from generate_series(pg_snapshot_xmax(p_look.snapshot)::text::bigint, p_look.made_by::text::bigint) n
+    ) under_way
+    where pg_visible_in_snapshot(x, pg_current_snapshot()) order by x limit 1);
+  v_since dibs.look;
+begin
+  -- By number, not by an index on time: a look is made before any transaction with a higher number begins to write.
+  select * into v_since from dibs.look l
+    where l.made_by <= coalesce(v_oldest, p_look.made_by) and l.n <= p_look.n order by l.n desc limit 1;
+  -- Clocks are read, and numbers drawn, a little before a transaction first writes.
+  v_since.at := coalesce(v_since.at - interval '10 s', '-infinity');
+  if v_since.n is null then
+    v_since.task_number := 0;
+    v_since.task_page := 0;
+  else
+    select l.task_number, l.task_page into v_since.task_number, v_since.task_page from dibs.look l
+      order by l.at <= v_since.at desc, abs(extract(epoch from l.at - v_since.at)) limit 1;
+  end if;
+  return v_since;
+end $function$;
+comment on function dibs.unseen_since(dibs.look) is 'How far back there can be anything that a look, the last one, did not see and this snapshot does: the time at which
+it ended (at), and the numbers of tasks. Mostly the look itself, less ten seconds; further back only when a transaction
+has ended that was under way at the look for longer.';
+
+CREATE OR REPLACE FUNCTION dibs.unseen_tasks(p_look dibs.look, p_without xid8 DEFAULT NULL::xid8)
+ RETURNS TABLE(type text, created_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_since dibs.look := dibs.unseen_since(p_look);
+begin
+  return query
+    select l.type, l.created_at
+    from (values
+        (greatest(v_since.task_number, 0), 70368744177664), (greatest(v_since.task_page, 70368744177664), 140737488355328)
+      ) drawn(first, past),
+      lateral (
+        select l.type, l.created_at, l.made_by from dibs.log l
+        where l.id >= encode(int8send(drawn.first << 16) || int8send(0), 'hex')::uuid
+          and l.id < encode(int8send(drawn.past << 16) || int8send(0), 'hex')::uuid
+        offset 0
+      ) l
+    where not (pg_visible_in_snapshot(l.made_by, p_look.snapshot) and l.made_by <> p_look.made_by)
+      and l.made_by is distinct from p_without;
+end $function$;
+comment on function dibs.unseen_tasks(dibs.look,xid8) is 'The tasks that a look, the last one, did not count. p_without: but for those of this transaction.';
 
 CREATE OR REPLACE FUNCTION dibs.update_task()
  RETURNS trigger
@@ -7892,6 +8403,7 @@ begin
     perform dibs.make_ready(v_task, v_run_at), dibs.wake(v_run_at);
   else
     perform dibs.end_tasks(v_task, new.status, v_last, coalesce(new.completed_at, v_now));
+    if new.completed_at < v_now - interval '5 s' then perform dibs.count_at_once(v_task); end if;
   end if;
   return new;
 end $function$;
@@ -7947,6 +8459,18 @@ begin
 end $function$;
 comment on function dibs.wake(timestamp with time zone,text[]) is 'Work of these types (null: any), due at this moment (null: now), was enqueued: call dispatch at once rather than at
 the next tick. The call leaves with the commit.';
+
+CREATE OR REPLACE FUNCTION dibs.was_seen(p_look dibs.look, p_made_by xid8)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  -- Its own changes a transaction could see, but there may have been more of them afterwards.
+  return pg_visible_in_snapshot(p_made_by, p_look.snapshot) and p_made_by <> p_look.made_by;
+end $function$;
+comment on function dibs.was_seen(dibs.look,xid8) is 'Whether a look counted what this transaction did.';
 
 CREATE OR REPLACE FUNCTION dibs.was_settled(p_fence bigint, p_task bigint, p_status text)
  RETURNS boolean
@@ -10722,23 +11246,28 @@ again, completed or cancelled at the end.';
 
 CREATE OR REPLACE FUNCTION public.task_counts()
  RETURNS TABLE(status text, tasks bigint)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
-  select s.status, coalesce(sum(n.tasks), 0)::bigint
-  from unnest(array['pending', 'processing', 'completed', 'failed', 'cancelled']) with ordinality s(status, place)
-  left join (
-    select 'pending' as status, upper(r) - lower(r) as tasks from dibs.ready, unnest(run) r
-    union all select 'pending', count(*) from dibs.waiting
-    union all select 'pending', upper(r) - lower(r) from dibs.gated, unnest(run) r
-    union all select 'processing', upper(r) - lower(r) from dibs.lease, unnest(held) r
-    union all select o.status, upper(r) - lower(r) from dibs.outcome o, unnest(run) r
-  ) n on n.status = s.status
-  group by s.status, s.place
-  order by s.place
-$function$;
-comment on function public.task_counts() is 'How many tasks there are of each status, counted by runs: cheaper than grouping public.tasks.';
+declare
+  v_count dibs.look := dibs.count_tasks(dibs.last_look());
+  v_processing bigint := (select coalesce(sum(dibs.count_of(held)), 0) from dibs.lease);
+begin
+  return query values
+    ('pending', v_count.enqueued - v_count.completed - v_count.failed - v_count.cancelled - v_processing),
+    ('processing', v_processing),
+    ('completed', v_count.completed),
+    ('failed', v_count.failed),
+    ('cancelled', v_count.cancelled);
+end $function$;
+comment on function public.task_counts() is 'How many tasks there are of each status: exact at every moment, in the time that it takes to count what was enqueued
+and ended since the last tick, however many there are. Where nothing ticks all are counted.';
 
 CREATE OR REPLACE FUNCTION public.task_dependencies(p_id uuid)
  RETURNS TABLE(id uuid, status text, result jsonb, awaited boolean)
@@ -10821,6 +11350,76 @@ comment on function public.task_retry_after(text[]) is 'In how many seconds the 
 is due, or some of it waits for something else than a rate and may be had at any moment; what is paused does not count.
 For whoever has just claimed nothing.';
 
+CREATE OR REPLACE FUNCTION public.task_statistics(p_since interval DEFAULT '01:00:00'::interval, p_step interval DEFAULT '00:01:00'::interval, p_type text DEFAULT NULL::text)
+ RETURNS TABLE(at timestamp with time zone, type text, enqueued bigint, claimed bigint, completed bigint, attempts_failed bigint, failed bigint, cancelled bigint, wait_p50_ms double precision, wait_p99_ms double precision, run_p50_ms double precision, run_p99_ms double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_from timestamptz;
+  v_minutes_from timestamptz;
+begin
+  if p_since is null or p_since <= interval '0' then
+    perform dibs.refuse('PT400', 'p_since must be an interval of time, such as 1 hour');
+  elsif p_step is null or p_step < interval '1 minute'
+    or extract(years from p_step) <> 0 or extract(months from p_step) <> 0 then
+    perform dibs.refuse('PT400', 'p_step must be a minute or more, of days and smaller units',
+      'Give an interval such as 5 minutes.');
+  end if;
+  v_from := date_bin(p_step, dibs.clock() - least(p_since, interval '100 years'), 'epoch');
+  -- Whole hours, all minutes of which are kept yet.
+  v_minutes_from := case when p_step < interval '1 hour'
+    then date_bin('1 hour', dibs.clock() - interval '23 hours', 'epoch') else 'infinity' end;
+  return query
+    with kept as materialized (
+      select date_bin(p_step, s.at, 'epoch') as at, s.type, s.enqueued, s.claimed, s.completed, s.attempts_failed,
+        s.failed, s.cancelled, s.wait, s.run
+      from dibs.statistic s
+      where (p_type is null or s.type = p_type)
+        and (s.span = 'hour' and s.at >= v_from and s.at < v_minutes_from
+          or s.span = 'minute' and s.at >= greatest(v_from, v_minutes_from))
+    ), counted as (
+      select k.at, k.type, sum(k.enqueued)::bigint as enqueued, sum(k.claimed)::bigint as claimed,
+        sum(k.completed)::bigint as completed, sum(k.attempts_failed)::bigint as attempts_failed,
+        sum(k.failed)::bigint as failed, sum(k.cancelled)::bigint as cancelled
+      from (
+        select k.at, k.type, k.enqueued, k.claimed, k.completed, k.attempts_failed, k.failed, k.cancelled from kept k
+        union all
+        select date_bin(p_step, h.started_at, 'epoch'), h.type, 0, h.tasks, 0, 0, 0, 0
+        from dibs.held_by_type() h where h.started_at >= v_from and (p_type is null or h.type = p_type)
+      ) k
+      group by k.at, k.type
+    ), timed as (
+      select b.at, b.type, jsonb_object_agg(b.bucket, b.tasks) filter (where b.name = 'wait') as wait,
+        jsonb_object_agg(b.bucket, b.tasks) filter (where b.name = 'run') as run
+      from (
+        select k.at, k.type, t.name, h.key as bucket, sum(h.value::bigint) as tasks
+        from kept k, lateral (values ('wait', k.wait), ('run', k.run)) t(name, histogram),
+          lateral jsonb_each_text(t.histogram) h
+        group by 1, 2, 3, 4
+      ) b
+      group by b.at, b.type
+    )
+    select c.*, dibs.percentile(t.wait, 0.5), dibs.percentile(t.wait, 0.99),
+      dibs.percentile(t.run, 0.5), dibs.percentile(t.run, 0.99)
+    from counted c left join timed t on t.at = c.at and t.type = c.type
+    order by c.at, c.type;
+end $function$;
+comment on function public.task_statistics(interval,interval,text) is 'What happened to tasks over time, oldest first: a row for each step and type in which anything did.
+p_since: how far back. p_step: a minute or more; steps begin at multiples of it since 1970. Minutes are kept for a day,
+so what is older than 23 hours, or asked for in steps of an hour or more, is told by the hour. p_type: of one type only.
+claimed: attempts, by when they began, also those under way; one that is handed back counts no more. attempts_failed:
+those that failed or were lost. failed: tasks that failed for good.
+wait: from run_at to the first claim, of tasks that waited for no others; run: from the claim to the settlement; 50 and
+99 % took no longer, to some 9 %, and null where none did.
+As of the last tick, but for attempts under way; of tasks that ended earlier than they were first looked at nothing is
+known. Errors: PT400 for bad input.';
+
 CREATE OR REPLACE FUNCTION public.task_timeline(p_id uuid)
  RETURNS TABLE(at timestamp with time zone, event text, worker_id text, attempt integer, detail jsonb)
  LANGUAGE plpgsql
@@ -10885,6 +11484,25 @@ lost, retried, redriven, cancelled, completed, or effect; who did it, in which a
 to know: of enqueued {type, priority, max_attempts, unique_key, key, order_key}; of failed and lost {error}; of claimed,
 while it runs, {lease_expires_at, fence, progress, reported_at}; of effect {key, state, mode, done_at, parked_at}. What
 is still to come, such as due, has a moment that is not over.';
+
+CREATE OR REPLACE FUNCTION public.task_totals()
+ RETURNS TABLE(type text, enqueued bigint, claimed bigint, completed bigint, attempts_failed bigint, failed bigint, cancelled bigint, wait jsonb, run jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return query
+    select s.type, s.enqueued, s.claimed, s.completed, s.attempts_failed, s.failed, s.cancelled,
+      dibs.cumulative(s.wait, s.wait_ms), dibs.cumulative(s.run, s.run_ms)
+    from dibs.statistic s where s.span = 'ever' order by s.type;
+end $function$;
+comment on function public.task_totals() is 'Counters that only ever grow, a row per type: what happened from the first tick to the last. Columns as in
+task_statistics, but claimed: attempts that have ended.
+wait, run: {buckets: [[ms, tasks that took no longer], …], count, sum_ms}, with bounds from 1 ms to 4.7 hours.';
 
 CREATE OR REPLACE FUNCTION public.was_completed(p_fence text, p_id uuid)
  RETURNS boolean
@@ -11040,7 +11658,9 @@ revoke all on function
   public.task_dependencies(uuid),
   public.task_gates(),
   public.task_retry_after(text[]),
+  public.task_statistics(interval,interval,text),
   public.task_timeline(uuid),
+  public.task_totals(),
   public.was_completed(text,uuid),
   public.workers()
   from public, anon, authenticated, service_role;
@@ -11049,7 +11669,9 @@ grant usage on schema dibs to service_role;
 
 grant delete, insert, select on table
   dibs.attempt,
+  dibs.correction,
   dibs.in_order,
+  dibs.look,
   dibs.request
   to service_role;
 
@@ -11074,6 +11696,7 @@ grant delete, insert, select, update on table
   dibs.result,
   dibs.retention,
   dibs.slot,
+  dibs.statistic,
   dibs.task_key,
   dibs.thought_attempt,
   dibs.thought_pass,
@@ -11101,13 +11724,15 @@ grant select, update on table dibs.settings to service_role;
 
 grant select, update, usage on sequence dibs.gates_changed to service_role;
 
-grant usage on sequence
-  dibs.fence,
+grant select, usage on sequence
   dibs.task_number,
   dibs.task_page
   to service_role;
 
+grant usage on sequence dibs.fence to service_role;
+
 grant execute on function
+  dibs.add_histograms(jsonb,jsonb),
   dibs.all_paused(),
   dibs.assert_held(bigint,uuid),
   dibs.await_turn(jsonb,boolean),
@@ -11147,12 +11772,16 @@ grant execute on function
   dibs.clock(),
   dibs.complete_lease(text),
   dibs.configure(text,text),
+  dibs.count_all_tasks(xid8),
+  dibs.count_at_once(int8multirange),
   dibs.count_claimed(text,text,text),
   dibs.count_claimed_thoughts(text),
   dibs.count_of(int8multirange),
   dibs.count_running(text),
+  dibs.count_tasks(dibs.look,xid8),
   dibs.create_claim_source(text,regclass,text,text,text,text[]),
   dibs.cron_value(text,integer,text[]),
+  dibs.cumulative(jsonb,double precision),
   dibs.cursor_of(timestamp with time zone,bigint,bigint),
   dibs.decide(bigint[]),
   dibs.define_for_sources(text,text,text),
@@ -11203,6 +11832,7 @@ grant execute on function
   dibs.granted_thoughts(bigint),
   dibs.handled_types(),
   dibs.has_key_gates(text,text),
+  dibs.held_by_type(),
   dibs.held_tasks(dibs.lease),
   dibs.held_tasks_json(dibs.lease),
   dibs.histories_of(int8multirange),
@@ -11233,6 +11863,7 @@ grant execute on function
   dibs.key_type(dibs.claim_source),
   dibs.key_words(text),
   dibs.last_grant_of(text),
+  dibs.last_look(),
   dibs.lease_tasks(text,text[],integer,integer),
   dibs.leave_order(int8multirange),
   dibs.let_go(bigint[]),
@@ -11283,6 +11914,7 @@ grant execute on function
   dibs.pass_rests(dibs.thought_pass),
   dibs.passable(text[],integer),
   dibs.passable_of_key(text,smallint,text,integer),
+  dibs.percentile(jsonb,double precision),
   dibs.place_carried_tasks(timestamp with time zone),
   dibs.place_of(bigint,boolean),
   dibs.plan_pruning(),
@@ -11362,6 +11994,7 @@ grant execute on function
   dibs.take_key(text,smallint,text,integer,tid[]),
   dibs.take_key(text,text,bigint,text,timestamp with time zone),
   dibs.take_key_as_told(text,text,bigint,jsonb,integer,timestamp with time zone,integer,jsonb),
+  dibs.take_look(),
   dibs.take_of_key_thoughts(text,text,integer,integer),
   dibs.take_open_thoughts(text,integer,integer,uuid[]),
   dibs.take_pending(bigint[]),
@@ -11385,11 +12018,20 @@ grant execute on function
   dibs.tokens_left(record,timestamp with time zone),
   dibs.told(bigint[],int8multirange,integer),
   dibs.unfinish(int8multirange,text[]),
+  dibs.unless_seen(dibs.look,dibs.look,xid8,bigint),
+  dibs.unless_seen(dibs.look,dibs.look,xid8,timestamp with time zone),
   dibs.unschedule(),
+  dibs.unseen_attempts(dibs.look,xid8),
+  dibs.unseen_ends(dibs.look,xid8),
+  dibs.unseen_events(dibs.look,xid8),
+  dibs.unseen_outcomes(dibs.look,xid8),
+  dibs.unseen_since(dibs.look),
+  dibs.unseen_tasks(dibs.look,xid8),
   dibs.update_task(),
   dibs.utc_offset(timestamp with time zone,text),
   dibs.version(),
   dibs.wake(timestamp with time zone,text[]),
+  dibs.was_seen(dibs.look,xid8),
   dibs.was_settled(bigint,bigint,text),
   dibs.why_claim_ended(dibs.claim_facts),
   dibs.why_claims_paused(text,text,text),
@@ -11487,7 +12129,9 @@ grant execute on function
   public.task_dependencies(uuid),
   public.task_gates(),
   public.task_retry_after(text[]),
+  public.task_statistics(interval,interval,text),
   public.task_timeline(uuid),
+  public.task_totals(),
   public.was_completed(text,uuid),
   public.workers()
   to service_role;

@@ -804,6 +804,23 @@ export type Database = {
         }[]
       }
       task_retry_after: { Args: { p_types?: string[] }; Returns: number }
+      task_statistics: {
+        Args: { p_since?: string; p_step?: string; p_type?: string }
+        Returns: {
+          at: string
+          attempts_failed: number
+          cancelled: number
+          claimed: number
+          completed: number
+          enqueued: number
+          failed: number
+          run_p50_ms: number
+          run_p99_ms: number
+          type: string
+          wait_p50_ms: number
+          wait_p99_ms: number
+        }[]
+      }
       task_timeline: {
         Args: { p_id: string }
         Returns: {
@@ -812,6 +829,20 @@ export type Database = {
           detail: Json
           event: string
           worker_id: string
+        }[]
+      }
+      task_totals: {
+        Args: Record<PropertyKey, never>
+        Returns: {
+          attempts_failed: number
+          cancelled: number
+          claimed: number
+          completed: number
+          enqueued: number
+          failed: number
+          run: Json
+          type: string
+          wait: Json
         }[]
       }
       was_completed: {

@@ -82,6 +82,9 @@ begin
       ('dibs.settings', 'select, update'),
       ('dibs.retention', 'select, insert, update, delete'),
       ('dibs.pruning', 'select, insert, update, delete'),
+      ('dibs.look', 'select, insert, delete'),
+      ('dibs.correction', 'select, insert, delete'),
+      ('dibs.statistic', 'select, insert, update, delete'),
       ('dibs.gate', 'select, insert, update, delete'),
       ('dibs.task_key', 'select, insert, update, delete'),
       ('dibs.in_order', 'select, insert, delete'),
@@ -93,8 +96,8 @@ begin
       ('dibs.bucket', 'select, insert, update, delete'),
       ('dibs.gates_changed', 'usage, select, update'),
       ('dibs.fence', 'usage'),
-      ('dibs.task_number', 'usage'),
-      ('dibs.task_page', 'usage')
+      ('dibs.task_number', 'usage, select'),
+      ('dibs.task_page', 'usage, select')
     ) g(name, privileges)
     where to_regclass(name) is not null
     union all
@@ -102,7 +105,7 @@ begin
     where to_regclass(key) is not null
   loop
     execute format('grant %s on %s%s to service_role', v_grant.privileges,
-      case when v_grant.privileges = 'usage' then 'sequence ' else '' end, v_grant.name);
+      case when v_grant.privileges like 'usage%' then 'sequence ' else '' end, v_grant.name);
   end loop;
 
   -- Everything runs as its caller, so the service role may also execute the internals.
@@ -139,7 +142,8 @@ create or replace function dibs.interface() returns text[]
     'set_claim_limit', 'remove_claim_limit', 'set_claim_rate', 'remove_claim_rate', 'pause_claims', 'resume_claims',
     'claim_gates',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status',
-    'workers', 'dispatches', 'find_tasks', 'task_timeline', 'claim_progress']
+    'workers', 'dispatches', 'find_tasks', 'task_timeline', 'claim_progress',
+    'task_statistics', 'task_totals']
 $$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
 

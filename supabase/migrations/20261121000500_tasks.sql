@@ -77,7 +77,8 @@ create table if not exists dibs.log (
   max_attempts smallint not null default 5,
   type text not null,
   payload jsonb not null default '{}',
-  unique_key text
+  unique_key text,
+  made_by xid8 not null default pg_current_xact_id()
 );
 comment on table dibs.log is
   'Every task as it was enqueued; written once, unless it is replaced, moved or redriven while nobody has it.';
@@ -146,7 +147,8 @@ create table if not exists dibs.outcome (
   fence bigint,
   status text not null,
   worker_id text,
-  type text not null default ''
+  type text not null default '',
+  made_by xid8 not null default pg_current_xact_id()
 );
 comment on table dibs.outcome is
   'Runs that ended alike: completed, failed or cancelled. No check holds it to these, since every insert would compile
@@ -181,6 +183,7 @@ create table if not exists dibs.attempt (
   fence bigint,
   worker_id text,
   error text,
+  made_by xid8 not null default pg_current_xact_id(),
   primary key (task, n)
 );
 comment on table dibs.attempt is
@@ -224,6 +227,20 @@ do $$
 begin
   if to_regclass('dibs.unique_key_by_task') is null then
     create index unique_key_by_task on dibs.unique_key (task);
+  end if;
+end $$;
+
+do $$
+begin
+  -- Before anything was counted: what is there was made by this transaction, as far as anybody can tell.
+  if not exists (
+    select from pg_catalog.pg_attribute where attrelid = 'dibs.log'::regclass and attname = 'made_by') then
+    alter table dibs.log add column made_by xid8 not null default pg_current_xact_id();
+    alter table dibs.outcome add column made_by xid8 not null default pg_current_xact_id();
+    alter table dibs.attempt add column made_by xid8 not null default pg_current_xact_id();
+  end if;
+  if to_regclass('dibs.attempt_by_end') is null then
+    create index attempt_by_end on dibs.attempt (ended_at) where outcome in ('failed', 'lost');
   end if;
 end $$;
 

@@ -55,23 +55,6 @@ comment on function public.release_tasks_for_worker(text) is
   'Hand back everything a worker holds, so that others get it at once; no attempt is burned. Returns how many
 tasks came back.';
 
-create or replace function public.task_counts() returns table (status text, tasks bigint)
-  language sql stable set search_path = '' as $$
-  select s.status, coalesce(sum(n.tasks), 0)::bigint
-  from unnest(array['pending', 'processing', 'completed', 'failed', 'cancelled']) with ordinality s(status, place)
-  left join (
-    select 'pending' as status, upper(r) - lower(r) as tasks from dibs.ready, unnest(run) r
-    union all select 'pending', count(*) from dibs.waiting
-    union all select 'pending', upper(r) - lower(r) from dibs.gated, unnest(run) r
-    union all select 'processing', upper(r) - lower(r) from dibs.lease, unnest(held) r
-    union all select o.status, upper(r) - lower(r) from dibs.outcome o, unnest(run) r
-  ) n on n.status = s.status
-  group by s.status, s.place
-  order by s.place
-$$;
-comment on function public.task_counts() is
-  'How many tasks there are of each status, counted by runs: cheaper than grouping public.tasks.';
-
 create or replace function public.task_attempts(p_id uuid)
   returns table (attempt int, outcome text, worker_id text, started_at timestamptz, ended_at timestamptz, error text)
   language sql stable set search_path = '' as $$
@@ -183,6 +166,7 @@ calls it. Returns those it could be done for; the caller makes them ready.';
 create or replace function dibs.unfinish(p_tasks int8multirange, p_statuses text[]) returns int8multirange
   language plpgsql set search_path = '' as $$
 declare
+  v_look dibs.look := dibs.last_look();
   v_found int8multirange;
 begin
   perform dibs.one_at_a_time();
@@ -192,8 +176,13 @@ begin
       and o.run && p_tasks and o.status = any (p_statuses)
     returning *
   ), put_back as (
-    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
-    select run - p_tasks, started_at, completed_at, fence, status, worker_id, type from deleted where not run <@ p_tasks
+    insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type, made_by)
+    select run - p_tasks, started_at, completed_at, fence, status, worker_id, type, made_by
+    from deleted where not run <@ p_tasks
+  ), corrected as (
+    insert into dibs.correction (status, tasks, made_by)
+    select d.status, -sum(dibs.count_of(d.run * p_tasks)), dibs.unless_seen(v_look, since, d.made_by, d.completed_at)
+    from deleted d, dibs.unseen_since(v_look) since group by 1, 3
   )
   select coalesce(range_agg(run), '{}') * p_tasks into v_found from deleted;
   return v_found;
@@ -234,13 +223,21 @@ wait for each other. p_single: for one task only; those go on side by side. Work
 
 create or replace function dibs.forget(p_tasks int8multirange) returns void
   language plpgsql set search_path = '' as $$
+declare
+  v_look dibs.look := dibs.last_look();
 begin
   -- From the runs to the keys, whatever the statistics say. By place where rows are never updated.
-  delete from dibs.log where ctid = any (array(
-    select t.at from unnest(p_tasks) r, lateral (
-      select ctid as at from dibs.log
-      where id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
-        and id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid offset 0) t));
+  with gone as (
+    delete from dibs.log where ctid = any (array(
+      select t.at from unnest(p_tasks) r, lateral (
+        select ctid as at from dibs.log
+        where id >= encode(int8send(lower(r) << 16) || int8send(0), 'hex')::uuid
+          and id < encode(int8send(upper(r) << 16) || int8send(0), 'hex')::uuid offset 0) t))
+    returning dibs.task_of(id) as task, made_by
+  )
+  insert into dibs.correction (status, tasks, made_by)
+    select 'enqueued', -count(*), dibs.unless_seen(v_look, since, g.made_by, g.task)
+    from gone g, dibs.unseen_since(v_look) since group by 3;
   delete from dibs.attempt where ctid = any (array(
     select t.at from unnest(p_tasks) r, lateral (
       select ctid as at from dibs.attempt where task >= lower(r) and task < upper(r) offset 0) t));

@@ -161,6 +161,7 @@ begin
     perform dibs.make_ready(v_task, v_run_at), dibs.wake(v_run_at);
   else
     perform dibs.end_tasks(v_task, new.status, v_last, coalesce(new.completed_at, v_now));
+    if new.completed_at < v_now - interval '5 s' then perform dibs.count_at_once(v_task); end if;
   end if;
   return new;
 end $$;

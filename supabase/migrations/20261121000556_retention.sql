@@ -207,6 +207,7 @@ create or replace function dibs.prune_batch(
     out deleted bigint, out reached timestamptz)
   language plpgsql set search_path = '' as $$
 declare
+  v_look dibs.look := dibs.last_look();
   v_runs int := ceil(p_wanted / 128.0);  -- no run is longer
   v_found record;
   v_tasks int8multirange := '{}';
@@ -216,11 +217,15 @@ begin
   loop
     -- From where the last look ended: what it deleted is still there to step over.
     with due as materialized (
-      select o.ctid as at, o.run, o.completed_at from dibs.outcome o
+      select o.ctid as at, o.run, o.completed_at, o.status, o.made_by from dibs.outcome o
       where o.type = p_type and o.completed_at >= reached and o.completed_at < p_before
       order by o.completed_at limit v_runs for update skip locked
     ), gone as (
       delete from dibs.outcome where ctid = any (array(select at from due))
+    ), corrected as (
+      insert into dibs.correction (status, tasks, made_by)
+      select d.status, -sum(dibs.count_of(d.run)), dibs.unless_seen(v_look, since, d.made_by, d.completed_at)
+      from due d, dibs.unseen_since(v_look) since group by 1, 3
     )
     select count(*) as runs, range_agg(run) as tasks, max(completed_at) as reached into v_found from due;
     exit when v_found.runs = 0;
@@ -248,8 +253,8 @@ begin
   ), gone as (
     delete from dibs.outcome where ctid = any (array(select at from mixed))
   )
-  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
-  select l.run, m.started_at, m.completed_at, m.fence, m.status, m.worker_id, l.type
+  insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type, made_by)
+  select l.run, m.started_at, m.completed_at, m.fence, m.status, m.worker_id, l.type, m.made_by
   from mixed m,
     lateral (
       select t.type, range_agg(int8range(dibs.task_of(t.id), dibs.task_of(t.id) + 1)) as run

@@ -37,6 +37,7 @@ create or replace function dibs.tick() returns bigint
   language plpgsql set search_path = '' set plan_cache_mode = force_generic_plan
   set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
+  perform dibs.take_look();
   perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.reap_sources(), dibs.tell_late(), dibs.run_schedules();
   perform dibs.tidy(), dibs.tidy_gates(), dibs.tidy_claim_gates(), dibs.settle_dispatches();
   -- A twentieth of the time at most, and so short that what was reaped above is not kept waiting.
@@ -46,8 +47,8 @@ begin
   return dibs.call_dispatch('tick');
 end $$;
 comment on function dibs.tick() is
-  'What pg_cron runs every few seconds: take back expired leases, enqueue what schedules are due for and, when work
-waits that nobody will soon be at, call dispatch.
+  'What pg_cron runs every few seconds: count what is new, take back expired leases, enqueue what schedules are due for
+and, when work waits that nobody will soon be at, call dispatch.
 Returns the dispatch, or null for none.';
 
 create or replace function dibs.wake(p_run_at timestamptz, p_types text[] default null) returns void

@@ -22,6 +22,7 @@ const VALUES: Record<string, [text: string | null, shown: string | null]> = {
   shortest_rest: ["1 min", "00:01:00"],
   longest_rest: ["1 hour", "01:00:00"],
   priority_aging: ["5 minutes", "00:05:00"],
+  keep_statistics: ["1 year", "1 year"],
 };
 
 Deno.test("every setting can be changed by name, and says what it may be", async () => {

@@ -192,6 +192,8 @@ function functions({ fence, task, thoughts, completable, inDoubt }: Subject): Ro
     find_tasks: {},
     task_timeline: { p_id: task },
     claim_progress: {},
+    task_statistics: {},
+    task_totals: {},
   };
   return Object.entries(calls).map(([name, body]) => ({
     name,

@@ -18,6 +18,7 @@ export async function everythingButGates(sql: Sql): Promise<void> {
   await sql`update dibs.settings set max_drains = 7 where only_row`;
   await sql`select public.dibs_status(), public.workers(), public.dispatches(), public.find_tasks()`;
   await sql`select public.claim_progress(), public.task_timeline(id) from public.find_tasks()`;
+  await sql`select dibs.take_look(), public.task_statistics(), public.task_totals()`;
 }
 
 async function workOnThoughts(sql: Sql): Promise<void> {
