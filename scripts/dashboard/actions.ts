@@ -18,7 +18,7 @@ const Effect = z.strictObject({
   key: Name,
   work_type: Name.nullish(),
   happened: z.boolean(),
-  result: z.unknown(),
+  result: z.unknown().optional(),
 });
 /** A dry run says how many there are; the page asks for one before it asks a person. */
 const Many = z.strictObject({

@@ -44,6 +44,7 @@ async function inTurns(database: BenchDatabase, tasks: number, body: string): Pr
   await sql.end();
   await Promise.all(Array.from({ length: LOADERS }, async (_, loader) => {
     const sql = database.connect();
+    await sql`set statement_timeout = 0`;
     await sql.unsafe(`
       do $$
       declare
