@@ -6,7 +6,7 @@ import { PROJECT_DIR } from "./stack/migrate.ts";
 const { check } = new Command("npm run generate --")
   .description(
     "Writes the generated files: schema.sql, database.types.ts, openapi.json, and the tables of\n" +
-      "figures in README.md and in docs/: limits.md, performance.md, retention.md, sources.md.",
+      "figures in README.md and in docs/: dashboard.md, limits.md, performance.md, retention.md, sources.md.",
   )
   .option("--check", "write nothing; fail when a generated file is stale")
   .parse(Deno.args, { from: "user" }).opts<{ check?: true }>();

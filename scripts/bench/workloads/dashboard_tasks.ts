@@ -3,33 +3,53 @@ import type { BenchDatabase } from "../cluster.ts";
 const LOADERS = 2;
 const PER_TURN = 1_000;
 
-/** Tasks that wait, enqueued one by one, so that each stands for itself. */
+/** Tasks that wait, each for itself, as if they had been enqueued one by one. */
 export async function loadPending(database: BenchDatabase, tasks: number): Promise<void> {
   await inTurns(
     database,
     tasks,
-    `for n in turn * ${PER_TURN}..turn * ${PER_TURN} + ${PER_TURN - 1} loop
-       perform from public.enqueue_tasks(jsonb_build_array(dibs_bench.task(n)));
-     end loop;`,
+    `perform from public.enqueue_tasks((
+       select jsonb_agg(dibs_bench.task(n))
+       from generate_series(turn * ${PER_TURN}, turn * ${PER_TURN} + ${PER_TURN - 1}) n));`,
   );
+  await database.superuser`set statement_timeout = 0`;
+  await database.superuser`
+    with gone as (delete from dibs.ready where true returning *)
+    insert into dibs.ready (run_at, run, priority, plain, type)
+    select run_at + task % 60000 * interval '1 ms', int8multirange(int8range(task, task + 1)), priority, plain, type
+    from gone, dibs.tasks_in(gone.run) task`;
 }
 
-/** Tasks that were claimed by a hundred and ended, one in a hundred of them failed for good. */
+/** Tasks that ended, one in a hundred of them by failing; as if they had been worked off in batches. */
 export async function loadFinished(database: BenchDatabase, tasks: number): Promise<void> {
   await inTurns(
     database,
     tasks,
     `perform from public.enqueue_tasks((
        select jsonb_agg(dibs_bench.task(n))
-       from generate_series(turn * ${PER_TURN}, turn * ${PER_TURN} + ${PER_TURN - 1}) n));
-     loop
-       select array_agg(id), min(fence) into v_ids, v_fence
-         from public.claim_tasks('worker-' || turn % 20, null, 100);
-       exit when v_ids is null;
-       perform public.settle_lease(v_fence, jsonb_build_array(jsonb_build_object('id', v_ids[1],
-         'status', 'failed', 'error', 'HTTP 422: no such address ' || turn, 'permanent', true)), 'succeeded');
-     end loop;`,
+       from generate_series(turn * ${PER_TURN}, turn * ${PER_TURN} + ${PER_TURN - 11}) n));
+     with gone as (delete from dibs.ready where true returning *)
+     insert into dibs.outcome (run, started_at, completed_at, fence, status, worker_id, type)
+       select run, now(), now(), turn, 'completed', 'worker-' || turn % 20, type from gone;
+     perform from public.enqueue_tasks((
+       select jsonb_agg(dibs_bench.task(turn * ${PER_TURN})) from generate_series(1, 10)));
+     perform public.settle_lease(c.fence, c.outcomes) from (
+       select min(fence) as fence, jsonb_agg(jsonb_build_object('id', id, 'status', 'failed', 'permanent', true,
+         'error', 'HTTP 422: no such address ' || turn)) as outcomes
+       from public.claim_tasks('worker-' || turn % 20, null, 10)) c
+     where c.fence is not null;`,
   );
+}
+
+/** What the tick would have noted of a busy week: a row per type and hour, and per minute of the last day. */
+export async function loadStatistics({ superuser }: BenchDatabase): Promise<void> {
+  await superuser`
+    insert into dibs.statistic
+    select span, date_bin(step, now(), 'epoch') - n * step, 'type_' || k, 60, 60, 59, 1, 1, 0, 6000, 6000,
+      '{"40": 30, "44": 29, "52": 1}', '{"28": 40, "32": 19, "40": 1}'
+    from (values ('minute', interval '1 minute', 1440), ('hour', interval '1 hour', 168)) s(span, step, steps),
+      generate_series(1, steps) n, generate_series(0, 9) k
+    on conflict do nothing`;
 }
 
 /** In the server: so many tasks on their way through a client would take longer than all the rest. */
@@ -47,9 +67,6 @@ async function inTurns(database: BenchDatabase, tasks: number, body: string): Pr
     await sql`set statement_timeout = 0`;
     await sql.unsafe(`
       do $$
-      declare
-        v_ids uuid[];
-        v_fence text;
       begin
         for turn in ${loader}..${Math.ceil(tasks / PER_TURN) - 1} by ${LOADERS} loop
           ${body}
