@@ -13,8 +13,8 @@ export function Effects() {
   return (
     <Page title="Effects">
       <p class="quiet lead">
-        What may have happened outside the database, or not: an attempt was cut off in between. Ask
-        the other side, and decide. Until then the work does not go on.
+        What may have happened outside the database, for an attempt was cut off. Ask the other side,
+        and decide: until then the work stands still.
       </p>
       <Loaded live={live}>
         {(effects) => (

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { act } from "../api.ts";
-import { type FoundTask, STATUSES } from "../answers.ts";
+import { type FoundTask, STATUSES, type TaskRow } from "../answers.ts";
 import { count, plural } from "../format.ts";
 import { useLive } from "../live.ts";
 import { ask } from "../parts/ask.tsx";
@@ -118,7 +118,7 @@ function Found({ rows, query }: { rows: FoundTask[]; query: Record<string, strin
             cell: ({ id, type, key }) => (
               <>
                 <a class="text" href={linkTo(["tasks", id])}>{type}</a>
-                {key && <span class="quiet text" title="Key">{key}</span>}
+                {key && <span class="below quiet small text" title="Key">{key}</span>}
               </>
             ),
           },
@@ -139,13 +139,7 @@ function Found({ rows, query }: { rows: FoundTask[]; query: Record<string, strin
             ),
           },
           { head: "Enqueued", width: "9rem", cell: ({ created_at }) => <Time at={created_at} /> },
-          {
-            head: "Last moment",
-            width: "9rem",
-            cell: ({ completed_at, started_at, run_at, status }) => (
-              <Time at={completed_at ?? (status === "processing" ? started_at : run_at)} />
-            ),
-          },
+          { head: "When", width: "11rem", cell: (task) => <When {...task} /> },
           {
             head: "Error or worker",
             cell: ({ error, worker_id }) =>
@@ -165,6 +159,20 @@ function Found({ rows, query }: { rows: FoundTask[]; query: Record<string, strin
           </a>
         )}
       </div>
+    </>
+  );
+}
+
+/** What it last did, or is about to. */
+function When({ status, completed_at, started_at, run_at }: TaskRow) {
+  const [word, at] = completed_at
+    ? ["ended", completed_at]
+    : status === "processing"
+    ? ["began", started_at]
+    : ["due", run_at];
+  return (
+    <>
+      <span class="quiet">{word}</span> <Time at={at} />
     </>
   );
 }
