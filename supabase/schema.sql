@@ -154,6 +154,18 @@ alter table dibs.claim_bucket enable row level security;
 comment on table dibs.claim_bucket is 'What was claimed through the gate of a kind of work (key empty) or of a key for it. spent_until: as in dibs.bucket.
 passed_at: written by every claim, so that of two transactions that do not see each other one fails to serialize.';
 
+create table dibs.claim_count (
+  source text not null,
+  work_type text not null,
+  succeeded bigint not null,
+  failed bigint not null,
+  counted_at timestamp with time zone not null,
+  next_at timestamp with time zone not null
+);
+alter table dibs.claim_count enable row level security;
+comment on table dibs.claim_count is 'How many claims of sources with a large table had ended how at the last count, and when the next is due. The work
+type '''' stands for all of them, so that there is a row also where none has ended.';
+
 create table dibs.claim_gate (
   source text not null,
   work_type text not null,
@@ -1327,6 +1339,35 @@ begin
 end $function$;
 comment on function dibs.check_unique(text,text,jsonb) is 'Refuse (PT400) fields about a unique key that say nothing where they are.';
 
+CREATE OR REPLACE FUNCTION dibs.claim_counts(p_source text)
+ RETURNS TABLE(source text, work_type text, claimed bigint, succeeded bigint, failed bigint, expired bigint, counted_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_counted boolean := exists (select from dibs.claim_count c where c.source = p_source);
+  v_ended text := case when v_counted then
+      $sql$select c.work_type, c.succeeded, c.failed, c.counted_at from dibs.claim_count c
+      where c.source = $1 and c.work_type <> ''$sql$
+    else
+      format($sql$select work_type, count(*) filter (where status = 'succeeded') as succeeded,
+        count(*) filter (where status = 'failed') as failed, null::timestamptz as counted_at
+      from public.%s group by work_type$sql$, dibs.claims_table(p_source)) end;
+begin
+  return query execute format($sql$
+    select $1, work_type, coalesce(o.claimed, 0), coalesce(e.succeeded, 0), coalesce(e.failed, 0),
+      coalesce(o.expired, 0), e.counted_at
+    from (%s) e
+    full join (
+      select work_type, count(*) as claimed, count(*) filter (where ttl_expires_at < $2) as expired
+      from public.%s where status = 'claimed' group by work_type
+    ) o using (work_type)
+    order by work_type$sql$, v_ended, dibs.claims_table(p_source)) using p_source, dibs.clock();
+end $function$;
+comment on function dibs.claim_counts(text) is 'How many claims of a source there are of each kind of work: open ones, those of them that are past their time, and
+those that ended. counted_at: when the latter were counted, null: just now.';
+
 CREATE OR REPLACE FUNCTION dibs.claim_facts_of(p_source text, p_id text, p_work_type text)
  RETURNS dibs.claim_facts
  LANGUAGE plpgsql
@@ -1671,6 +1712,39 @@ begin
 end $function$;
 comment on function dibs.count_claimed_thoughts(text) is 'How many thoughts are claimed for a kind of work, null for any.';
 
+CREATE OR REPLACE FUNCTION dibs.count_claims(p_large bigint DEFAULT 8388608)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_began timestamptz;
+  v_source text;
+  v_took interval;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('dibs.claim_count', 0)) then return; end if;
+  for v_source in
+    select s.name from dibs.claim_source s
+    where pg_relation_size(to_regclass('public.' || dibs.claims_table(s.name))) >= p_large
+      and not exists (select from dibs.claim_count c where c.source = s.name and c.next_at > dibs.clock())
+  loop
+    v_began := clock_timestamp();
+    delete from dibs.claim_count where source = v_source;
+    execute format($sql$
+      insert into dibs.claim_count
+      select $1, coalesce(work_type, ''), count(*) filter (where status = 'succeeded'),
+        count(*) filter (where status = 'failed'), dibs.clock(), dibs.clock()
+      from public.%s group by grouping sets (work_type, ())$sql$, dibs.claims_table(v_source)) using v_source;
+    v_took := clock_timestamp() - v_began;
+    update dibs.claim_count set next_at = counted_at + 100 * v_took where source = v_source;
+  end loop;
+  delete from dibs.claim_count c where not exists (
+    select from dibs.claim_source s where s.name = c.source
+      and pg_relation_size(to_regclass('public.' || dibs.claims_table(s.name))) >= p_large);
+end $function$;
+comment on function dibs.count_claims(bigint) is 'Count the claims of sources whose table is as large as that in bytes, unless the last count was lately: the next is
+due after a hundred times as long as it took. Only one at a time; nobody waits.';
+
 CREATE OR REPLACE FUNCTION dibs.count_of(p_tasks int8multirange)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1721,7 +1795,7 @@ begin
     select c.status, sum(c.tasks)::bigint as tasks from (
       select 'enqueued' as status, count(*) as tasks from dibs.unseen_tasks(p_look, p_without)
       union all
-      select o.status, dibs.count_of(o.run) from dibs.unseen_outcomes(p_look, p_without) o
+      select o.status, upper(r) - lower(r) from dibs.unseen_outcomes(p_look, p_without) o, unnest(o.run) r
       union all
       select k.status, k.tasks from dibs.correction k
       where k.made_by is null or dibs.was_seen(p_look, k.made_by)
@@ -5239,21 +5313,9 @@ declare
   v_now timestamptz := dibs.clock();
 begin
   return query
-    with recursive kind (work_type) as (
-      (select c.work_type from public.thought_work_claims c order by c.work_type limit 1)
-      union all
-      select (select c.work_type from public.thought_work_claims c where c.work_type > kind.work_type order by c.work_type limit 1)
-      from kind where kind.work_type is not null
-    )
-    select k.work_type, p_total, n.claimed, n.succeeded, n.failed, left_over.unclaimed, pace.per_minute,
+    select n.work_type, p_total, n.claimed, n.succeeded, n.failed, left_over.unclaimed, pace.per_minute,
       ceil((left_over.unclaimed + n.claimed) / pace.per_minute * 60)::bigint
-    from kind k
-      cross join lateral (
-        select count(*) filter (where c.status = 'claimed') as claimed,
-          count(*) filter (where c.status = 'succeeded') as succeeded,
-          count(*) filter (where c.status = 'failed') as failed
-        from public.thought_work_claims c where c.work_type = k.work_type
-      ) n
+    from dibs.claim_counts('thoughts') n
       cross join lateral (select greatest(p_total - n.claimed - n.succeeded - n.failed, 0) as unclaimed) left_over
       left join lateral (
         -- By the ends of leases, of which there is an index: none that ended lately had a lease that ended long ago.
@@ -5261,13 +5323,12 @@ begin
           least(v_now - min(c.claimed_at), interval '10 minutes')), 0)::float8 as per_minute
         from unnest(array['succeeded', 'failed']) s, lateral (
           select c.claimed_at from public.thought_work_claims c
-          where c.work_type = k.work_type and c.status = s and c.ttl_expires_at > v_now - interval '10 minutes'
+          where c.work_type = n.work_type and c.status = s and c.ttl_expires_at > v_now - interval '10 minutes'
             and c.finished_at > v_now - interval '10 minutes'
           offset 0
         ) c
         having count(*) > 0
-      ) pace on true
-    where k.work_type is not null;
+      ) pace on true;
 end $function$;
 comment on function dibs.progress_of_thoughts(bigint) is 'How far the thoughts are, so many in all, for each kind of work that has claims.';
 
@@ -6456,6 +6517,7 @@ begin
       ('dibs.look', 'select, insert, delete'),
       ('dibs.correction', 'select, insert, delete'),
       ('dibs.statistic', 'select, insert, update, delete'),
+      ('dibs.claim_count', 'select, insert, update, delete'),
       ('dibs.gate', 'select, insert, update, delete'),
       ('dibs.task_key', 'select, insert, update, delete'),
       ('dibs.in_order', 'select, insert, delete'),
@@ -6927,33 +6989,6 @@ begin
   return case p_source when 'thoughts' then p_source else 'rows_of_' || p_source end;
 end $function$;
 comment on function dibs.source_rows(text) is 'On what the names of the functions of a source end. PT400 when there is no such source.';
-
-CREATE OR REPLACE FUNCTION dibs.sources_status()
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-declare
-  v_source text;
-  v_counts jsonb;
-  v_status jsonb := '[]';
-begin
-  for v_source in select name from dibs.claim_source where name <> 'thoughts' order by name loop
-    execute format($sql$
-      select jsonb_agg(to_jsonb(c) order by c.work_type)
-      from (
-        select %1$L as source, work_type, count(*) filter (where status = 'claimed') as claimed,
-          count(*) filter (where status = 'succeeded') as succeeded,
-          count(*) filter (where status = 'failed') as failed,
-          count(*) filter (where status = 'claimed' and ttl_expires_at < $1) as expired
-        from public.%2$s group by work_type
-      ) c$sql$, v_source, dibs.claims_table(v_source)) into v_counts using dibs.clock();
-    v_status := v_status || coalesce(v_counts, '[]');
-  end loop;
-  return v_status;
-end $function$;
-comment on function dibs.sources_status() is 'How many claims of each source but thoughts, and of each work type, are in which state.';
 
 CREATE OR REPLACE FUNCTION dibs.spend(p_type text, p_key text, p_gate record, p_count integer)
  RETURNS void
@@ -7970,7 +8005,7 @@ CREATE OR REPLACE FUNCTION dibs.tick()
  SET jit TO 'off'
 AS $function$
 begin
-  perform dibs.take_look();
+  perform dibs.take_look(), dibs.count_claims();
   perform dibs.reap_leases(), dibs.reap_thoughts(null), dibs.reap_sources(), dibs.tell_late(), dibs.run_schedules();
   perform dibs.tidy(), dibs.tidy_gates(), dibs.tidy_claim_gates(), dibs.settle_dispatches();
   -- A twentieth of the time at most, and so short that what was reaped above is not kept waiting.
@@ -8202,7 +8237,7 @@ begin
       extract(epoch from o.completed_at - a.started_at)::float8 * 1000
     from dibs.unseen_outcomes(p_look, p_without) o
       cross join lateral (
-        select o.type, dibs.count_of(o.run)::bigint as tasks where o.type <> ''
+        select o.type, sum(upper(r) - lower(r))::bigint as tasks from unnest(o.run) r where o.type <> '' having o.type <> ''
         union all
         select l.type, count(*) from dibs.log_of(o.run) l where o.type = '' group by l.type
       ) t
@@ -9430,8 +9465,9 @@ begin
   end loop;
 end $function$;
 comment on function public.claim_progress() is 'How far the rows of each source, thoughts among them, are for each kind of work that has claims: how many rows there
-are (total), are held, are done, failed, and have no claim. claimed, succeeded and failed are exact. total is exact up
-to 10000 rows and an estimate of the planner''s above, and with it unclaimed.
+are (total), are held, are done, failed, and have no claim. claimed is exact. succeeded and failed of a large table are
+those of the last count, which a tick makes now and then. total is exact up to 10000 rows and an estimate of the
+planner''s above, and with it unclaimed.
 per_minute: how many ended in a minute, of those whose claims are there, over the last ten minutes or since the work
 began if that is later; null when none did. seconds_left: how long all that is unclaimed or held takes at that pace;
 null with it.';
@@ -9643,6 +9679,10 @@ CREATE OR REPLACE FUNCTION public.dibs_status()
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_now timestamptz := dibs.clock();
@@ -9653,19 +9693,23 @@ begin
     'tasks', (select jsonb_object_agg(status, tasks) from public.task_counts()),
     'oldest_due_seconds', (
       select floor(extract(epoch from v_now - min(run_at)))
-      from (select run_at from dibs.ready where run_at <= v_now union all select run_at from dibs.gated) due),
+      from (
+        -- By the index that claims use, a look for each priority.
+        select r.run_at from dibs.lane l, lateral (
+          select run_at from dibs.ready where priority = l.priority order by priority, run_at, lower(run) limit 1) r
+        where l.type = '' and r.run_at <= v_now
+        union all
+        select run_at from dibs.gated
+      ) due),
     'gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.type, g.scope, g.key), '[]') from public.task_gates() g),
     'claim_gates', (
       select coalesce(jsonb_agg(to_jsonb(g) order by g.source, g.work_type), '[]') from public.claim_gates() g),
     'thoughts', (
-      select coalesce(jsonb_agg(to_jsonb(c) order by c.work_type), '[]')
-      from (
-        select work_type, count(*) filter (where status = 'claimed') as claimed,
-          count(*) filter (where status = 'succeeded') as succeeded,
-          count(*) filter (where status = 'failed') as failed
-        from public.thought_work_claims group by work_type
-      ) c),
-    'sources', dibs.sources_status(),
+      select coalesce(jsonb_agg(to_jsonb(c) - '{source,expired}'::text[] order by c.work_type), '[]')
+      from dibs.claim_counts('thoughts') c),
+    'sources', (
+      select coalesce(jsonb_agg(to_jsonb(c) order by c.source, c.work_type), '[]')
+      from dibs.claim_source s, dibs.claim_counts(s.name) c where s.name <> 'thoughts'),
     'workers', (
       select coalesce(jsonb_agg(to_jsonb(w) order by w.worker_id), '[]')
       from (
@@ -9703,7 +9747,7 @@ begin
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $function$;
 comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, gates, thoughts by work type, claims
-on other sources, what each worker holds, what has expired and was not taken back yet, the first hundred recurring
+on other sources (counted_at null: all of them just now, otherwise succeeded and failed were counted then), what each worker holds, what has expired and was not taken back yet, the first hundred recurring
 schedules by when they are due, effects somebody must decide about, how many calls to dispatch failed in a row and
 until when none is made, the function calls of this month and how many are left of it (null: no limit), and the last
 ten dispatches. One JSON object.';
@@ -11678,6 +11722,7 @@ grant delete, insert, select on table
 grant delete, insert, select, update on table
   dibs.bucket,
   dibs.claim_bucket,
+  dibs.claim_count,
   dibs.claim_gate,
   dibs.dependency,
   dibs.dispatch,
@@ -11759,6 +11804,7 @@ grant execute on function
   dibs.check_source(dibs.claim_source),
   dibs.check_task(text,text,bigint,bigint,text),
   dibs.check_unique(text,text,jsonb),
+  dibs.claim_counts(text),
   dibs.claim_facts_of(text,text,text),
   dibs.claim_facts_of_thoughts(uuid,text),
   dibs.claim_gate_of(text,text,text),
@@ -11776,6 +11822,7 @@ grant execute on function
   dibs.count_at_once(int8multirange),
   dibs.count_claimed(text,text,text),
   dibs.count_claimed_thoughts(text),
+  dibs.count_claims(bigint),
   dibs.count_of(int8multirange),
   dibs.count_running(text),
   dibs.count_tasks(dibs.look,xid8),
@@ -11981,7 +12028,6 @@ grant execute on function
   dibs.sort_ended(),
   dibs.source_grants(),
   dibs.source_rows(text),
-  dibs.sources_status(),
   dibs.spend(text,text,record,integer),
   dibs.stop_claims(regclass),
   dibs.stop_pruning(),

@@ -49,6 +49,9 @@ const COLUMNS: Column[] = [
   { title: "longest\ncall ms", figure: "call_longest_ms", show: ({ median }) => whole(median) },
   { title: "purge\ns", figure: "purge_seconds", show: middle },
   { title: "size when\nfilled again", figure: "size_filled_again", show: range },
+  { title: "status\nms", figure: "status_ms", show: middle },
+  { title: "before\nthe look", figure: "status_before_look_ms", show: middle },
+  { title: "look\nms", figure: "look_ms", show: middle },
   { title: "kills", figure: "kills", show: ({ median }) => whole(median) },
   // One is too many, in whichever repeat.
   { title: "overlaps of the\nlimited key", figure: "overlaps", show: ({ max }) => whole(max) },

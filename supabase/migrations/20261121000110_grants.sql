@@ -85,6 +85,7 @@ begin
       ('dibs.look', 'select, insert, delete'),
       ('dibs.correction', 'select, insert, delete'),
       ('dibs.statistic', 'select, insert, update, delete'),
+      ('dibs.claim_count', 'select, insert, update, delete'),
       ('dibs.gate', 'select, insert, update, delete'),
       ('dibs.task_key', 'select, insert, update, delete'),
       ('dibs.in_order', 'select, insert, delete'),

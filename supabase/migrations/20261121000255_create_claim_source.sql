@@ -177,28 +177,4 @@ end $$;
 comment on function dibs.reap_sources() is
   'Make claimable again what expired and what is due for a retry, of all sources but thoughts. Returns how many.';
 
-create or replace function dibs.sources_status() returns jsonb
-  language plpgsql stable set search_path = '' as $$
-declare
-  v_source text;
-  v_counts jsonb;
-  v_status jsonb := '[]';
-begin
-  for v_source in select name from dibs.claim_source where name <> 'thoughts' order by name loop
-    execute format($sql$
-      select jsonb_agg(to_jsonb(c) order by c.work_type)
-      from (
-        select %1$L as source, work_type, count(*) filter (where status = 'claimed') as claimed,
-          count(*) filter (where status = 'succeeded') as succeeded,
-          count(*) filter (where status = 'failed') as failed,
-          count(*) filter (where status = 'claimed' and ttl_expires_at < $1) as expired
-        from public.%2$s group by work_type
-      ) c$sql$, v_source, dibs.claims_table(v_source)) into v_counts using dibs.clock();
-    v_status := v_status || coalesce(v_counts, '[]');
-  end loop;
-  return v_status;
-end $$;
-comment on function dibs.sources_status() is
-  'How many claims of each source but thoughts, and of each work type, are in which state.';
-
 select dibs.seal();

@@ -64,7 +64,7 @@ begin
     select c.status, sum(c.tasks)::bigint as tasks from (
       select 'enqueued' as status, count(*) as tasks from dibs.unseen_tasks(p_look, p_without)
       union all
-      select o.status, dibs.count_of(o.run) from dibs.unseen_outcomes(p_look, p_without) o
+      select o.status, upper(r) - lower(r) from dibs.unseen_outcomes(p_look, p_without) o, unnest(o.run) r
       union all
       select k.status, k.tasks from dibs.correction k
       where k.made_by is null or dibs.was_seen(p_look, k.made_by)

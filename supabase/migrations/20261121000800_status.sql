@@ -4,7 +4,8 @@ set local lock_timeout = '3s';
 select pg_advisory_xact_lock(hashtextextended('dibs.migrate', 0));
 
 create or replace function public.dibs_status() returns jsonb
-  language plpgsql stable set search_path = '' as $$
+  language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_mergejoin = off set jit = off as $$
 declare
   v_now timestamptz := dibs.clock();
 begin
@@ -14,19 +15,23 @@ begin
     'tasks', (select jsonb_object_agg(status, tasks) from public.task_counts()),
     'oldest_due_seconds', (
       select floor(extract(epoch from v_now - min(run_at)))
-      from (select run_at from dibs.ready where run_at <= v_now union all select run_at from dibs.gated) due),
+      from (
+        -- By the index that claims use, a look for each priority.
+        select r.run_at from dibs.lane l, lateral (
+          select run_at from dibs.ready where priority = l.priority order by priority, run_at, lower(run) limit 1) r
+        where l.type = '' and r.run_at <= v_now
+        union all
+        select run_at from dibs.gated
+      ) due),
     'gates', (select coalesce(jsonb_agg(to_jsonb(g) order by g.type, g.scope, g.key), '[]') from public.task_gates() g),
     'claim_gates', (
       select coalesce(jsonb_agg(to_jsonb(g) order by g.source, g.work_type), '[]') from public.claim_gates() g),
     'thoughts', (
-      select coalesce(jsonb_agg(to_jsonb(c) order by c.work_type), '[]')
-      from (
-        select work_type, count(*) filter (where status = 'claimed') as claimed,
-          count(*) filter (where status = 'succeeded') as succeeded,
-          count(*) filter (where status = 'failed') as failed
-        from public.thought_work_claims group by work_type
-      ) c),
-    'sources', dibs.sources_status(),
+      select coalesce(jsonb_agg(to_jsonb(c) - '{source,expired}'::text[] order by c.work_type), '[]')
+      from dibs.claim_counts('thoughts') c),
+    'sources', (
+      select coalesce(jsonb_agg(to_jsonb(c) order by c.source, c.work_type), '[]')
+      from dibs.claim_source s, dibs.claim_counts(s.name) c where s.name <> 'thoughts'),
     'workers', (
       select coalesce(jsonb_agg(to_jsonb(w) order by w.worker_id), '[]')
       from (
@@ -65,9 +70,12 @@ begin
 end $$;
 comment on function public.dibs_status() is
   'The state of the whole: tasks by status, age of the oldest due one in seconds, gates, thoughts by work type, claims
-on other sources, what each worker holds, what has expired and was not taken back yet, the first hundred recurring
+on other sources (counted_at null: all of them just now, otherwise succeeded and failed were counted then), what each worker holds, what has expired and was not taken back yet, the first hundred recurring
 schedules by when they are due, effects somebody must decide about, how many calls to dispatch failed in a row and
 until when none is made, the function calls of this month and how many are left of it (null: no limit), and the last
 ten dispatches. One JSON object.';
+
+-- What it used before.
+drop function if exists dibs.sources_status();
 
 select dibs.seal();

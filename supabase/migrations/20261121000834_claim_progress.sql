@@ -21,8 +21,9 @@ begin
 end $$;
 comment on function public.claim_progress() is
   'How far the rows of each source, thoughts among them, are for each kind of work that has claims: how many rows there
-are (total), are held, are done, failed, and have no claim. claimed, succeeded and failed are exact. total is exact up
-to 10000 rows and an estimate of the planner''s above, and with it unclaimed.
+are (total), are held, are done, failed, and have no claim. claimed is exact. succeeded and failed of a large table are
+those of the last count, which a tick makes now and then. total is exact up to 10000 rows and an estimate of the
+planner''s above, and with it unclaimed.
 per_minute: how many ended in a minute, of those whose claims are there, over the last ten minutes or since the work
 began if that is later; null when none did. seconds_left: how long all that is unclaimed or held takes at that pace;
 null with it.';
@@ -52,21 +53,9 @@ declare
   v_now timestamptz := dibs.clock();
 begin
   return query
-    with recursive kind (work_type) as (
-      (select c.work_type from {claims} c order by c.work_type limit 1)
-      union all
-      select (select c.work_type from {claims} c where c.work_type > kind.work_type order by c.work_type limit 1)
-      from kind where kind.work_type is not null
-    )
-    select k.work_type, p_total, n.claimed, n.succeeded, n.failed, left_over.unclaimed, pace.per_minute,
+    select n.work_type, p_total, n.claimed, n.succeeded, n.failed, left_over.unclaimed, pace.per_minute,
       ceil((left_over.unclaimed + n.claimed) / pace.per_minute * 60)::bigint
-    from kind k
-      cross join lateral (
-        select count(*) filter (where c.status = 'claimed') as claimed,
-          count(*) filter (where c.status = 'succeeded') as succeeded,
-          count(*) filter (where c.status = 'failed') as failed
-        from {claims} c where c.work_type = k.work_type
-      ) n
+    from dibs.claim_counts('{source}') n
       cross join lateral (select greatest(p_total - n.claimed - n.succeeded - n.failed, 0) as unclaimed) left_over
       left join lateral (
         -- By the ends of leases, of which there is an index: none that ended lately had a lease that ended long ago.
@@ -74,13 +63,12 @@ begin
           least(v_now - min(c.claimed_at), interval '10 minutes')), 0)::float8 as per_minute
         from unnest(array['succeeded', 'failed']) s, lateral (
           select c.claimed_at from {claims} c
-          where c.work_type = k.work_type and c.status = s and c.ttl_expires_at > v_now - interval '10 minutes'
+          where c.work_type = n.work_type and c.status = s and c.ttl_expires_at > v_now - interval '10 minutes'
             and c.finished_at > v_now - interval '10 minutes'
           offset 0
         ) c
         having count(*) > 0
-      ) pace on true
-    where k.work_type is not null;
+      ) pace on true;
 end $$;
 comment on function dibs.progress_of_{thoughts}(bigint) is
   'How far the {thing}s are, so many in all, for each kind of work that has claims.';

@@ -28,7 +28,7 @@ Deno.test("status tells who holds what, what waits how long, and what nobody too
   assert.deepEqual([status.tasks.pending, status.tasks.processing], [3, 2]);
   assert(status.oldest_due_seconds >= 90 && status.oldest_due_seconds < 120);
   assert.deepEqual(status.thoughts, [
-    { work_type: "enrichment", claimed: 2, succeeded: 0, failed: 0 },
+    { work_type: "enrichment", claimed: 2, succeeded: 0, failed: 0, counted_at: null },
   ]);
   assert.deepEqual(
     status.workers.map((w: Record<string, unknown>) => [w.worker_id, w.tasks, w.thoughts]),

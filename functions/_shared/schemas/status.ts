@@ -2,6 +2,10 @@
 import { z } from "zod";
 import { Count, Moment } from "./values.ts";
 
+const CountedAt = Moment.nullable().meta({
+  description: "When succeeded and failed were counted, where there are many; null: just now.",
+});
+
 export const Status = z.object({
   version: z.object({ database: z.string(), functions: z.string().optional() }).meta({
     description: "Which Dibs the database was migrated to, and which the functions are of.",
@@ -24,6 +28,7 @@ export const Status = z.object({
     claimed: Count,
     succeeded: Count,
     failed: Count,
+    counted_at: CountedAt,
   })),
   sources: z.array(z.object({
     source: z.string(),
@@ -32,6 +37,7 @@ export const Status = z.object({
     succeeded: Count,
     failed: Count,
     expired: Count,
+    counted_at: CountedAt,
   })).meta({ description: "Claims on the rows of other sources than thoughts." }),
   workers: z.array(z.object({
     worker_id: z.string(),

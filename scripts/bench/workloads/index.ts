@@ -18,6 +18,7 @@ import { racingCells } from "./racing.ts";
 import { retriesCells } from "./retries.ts";
 import { scaleCells } from "./scale.ts";
 import { settlingCells } from "./settling.ts";
+import { statusCells } from "./status.ts";
 import { steadyCells } from "./steady.ts";
 import { tablesCells } from "./tables.ts";
 import { typesCells } from "./task_types.ts";
@@ -36,6 +37,7 @@ export const workloads: Record<string, (scale: Scale) => Cell[]> = {
   pinned: pinnedCells,
   steady: steadyCells,
   purge: purgeCells,
+  status: statusCells,
   limits: limitsCells,
   http: httpCells,
   latency: latencyCells,

@@ -149,7 +149,7 @@ begin
       extract(epoch from o.completed_at - a.started_at)::float8 * 1000
     from dibs.unseen_outcomes(p_look, p_without) o
       cross join lateral (
-        select o.type, dibs.count_of(o.run)::bigint as tasks where o.type <> ''
+        select o.type, sum(upper(r) - lower(r))::bigint as tasks from unnest(o.run) r where o.type <> '' having o.type <> ''
         union all
         select l.type, count(*) from dibs.log_of(o.run) l where o.type = '' group by l.type
       ) t
