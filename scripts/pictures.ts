@@ -52,8 +52,9 @@ for (const [screen, size] of Object.entries(SCREENS)) {
       await page.goto(`${stack.url}/dashboard/#/${path}`);
       if (view === "doctor") await page.getByRole("button", { name: "Examine" }).click();
       await page.locator("h1").waitFor();
-      await page.locator(view === "doctor" ? ".verdict" : ".skeleton")
-        .waitFor({ state: view === "doctor" ? "visible" : "detached", timeout: 60_000 });
+      if (view === "doctor") await page.locator(".verdict").waitFor({ timeout: 60_000 });
+      await page.locator("main :is(.skeleton, [aria-busy=true])").first()
+        .waitFor({ state: "detached" });
       const file = join(options.to, `dashboard-${view}-${screen}-${colorScheme}.webp`);
       await Deno.writeFile(file, await toWebp(await page.screenshot()));
     }

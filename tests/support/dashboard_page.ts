@@ -5,7 +5,7 @@ export async function show(page: Page, base: string, path: string): Promise<void
   await page.goto("about:blank");
   await page.goto(`${base}#/${path}`);
   await page.locator("h1").waitFor();
-  await page.locator(".skeleton").waitFor({ state: "detached" });
+  await page.locator(".skeleton, [aria-busy=true]").first().waitFor({ state: "detached" });
 }
 
 /** Has a page add up how far things in it move by themselves. */

@@ -10,7 +10,7 @@ import { loadFinished, loadPending, loadStatistics } from "./dashboard_tasks.ts"
 const VIEWPORT = { width: 1280, height: 860 };
 /** What is on the screen once a page shows what it was asked for, and nothing that it was asked before. */
 const SHOWN = "main :is(.table, .tiles, .grid, .columns, .empty):not(.old *)";
-const UNSHOWN = "main :is(.skeleton, .old, [role=alert])";
+const UNSHOWN = "main :is(.skeleton, [aria-busy=true], [role=alert])";
 
 /** What somebody does in a view, by what is clicked; then the view that it leads to. */
 type Step = { from: string; click: string; fill?: [string, string] };

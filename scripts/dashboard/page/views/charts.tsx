@@ -30,7 +30,7 @@ export function Charts({ rows, range }: { rows: Statistic[] | null; range: Range
   const per = `per ${duration(step).replace(/^1 /, "")}`;
   const line = (label: string, name: Exclude<keyof Step, "at">) => ({
     label,
-    values: steps.map((one) => one[name]),
+    values: steps.map((one) => rows && one[name]),
   });
   const common = { times, step, isEmpty };
   return (

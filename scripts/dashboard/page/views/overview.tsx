@@ -115,7 +115,7 @@ function Course({ live, range, type }: {
       {live.error && live.data === null
         ? <Trouble error={live.error} isShown={false} />
         : (
-          <div class={live.isOld ? "old" : undefined} aria-busy={live.isOld}>
+          <div class={live.isOld ? "old" : undefined} aria-busy={live.isOld || data === null}>
             <Charts rows={rows ?? null} range={range} />
           </div>
         )}

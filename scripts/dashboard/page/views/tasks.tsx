@@ -115,6 +115,7 @@ function Found({ rows, query }: { rows: FoundTask[]; query: Record<string, strin
         columns={[
           {
             head: "Type",
+            width: "11rem",
             cell: ({ id, type, key }) => (
               <>
                 <a class="text" href={linkTo(["tasks", id])}>{type}</a>
@@ -139,7 +140,7 @@ function Found({ rows, query }: { rows: FoundTask[]; query: Record<string, strin
             ),
           },
           { head: "Enqueued", width: "9rem", cell: ({ created_at }) => <Time at={created_at} /> },
-          { head: "When", width: "11rem", cell: (task) => <When {...task} /> },
+          { head: "When", width: "9rem", cell: (task) => <When {...task} /> },
           {
             head: "Error or worker",
             cell: ({ error, worker_id }) =>
@@ -172,7 +173,7 @@ function When({ status, completed_at, started_at, run_at }: TaskRow) {
     : ["due", run_at];
   return (
     <>
-      <span class="quiet">{word}</span> <Time at={at} />
+      <span class="unseen">{word}</span> <Time at={at} />
     </>
   );
 }
