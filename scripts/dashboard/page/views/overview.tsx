@@ -10,7 +10,7 @@ import { Table } from "../parts/table.tsx";
 import { Time } from "../parts/time.tsx";
 import { goTo, linkTo, type Route } from "../router.ts";
 import { Charts } from "./charts.tsx";
-import { Types } from "./types.tsx";
+import { ByType } from "./by_type.tsx";
 
 /** What changes slowly need not be asked for often. */
 const STATISTICS_EVERY_MS = { "15min": 5_000, "1h": 10_000, "24h": 60_000, "7d": 60_000 };
@@ -40,7 +40,7 @@ export function Overview({ query }: Route) {
               {(rows) => (
                 <>
                   <Failures rows={rows} />
-                  {statistics.data && <Types rows={statistics.data} range={range} />}
+                  {statistics.data && <ByType rows={statistics.data} range={range} />}
                 </>
               )}
             </Loaded>

@@ -8,11 +8,11 @@ import { type Sums, totalsOf } from "./course.ts";
 type Total = { type: string; sums: Sums };
 
 /** What each type did in the time that the charts show. */
-export function Types({ rows, range }: { rows: Statistic[]; range: string }) {
+export function ByType({ rows, range }: { rows: Statistic[]; range: string }) {
   return (
     <Section
       title="By type"
-      says={`In the same time. p50: the mean of the medians; p99: the worst.`}
+      says="In the same time. p50: the mean of the medians; p99: the worst."
     >
       <Table
         label="By type"
