@@ -6,8 +6,8 @@ import { PROJECT_DIR } from "./stack/migrate.ts";
 const { check } = new Command("npm run generate --")
   .description(
     "Writes the generated files: schema.sql, database.types.ts, openapi.json, the plots of the\n" +
-      "bench in docs/images, and the figures in README.md and in docs/: limits.md, performance.md,\n" +
-      "retention.md, sources.md.",
+      "bench in docs/images, and the figures in README.md and in docs/: dashboard.md, limits.md,\n" +
+      "performance.md, retention.md, sources.md.",
   )
   .option("--check", "write nothing; fail when a generated file is stale")
   .parse(Deno.args, { from: "user" }).opts<{ check?: true }>();

@@ -808,6 +808,87 @@ end $function$;
 comment on function dibs.await_turn(jsonb,boolean) is 'Before anything else of an enqueue that may change another task: wait for those who move tasks by hand. p_alone: go
 on beside nobody, for a list, which locks several.';
 
+CREATE OR REPLACE FUNCTION dibs.backlog_by_key(p_type text)
+ RETURNS TABLE(type text, key text, due bigint, later bigint, more boolean, oldest_due_at timestamp with time zone, running bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+begin
+  return query
+    with placed as materialized (
+      select * from dibs.placed_of(p_type)
+      union all
+      select null, h.held, dibs.count_of(h.held), null
+      from dibs.lease l, lateral (
+        select case when l.type <> '' then l.held else (
+          select range_agg(int8range(dibs.task_of(t.id), dibs.task_of(t.id) + 1))
+          from dibs.log_of(l.held) t where t.type = p_type) end as held offset 0
+      ) h
+      where l.type in (p_type, '') and h.held is not null
+    ), keyed as materialized (
+      select p.run_at, p.tasks, array(
+        select t.key from unnest(p.run) r,
+          lateral (
+            select k.key from dibs.task_key k
+            where k.task >= lower(r) and k.task < upper(r) and k.key <> '' offset 0
+          ) t) as keys
+      from placed p
+    )
+    select p_type, nullif(k.key, ''), coalesce(sum(k.tasks) filter (where k.run_at <= v_now), 0)::bigint,
+      coalesce(sum(k.tasks) filter (where k.run_at > v_now), 0)::bigint,
+      exists (select from placed p where p.nth > 10000), min(k.run_at) filter (where k.run_at <= v_now),
+      coalesce(sum(k.tasks) filter (where k.run_at is null), 0)::bigint
+    from (
+      select p.run_at, '' as key, p.tasks - cardinality(p.keys) as tasks from keyed p
+      where p.tasks > cardinality(p.keys)
+      union all select p.run_at, unnest(p.keys), 1 from keyed p
+    ) k
+    group by k.key;
+end $function$;
+comment on function dibs.backlog_by_key(text) is 'What task_backlog answers of one type.';
+
+CREATE OR REPLACE FUNCTION dibs.backlog_by_type()
+ RETURNS TABLE(type text, key text, due bigint, later bigint, more boolean, oldest_due_at timestamp with time zone, running bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_now timestamptz := dibs.clock();
+begin
+  return query
+    select t.type, null::text, w.due, w.later, w.more, o.oldest_due_at, coalesce(h.running, 0)
+    from (select distinct l.type from dibs.lane l where l.type <> '') t
+      cross join lateral (
+        select coalesce(sum(p.tasks) filter (where p.run_at <= v_now), 0)::bigint as due,
+          coalesce(sum(p.tasks) filter (where p.run_at > v_now), 0)::bigint as later,
+          bool_or(p.nth > 10000) is true as more
+        from dibs.placed_of(t.type) p
+      ) w
+      cross join lateral (
+        select min(first.run_at) as oldest_due_at
+        from dibs.lane l, lateral (
+          (select r.run_at from dibs.ready r where r.type = l.type and r.priority = l.priority
+            order by r.run_at limit 1)
+          union all
+          (select g.run_at from dibs.gated g where g.type = l.type and g.priority = l.priority
+            order by g.run_at limit 1)
+        ) first
+        where l.type = t.type and first.run_at <= v_now
+      ) o
+      left join (
+        select u.type, count(*) as running from dibs.lease l, dibs.log_of(l.held) u where l.type = '' group by u.type
+      ) mixed on mixed.type = t.type
+      cross join lateral (
+        select coalesce(sum(dibs.count_of(l.held)), 0)::bigint + coalesce(mixed.running, 0) as running
+        from dibs.lease l where l.type = t.type
+      ) h;
+end $function$;
+comment on function dibs.backlog_by_type() is 'What task_backlog answers of all types, those without any among them.';
+
 CREATE OR REPLACE FUNCTION dibs.backoff(p_failures integer)
  RETURNS interval
  LANGUAGE sql
@@ -3404,7 +3485,7 @@ AS $function$
     'set_claim_limit', 'remove_claim_limit', 'set_claim_rate', 'remove_claim_rate', 'pause_claims', 'resume_claims',
     'claim_gates',
     'effect_begin', 'effect_done', 'parked_effects', 'settle_effect', 'plan_dispatch', 'dibs_status',
-    'workers', 'dispatches', 'find_tasks', 'task_timeline', 'claim_progress',
+    'workers', 'dispatches', 'task_backlog', 'find_tasks', 'task_timeline', 'claim_progress',
     'task_statistics', 'task_totals']
 $function$;
 comment on function dibs.interface() is 'The names of the functions in public that are Dibs''s.';
@@ -5313,6 +5394,24 @@ begin
     'gone');
 end $function$;
 comment on function dibs.place_of(bigint,boolean) is 'Where a task is: pending, running, gone, or how it ended. p_roughly: what is pending may be called running.';
+
+CREATE OR REPLACE FUNCTION dibs.placed_of(p_type text)
+ RETURNS TABLE(run_at timestamp with time zone, run int8multirange, tasks bigint, nth bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+    select p.run_at, p.run, (select sum(upper(r) - lower(r)) from unnest(p.run) r)::bigint, p.nth
+    from (
+      (select r.run_at, r.run, row_number() over () as nth from dibs.ready r where r.type = p_type limit 10001)
+      union all
+      (select g.run_at, g.run, row_number() over () from dibs.gated g where g.type = p_type limit 10001)
+    ) p;
+end $function$;
+comment on function dibs.placed_of(text) is 'Where tasks of a type wait, at gates and elsewhere, how many in each place, and the number of the place: it ends
+with the 10001st of either.';
 
 CREATE OR REPLACE FUNCTION dibs.plan_pruning()
  RETURNS void
@@ -11333,6 +11432,34 @@ $function$;
 comment on function public.task_attempts(uuid) is 'The history of a task: failed and lost attempts with their errors, retried or redriven when somebody let it run
 again, completed or cancelled at the end.';
 
+CREATE OR REPLACE FUNCTION public.task_backlog(p_type text DEFAULT NULL::text)
+ RETURNS TABLE(type text, key text, due bigint, later bigint, more boolean, oldest_due_at timestamp with time zone, running bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return query
+    select b.type, b.key, b.due, b.later, b.more, b.oldest_due_at, b.running
+    from (
+      select * from dibs.backlog_by_type() where p_type is null
+      union all select * from dibs.backlog_by_key(p_type) where p_type is not null
+    ) b
+    where b.due + b.later + b.running > 0
+    order by b.due desc, b.running desc, b.later desc, b.type, b.key nulls first limit 1000;
+end $function$;
+comment on function public.task_backlog(text) is 'What waits, and what runs: a row per type, or, of one type, a row per key (null: of tasks without one), the longest
+backlog first, at most 1000.
+due: could be claimed as far as time goes. later: not due yet. more: these are the first 10000 entries looked at, and
+there are more, so due and later are at least so many. oldest_due_at: since when the oldest of the due ones is.
+running: leased. Tasks that wait for others are not in it.
+p_type: which type, null for all.';
+
 CREATE OR REPLACE FUNCTION public.task_counts()
  RETURNS TABLE(status text, tasks bigint)
  LANGUAGE plpgsql
@@ -11769,6 +11896,7 @@ revoke all on function
   public.settle_lease(text,jsonb,text,text),
   public.settle_rows(text,jsonb,text,text),
   public.task_attempts(uuid),
+  public.task_backlog(text),
   public.task_counts(),
   public.task_dependencies(uuid),
   public.task_gates(),
@@ -11854,6 +11982,8 @@ grant execute on function
   dibs.all_paused(),
   dibs.assert_held(bigint,uuid),
   dibs.await_turn(jsonb,boolean),
+  dibs.backlog_by_key(text),
+  dibs.backlog_by_type(),
   dibs.backoff(integer),
   dibs.call_dispatch(text),
   dibs.calls_rest_until(),
@@ -12039,6 +12169,7 @@ grant execute on function
   dibs.percentile(jsonb,double precision),
   dibs.place_carried_tasks(timestamp with time zone),
   dibs.place_of(bigint,boolean),
+  dibs.placed_of(text),
   dibs.plan_pruning(),
   dibs.pool_freed_thoughts(),
   dibs.progress_of_thoughts(bigint),
@@ -12246,6 +12377,7 @@ grant execute on function
   public.settle_lease(text,jsonb,text,text),
   public.settle_rows(text,jsonb,text,text),
   public.task_attempts(uuid),
+  public.task_backlog(text),
   public.task_counts(),
   public.task_dependencies(uuid),
   public.task_gates(),

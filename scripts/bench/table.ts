@@ -62,6 +62,9 @@ const COLUMNS: Column[] = [
   { title: "calls per\n1000 tasks", figure: "calls_per_1000_tasks", show: middle },
   { title: "wakes", figure: "wake_calls", show: range },
   { title: "calls\nwhile idle", figure: "calls_while_idle", show: range },
+  { title: "first paint\nms", figure: "first_paint_ms", show: range },
+  { title: "largest\nms", figure: "largest_paint_ms", show: range },
+  { title: "data shown\nms", figure: "shown_ms", show: range },
   ...[1, 10, 100].flatMap((batch) => [
     { title: `claim ${batch}\nms p50`, figure: `claim_b${batch}_p50_ms`, show: middle },
     { title: "p99", figure: `claim_b${batch}_p99_ms`, show: middle },

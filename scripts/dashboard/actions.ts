@@ -17,6 +17,13 @@ const ClaimGate = z.strictObject({
   work_type: Name.nullish(),
   key: Name.nullish(),
 });
+const Effect = z.strictObject({
+  id: Uuid,
+  key: Name,
+  work_type: Name.nullish(),
+  happened: z.boolean(),
+  result: z.unknown().optional(),
+});
 /** A dry run says how many there are; the page asks for one before it asks a person. */
 const Many = z.strictObject({
   filter: TaskFilter,
@@ -77,6 +84,17 @@ export const ACTIONS: Record<string, Action> = {
   resume_claims: action(
     ClaimGate,
     ({ rpc }, gate) => rpc.callYours("resume_claims", namedClaimGate(gate)),
+  ),
+  settle_effect: action(
+    Effect,
+    ({ rpc }, { id, key, work_type, happened, result }) =>
+      rpc.callYours("settle_effect", {
+        p_id: id,
+        p_key: key,
+        p_happened: happened,
+        p_result: result ?? null,
+        p_work_type: work_type ?? null,
+      }),
   ),
   run_schedule_now: action(Schedule, onSchedule("run_schedule_now")),
   pause_schedule: action(Schedule, onSchedule("pause_schedule")),

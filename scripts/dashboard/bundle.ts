@@ -12,7 +12,7 @@ export interface Bundle {
 export async function bundlePage(): Promise<Bundle> {
   const { outputFiles } = await build({
     absWorkingDir: PROJECT_DIR,
-    entryPoints: ["page/main.tsx", "page/style.css"].map((path) =>
+    entryPoints: ["page/main.tsx", "page/style/main.css"].map((path) =>
       fileURLToPath(new URL(path, import.meta.url))
     ),
     outdir: "page",

@@ -3,6 +3,7 @@ import { ApiError } from "../../functions/_shared/errors.ts";
 import { examine } from "../doctor/examine.ts";
 import { FilterText, Name, Uuid } from "./fields.ts";
 import type { Reached } from "./project.ts";
+import { RANGE_NAMES, RANGES } from "./ranges.ts";
 import { redact, type Redaction } from "./redact.ts";
 
 /** One thing the page may ask for: parameters of a query string, and what answers it. */
@@ -13,6 +14,9 @@ interface Read {
 
 const Limit = z.coerce.number().int().min(1).max(200).default(50);
 const None = z.object({});
+/** What hosted data APIs give at most at a time, and after how many such pages there is enough. */
+const ROWS_A_PAGE = 1_000;
+const MOST_PAGES = 20;
 
 /** All that the page may ask for; there is no other way to the database from it. */
 export const READS: Record<string, Read> = {
@@ -21,6 +25,11 @@ export const READS: Record<string, Read> = {
   }),
   backlog: read(z.object({ type: Name.optional() }), ({ rpc }, { type }) => {
     return rpc.callYours("task_backlog", { p_type: type ?? null });
+  }),
+  statistics: read(z.object({ range: z.enum(RANGE_NAMES).default("1h") }), ({ rpc }, { range }) => {
+    const { seconds, step } = RANGES[range];
+    const args = { p_since: `${seconds} seconds`, p_step: `${step} seconds` };
+    return readPages(rpc, "task_statistics", args);
   }),
   tasks: read(
     z.object({ filter: FilterText, limit: Limit, before: z.string().max(200).optional() }),
@@ -46,6 +55,9 @@ export const READS: Record<string, Read> = {
     const schedules = await rpc.callYours("schedules", {}) as { payload: unknown }[];
     return schedules.map((row) => ({ ...row, payload: redact(row.payload, hidden) }));
   }),
+  effects: read(z.object({ limit: Limit }), ({ rpc }, { limit }) => {
+    return rpc.callYours("parked_effects", { p_limit: limit });
+  }),
   dispatches: read(z.object({ limit: Limit }), async ({ rpc }, { limit }) => {
     const [status, dispatches] = await Promise.all([
       rpc.callYours("dibs_status", {}) as Promise<{ dispatch: unknown; schedule: unknown }>,
@@ -55,6 +67,25 @@ export const READS: Record<string, Read> = {
   }),
   doctor: read(None, ({ inputs }) => examine(inputs)),
 };
+
+/** All rows of a function that may have more than the data API gives at a time. */
+async function readPages(
+  { supabase }: Reached["rpc"],
+  name: string,
+  args: Record<string, unknown>,
+) {
+  const rows: unknown[] = [];
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const { data, error, status } = await supabase.rpc(name, args)
+      .order("at").order("type")
+      .range(rows.length, rows.length + ROWS_A_PAGE - 1)
+      .abortSignal(AbortSignal.timeout(10_000));
+    if (error) throw ApiError.fromDatabase(error, status);
+    rows.push(...data);
+    if (data.length < ROWS_A_PAGE) break;
+  }
+  return rows;
+}
 
 /** What there is to know of a task; `task` is null when there is none of this id. */
 async function readTask({ rpc }: Reached, { id }: { id: string }, hidden: Redaction) {

@@ -23,6 +23,7 @@ const GENERATORS: Record<string, (sql: Sql) => string | Promise<string>> = {
   "functions/_shared/database.types.ts": databaseTypes,
   "functions/openapi.json": openApiJson,
   "README.md": () => withFigures("README.md"),
+  "docs/dashboard.md": () => withFigures("docs/dashboard.md"),
   "docs/limits.md": () => withFigures("docs/limits.md"),
   "docs/performance.md": () => withFigures("docs/performance.md"),
   "docs/retention.md": () => withFigures("docs/retention.md"),

@@ -4,7 +4,7 @@ const MINUTES = 60;
 const TYPES = [
   { type: "render_invoice", each: 46, runSeconds: 0.8, failing: 0.01 },
   { type: "send_contract", each: 18, runSeconds: 0.3, failing: 0.04 },
-  { type: "sync_calendar", each: 9, runSeconds: 2.4, failing: 0.09 },
+  { type: "sync_calendar", each: 4, runSeconds: 2.4, failing: 0.09 },
   { type: "transcribe_call", each: 6, runSeconds: 14, failing: 0.02 },
 ];
 const ERRORS = [
@@ -25,6 +25,8 @@ export async function makeHistory(sql: Sql, begin: () => Promise<void>): Promise
       const wave = 1 + 0.5 * Math.sin(minute / 9) + 0.3 * random();
       await setBack(sql, (MINUTES - minute) * 60);
       for (const { type, each } of TYPES) await enqueue(sql, type, Math.round(each * wave));
+      // Paused, so that it waits.
+      await enqueue(sql, "index_document", 4);
       for (const one of TYPES) {
         const behind = (MINUTES - minute) * 60 - 4 - 30 * random() * wave;
         await work(sql, one, behind, random);
@@ -34,8 +36,7 @@ export async function makeHistory(sql: Sql, begin: () => Promise<void>): Promise
   } finally {
     await sql.unsafe(clock);
   }
-  for (const { type, each } of TYPES) await enqueue(sql, type, each * 3);
-  await enqueue(sql, "index_document", 260);
+  for (const { type, each } of TYPES) await enqueue(sql, type, each);
   await sql`select dibs.tick()`;
 }
 

@@ -8,6 +8,7 @@ export async function setScene(sql: Sql): Promise<{ failed: string }> {
   await tidyDispatches(sql);
   await claimRows(sql);
   const failed = await failThreeTimes(sql);
+  await parkEffect(sql);
   await leaveInFlight(sql);
   return { failed };
 }
@@ -104,6 +105,22 @@ async function failThreeTimes(sql: Sql): Promise<string> {
     await sql`update tasks set run_at = now() where id = ${id} and status = 'pending'`;
   }
   return id;
+}
+
+/** Of which nobody knows whether it happened, for its worker was killed in between. */
+async function parkEffect(sql: Sql): Promise<void> {
+  for (const order of ["7731", "7745"]) {
+    const payload = { order, cents: 4_900 };
+    await sql`select create_task('charge_card', ${sql.json(payload)}, p_max_attempts => 1)`;
+    const [{ id, fence }] =
+      await sql`select id, fence from claim_tasks('billing-1', '{charge_card}')`;
+    await sql`select effect_begin(${fence}, ${id}, 'charge')`;
+    const error = "charge is parked: an earlier attempt was cut off in between";
+    await sql`
+      select settle_lease(${fence}, ${
+      sql.json([{ id, status: "failed", error, permanent: true }])
+    })`;
+  }
 }
 
 /** Workers that hold something, one of which has not been heard of. */

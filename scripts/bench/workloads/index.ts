@@ -1,6 +1,7 @@
 import type { Cell, Scale } from "../workload.ts";
 import { backlogCells } from "./backlog.ts";
 import { costsCells } from "./costs.ts";
+import { dashboardCells } from "./dashboard.ts";
 import { dispatchCells } from "./dispatch.ts";
 import { drainCells } from "./drain.ts";
 import { enqueueCells } from "./enqueue.ts";
@@ -47,6 +48,7 @@ export const workloads: Record<string, (scale: Scale) => Cell[]> = {
   next_rows: nextRowsCells,
   settling: settlingCells,
   racing: racingCells,
+  dashboard: dashboardCells,
 };
 
 /**

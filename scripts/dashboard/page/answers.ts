@@ -3,6 +3,21 @@
 export type Status = "pending" | "processing" | "completed" | "failed" | "cancelled";
 export const STATUSES: Status[] = ["pending", "processing", "completed", "failed", "cancelled"];
 
+export interface Statistic {
+  at: string;
+  type: string;
+  enqueued: number;
+  claimed: number;
+  completed: number;
+  attempts_failed: number;
+  failed: number;
+  cancelled: number;
+  wait_p50_ms: number | null;
+  wait_p99_ms: number | null;
+  run_p50_ms: number | null;
+  run_p99_ms: number | null;
+}
+
 export interface Overview {
   project: string;
   status: {
@@ -149,6 +164,17 @@ export interface Schedule {
   last_tick: string | null;
   last_task: string | null;
   problem: string | null;
+}
+
+export interface ParkedEffect {
+  id: string;
+  type: string | null;
+  work_type: string | null;
+  key: string;
+  mode: string;
+  idempotency_key: string;
+  begun_at: string;
+  parked_at: string | null;
 }
 
 export interface Dispatches {

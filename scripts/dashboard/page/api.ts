@@ -9,10 +9,20 @@ export class Refusal extends Error {
   constructor(message: string, readonly hint?: string) {
     super(message);
   }
+
+  /** In sentences: what the database refuses ends without a full stop. */
+  get says(): string {
+    return [this.message, this.hint].filter(Boolean)
+      .map((text) => /[.!?…]$/.test(text!) ? text : `${text}.`).join(" ");
+  }
 }
 
-/** Of every action that was done, so that what is on the screen is read anew. */
+/** That something was done, or somebody does not want to wait: what is on the screen is read anew. */
 export const CHANGED = "dibs-changed";
+
+export function lookAgain(): void {
+  dispatchEvent(new Event(CHANGED));
+}
 
 export async function read<T>(
   name: string,
@@ -27,7 +37,7 @@ export async function act(name: string, body: Record<string, unknown>): Promise<
     headers: { "content-type": "application/json", "x-dibs-token": meta("dibs-token") },
     body: JSON.stringify(body),
   }) as { done: unknown };
-  if (body.dry_run !== true) dispatchEvent(new Event(CHANGED));
+  if (body.dry_run !== true) lookAgain();
   return answer.done;
 }
 
@@ -35,8 +45,8 @@ async function send(path: string, init: RequestInit): Promise<unknown> {
   const response = await fetch(`${base}api/${path}`, init).catch((error) => {
     if (init.signal?.aborted) throw error;
     throw new Refusal(
-      "The dashboard's server does not answer.",
-      "Was it stopped? npm run dashboard",
+      "The dashboard’s server does not answer",
+      "Was it stopped? Start it again as you did",
     );
   });
   const answer = await response.json().catch(() => null);

@@ -12,6 +12,13 @@ export function short(value: number | null | undefined): string {
     .format(value).toLowerCase().replace("m", "M").replace("b", "G");
 }
 
+export function milliseconds(value: number | null | undefined): string {
+  if (value === null || value === undefined) return "–";
+  if (value === 0) return "0 ms";
+  if (value < 1_000) return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} ms`;
+  return value < 60_000 ? `${Number((value / 1_000).toFixed(1))} s` : duration(value / 1_000);
+}
+
 /** Of seconds, the two largest parts: 2 h 5 min. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return "–";
@@ -56,6 +63,24 @@ export function moment(at: string): string {
     hour: "2-digit",
     minute: "2-digit",
     second: "2-digit",
+  });
+}
+
+/** The time of day, of seconds since 1970. */
+export function clock(seconds: number): string {
+  return new Date(seconds * 1_000)
+    .toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+}
+
+export function day(seconds: number): string {
+  return new Date(seconds * 1_000)
+    .toLocaleDateString("en-GB", { weekday: "short", day: "numeric", month: "short" });
+}
+
+export function weekday(seconds: number): string {
+  return new Date(seconds * 1_000).toLocaleDateString("en-GB", {
+    weekday: "short",
+    day: "numeric",
   });
 }
 

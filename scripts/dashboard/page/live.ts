@@ -5,10 +5,16 @@ export interface Live<T> {
   /** The last answer, which stays when the next call fails; null before the first. */
   data: T | null;
   error: Refusal | null;
+  /** The answer is that to what was asked before; this one's is on its way. */
+  isOld?: boolean;
 }
 
 const EVERY_MS = 2_000;
-const LONGEST_MS = 60_000;
+const LONGEST_MS = 30_000;
+
+/** The last answers, so that who comes back finds the page as it was. */
+const kept = new Map<string, unknown>();
+const MOST_KEPT = 30;
 
 /**
  * Reads again and again while somebody looks: not while the tab is hidden, ever more rarely while
@@ -21,7 +27,7 @@ export function useLive<T>(
 ): Live<T> {
   const asked = `${name}?${new URLSearchParams(params)}`;
   const [state, setState] = useState<Live<T> & { asked: string }>({
-    data: null,
+    data: keptOf<T>(asked),
     error: null,
     asked,
   });
@@ -41,12 +47,13 @@ export function useLive<T>(
         try {
           const data = await read<T>(name, { params, signal: over.signal });
           pause = everyMs;
+          keep(asked, data);
           setState({ data, error: null, asked });
         } catch (error) {
           if (over.signal.aborted) return;
           pause = Math.min(2 * pause, LONGEST_MS);
           setState((last) => ({
-            data: last.asked === asked ? last.data : null,
+            data: last.asked === asked ? last.data : keptOf<T>(asked),
             error: error as Refusal,
             asked,
           }));
@@ -66,6 +73,18 @@ export function useLive<T>(
     };
   }, [asked]);
 
+  if (state.asked === asked) return state;
+  const data = keptOf<T>(asked);
   // What was read for another filter is not shown as if it were of this one.
-  return state.asked === asked ? state : { data: null, error: null };
+  return { data: data ?? state.data, error: null, isOld: data === null && state.data !== null };
+}
+
+function keptOf<T>(asked: string): T | null {
+  return (kept.get(asked) ?? null) as T | null;
+}
+
+function keep(asked: string, data: unknown): void {
+  kept.delete(asked);
+  kept.set(asked, data);
+  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value!);
 }

@@ -4,14 +4,26 @@ import { useEffect, useState } from "preact/hooks";
 export interface Route {
   path: string[];
   query: Record<string, string>;
+  /** How far down one was, when one comes back to it. */
+  leftAt: number | null;
 }
 
+/** How far down one was at each step of the browser's history. The browser would go there too early. */
+const places = new Map<string, number>();
+let step = "";
+history.scrollRestoration = "manual";
+
 export function useRoute(): Route {
-  const [route, setRoute] = useState(parse);
+  const [route, setRoute] = useState(arrive);
   useEffect(() => {
-    const follow = () => setRoute(parse());
+    const follow = () => setRoute(arrive());
+    const remember = () => places.set(step, scrollY);
     addEventListener("hashchange", follow);
-    return () => removeEventListener("hashchange", follow);
+    addEventListener("scroll", remember, { passive: true });
+    return () => {
+      removeEventListener("hashchange", follow);
+      removeEventListener("scroll", remember);
+    };
   }, []);
   return route;
 }
@@ -29,11 +41,14 @@ export function goTo(link: string): void {
   location.hash = link;
 }
 
-function parse(): Route {
+function arrive(): Route {
+  step = history.state?.step ?? crypto.randomUUID();
+  history.replaceState({ step }, "");
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?", 2);
   return {
     path: path.split("/").filter(Boolean).map(decoded),
     query: Object.fromEntries(new URLSearchParams(query)),
+    leftAt: places.get(step) ?? null,
   };
 }
 

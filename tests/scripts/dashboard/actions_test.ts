@@ -131,10 +131,32 @@ Deno.test("the dashboard's actions", async (t) => {
     assert.deepEqual(await look(id), ["report", "pending", 0]);
   });
 
+  await t.step("say of an effect in doubt whether it happened", async () => {
+    const of = await fail("f");
+    const park = (key: string) =>
+      sql`
+        insert into dibs.effect (id, key, mode, state, fence, begun_at)
+        values (${of}, ${key}, 'at_most_once', 'parked', 1, now())`;
+    await Promise.all([park("card"), park("email")]);
+    const done = { id: of, key: "card", happened: true, result: { paid: 7 } };
+    assert.equal(await act("settle_effect", done), false);
+    assert.deepEqual(await look(of), ["f", "failed", 1]);
+    const not = { id: of, key: "email", happened: false };
+    assert.equal(await act("settle_effect", not), true);
+    assert.deepEqual(await look(of), ["f", "pending", 0]);
+    const effects =
+      await sql`select key, state, result from dibs.effect where id = ${of} order by 1`;
+    assert.deepEqual(effects.map(({ key, state, result }) => [key, state, result]), [
+      ["card", "done", { paid: 7 }],
+      ["email", "not_done", null],
+    ]);
+  });
+
   await t.step("refuse a body that says more or less than they take", async () => {
     const wrong: Record<string, unknown[]> = {
       cancel_tasks: [{}, { ids: [] }, { ids: ["x"] }, { ids: [crypto.randomUUID()], also: 1 }],
       redrive_tasks: [{ filter: {} }, { filter: [], dry_run: true }, { dry_run: true }],
+      settle_effect: [{}, { id: crypto.randomUUID(), key: "k" }, { key: "k", happened: true }],
       release_worker: [{}, { worker_id: "" }, { worker_id: 7 }],
       pause_claims: [{}, { work_type: "x" }],
       run_schedule_now: [{}, null, []],

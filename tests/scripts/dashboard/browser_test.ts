@@ -4,6 +4,7 @@ import axe from "axe-core";
 import type { Page } from "playwright-core";
 import postgres, { type Sql } from "postgres";
 import { startBrowser } from "../../support/browser.ts";
+import { shiftsOf, show, watchShifts } from "../../support/dashboard_page.ts";
 import { eventually } from "../../support/eventually.ts";
 import { NASTY } from "../../support/nasty.ts";
 import { testStack } from "../../support/stack.ts";
@@ -163,38 +164,14 @@ const PAGES = [
   "claims",
   "gates",
   "schedules",
+  "effects",
   "dispatches",
   "doctor",
 ];
 
-async function show(page: Page, base: string, path: string): Promise<void> {
-  await page.goto("about:blank");
-  await page.goto(`${base}#/${path}`);
-  await page.locator("h1").waitFor();
-  await page.locator(".skeleton").waitFor({ state: "detached" });
-}
-
 async function examine(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Examine" }).click();
   await page.locator(".verdict").waitFor({ timeout: 60_000 });
-}
-
-async function watchShifts(page: Page): Promise<void> {
-  await page.addInitScript(() => {
-    let sum = 0;
-    Object.assign(globalThis, { shifted: () => sum });
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) {
-        sum += (entry as PerformanceEntry & { value: number }).value;
-      }
-    }).observe({ type: "layout-shift", buffered: true });
-  });
-}
-
-/** To three places: a figure at the right edge that gains a digit begins further left, and nothing else moves. */
-async function shiftsOf(page: Page): Promise<number> {
-  const sum = await page.evaluate(() => Reflect.get(globalThis, "shifted")() as number);
-  return Math.round(1_000 * sum) / 1_000;
 }
 
 /** What axe calls serious or critical, by rule and place. */
@@ -239,6 +216,9 @@ async function writeNasty(sql: Sql): Promise<string> {
     await sql`select set_task_limit(${type}, 7)`;
     await sql`select set_task_rate(${type}, 10, '1 minute', p_key => ${text})`;
     await sql`select put_schedule(${text}, '0 0 * * *', ${type}, ${sql.json({ text })})`;
+    await sql`
+      insert into dibs.effect (id, key, mode, state, fence, begun_at)
+      values (${id}, ${text}, 'at_most_once', 'parked', ${fence}, now())`;
     const [row] = await sql`
       select thought_id, fence from claim_next_thoughts('enrichment', ${text}, 1, p_max_attempts => 1)`;
     await sql`

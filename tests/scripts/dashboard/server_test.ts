@@ -164,6 +164,27 @@ Deno.test("the dashboard's server", async (t) => {
     },
   );
 
+  await t.step(
+    "tells of all statistics, of which the data API gives so many at a time",
+    async () => {
+      await sql`
+      insert into dibs.statistic
+      select 'hour', date_bin('1 hour', now(), 'epoch') - n * interval '2 hours', 'busy_' || k,
+        1, 0, 0, 0, 0, 0, 0, 0, '{}', '{}'
+      from generate_series(1, 80) n, generate_series(1, 30) k`;
+      const rows: { at: string; type: string }[] =
+        await (await ask("GET", "api/statistics?range=7d"))
+          .json();
+      const busy = rows.filter(({ type }) => type.startsWith("busy_"));
+      assert.equal(busy.length, 2_400);
+      assert.equal(new Set(busy.map(({ at, type }) => `${at} ${type}`)).size, 2_400);
+      await sql`delete from dibs.statistic where type like 'busy\\_%'`;
+      const other = await ask("GET", "api/statistics?range=1y");
+      assert.equal(other.status, 400);
+      await other.body?.cancel();
+    },
+  );
+
   await t.step("hides what it is told to, by field or all", async () => {
     const payload = { email: "ada@example.com", deep: [{ Email: "b@example.com", n: 1 }] };
     const [{ id }] = await sql`select create_task('letter', ${sql.json(payload)}) as id`;

@@ -79,7 +79,7 @@ export function Asking() {
                 {hint && <small>{hint}</small>}
               </label>
             ))}
-            {problem && <p class="problem" role="alert">{problem.message} {problem.hint}</p>}
+            {problem && <p class="problem" role="alert">{problem.says}</p>}
             <div class="buttons">
               <button type="button" onClick={() => dialog.current!.close()}>Leave it</button>
               <button

@@ -4,7 +4,7 @@ import type { Examined } from "../answers.ts";
 import { plural, words } from "../format.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Copy } from "../parts/copy.tsx";
-import { Loaded, Page, Section } from "../parts/page.tsx";
+import { Page, Section, Skeleton } from "../parts/page.tsx";
 
 type Finding = Examined["findings"][number];
 
@@ -38,11 +38,12 @@ export function Doctor() {
       <p class="quiet lead">
         Looks at the project for what may be wrong, and says what mends it. It only reads.
       </p>
-      {isBusy || error
-        ? <Loaded live={{ data: null, error }}>{() => null}</Loaded>
+      {error && <p class="problem" role="alert">{error.says}</p>}
+      {isBusy
+        ? <Skeleton />
         : examined
         ? <Findings examined={examined} />
-        : <p class="empty">Nothing was looked at yet. It takes a few seconds.</p>}
+        : !error && <p class="empty">Nothing was looked at yet. It takes a few seconds.</p>}
     </Page>
   );
 }

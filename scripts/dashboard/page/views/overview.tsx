@@ -1,14 +1,26 @@
 import type { ComponentChildren } from "preact";
-import type { FoundTask, Overview as Answer } from "../answers.ts";
+import { useMemo } from "preact/hooks";
+import { RANGE_NAMES, type RangeName } from "../../ranges.ts";
+import type { FoundTask, Overview as Answer, Statistic } from "../answers.ts";
 import { count, distance, plural, roughly, short } from "../format.ts";
-import { useLive } from "../live.ts";
-import { Loaded, Page, Section } from "../parts/page.tsx";
+import { type Live, useLive } from "../live.ts";
+import { Choice } from "../parts/choice.tsx";
+import { Loaded, Page, Section, Trouble } from "../parts/page.tsx";
 import { Table } from "../parts/table.tsx";
 import { Time } from "../parts/time.tsx";
-import { linkTo } from "../router.ts";
+import { goTo, linkTo, type Route } from "../router.ts";
+import { Charts } from "./charts.tsx";
+import { ByType } from "./by_type.tsx";
 
-export function Overview() {
+/** What changes slowly need not be asked for often. */
+const STATISTICS_EVERY_MS = { "15min": 5_000, "1h": 10_000, "24h": 60_000, "7d": 60_000 };
+
+export function Overview({ query }: Route) {
+  const range = RANGE_NAMES.find((name) => name === query.range) ?? "1h";
   const live = useLive<Answer>("overview");
+  const statistics = useLive<Statistic[]>("statistics", { range }, {
+    everyMs: STATISTICS_EVERY_MS[range],
+  });
   const failures = useLive<FoundTask[]>("tasks", {
     filter: JSON.stringify({ statuses: ["failed"] }),
     limit: "10",
@@ -23,7 +35,15 @@ export function Overview() {
               <Notices status={status} />
             </div>
             <Tiles status={status} />
-            <Loaded live={failures}>{(rows) => <Failures rows={rows} />}</Loaded>
+            <Course live={statistics} range={range} type={query.type ?? ""} />
+            <Loaded live={failures} isPart>
+              {(rows) => (
+                <>
+                  <Failures rows={rows} />
+                  {statistics.data && <ByType rows={statistics.data} range={range} />}
+                </>
+              )}
+            </Loaded>
           </>
         )}
       </Loaded>
@@ -63,6 +83,46 @@ function Tiles({ status }: { status: Answer["status"] }) {
   );
 }
 
+/** How it went, of all types or one, as far back as is wished. */
+function Course({ live, range, type }: {
+  live: Live<Statistic[]>;
+  range: RangeName;
+  type: string;
+}) {
+  const { data } = live;
+  const types = [...new Set([type, ...data?.map((row) => row.type) ?? []])].filter(Boolean).sort();
+  const rows = useMemo(() => data?.filter((row) => !type || row.type === type), [data, type]);
+  return (
+    <>
+      <div class="bar">
+        <select
+          aria-label="Charts of"
+          value={type}
+          onChange={(event) => goTo(linkTo([], { range, type: event.currentTarget.value }))}
+        >
+          <option value="">All types</option>
+          {types.map((name) => <option value={name} key={name}>{name}</option>)}
+        </select>
+        <Choice
+          label="How far back"
+          options={RANGE_NAMES.map((name) => ({
+            name: name.replace(/\d+/, "$& "),
+            link: linkTo([], { range: name, type }),
+            isChosen: name === range,
+          }))}
+        />
+      </div>
+      {live.error && live.data === null
+        ? <Trouble error={live.error} isShown={false} />
+        : (
+          <div class={live.isOld ? "old" : undefined} aria-busy={live.isOld || data === null}>
+            <Charts rows={rows ?? null} range={range} />
+          </div>
+        )}
+    </>
+  );
+}
+
 /** What an operator looks for first when something is wrong. */
 function Failures({ rows }: { rows: FoundTask[] }) {
   return (
@@ -94,7 +154,7 @@ function Failures({ rows }: { rows: FoundTask[] }) {
           {
             head: "Error",
             cell: ({ error }) => (
-              <span class="text cut bad" title={error ?? ""}>{error ?? "–"}</span>
+              <span class="text cut wide bad" title={error ?? ""}>{error ?? "–"}</span>
             ),
           },
         ]}
@@ -142,8 +202,8 @@ function Notices({ status }: { status: Answer["status"] }) {
     ],
     [
       status.parked_effects > 0,
-      `${plural(status.parked_effects, "effect")} of which nobody knows whether they happened`,
-      linkTo(["doctor"]),
+      `${plural(status.parked_effects, "effect")} in doubt`,
+      linkTo(["effects"]),
     ],
     [
       status.dispatch.rest_until !== null,

@@ -109,6 +109,9 @@ function Facts({ task }: { task: Known }) {
       <Fact name="Id">
         <code>{task.id}</code> <Copy text={task.id} what="the id" />
       </Fact>
+      <Fact name="Type">
+        <a href={linkTo(["tasks"], { type: task.type })}>{task.type}</a>
+      </Fact>
       <Fact name="Attempts">{task.attempts} of {task.max_attempts}</Fact>
       <Fact name="Enqueued">
         <Time at={task.created_at} />
@@ -126,14 +129,22 @@ function Facts({ task }: { task: Known }) {
           <Time at={task.completed_at} />
         </Fact>
       )}
-      {worker_id && <Fact name="Worker">{worker_id}</Fact>}
+      {worker_id && (
+        <Fact name="Worker">
+          {status === "processing" ? <a href={linkTo(["workers"])}>{worker_id}</a> : worker_id}
+        </Fact>
+      )}
       {status === "processing" && lease_expires_at && (
         <Fact name="Lease ends">
           <Countdown at={lease_expires_at} />
         </Fact>
       )}
       <Fact name="Priority">{task.priority}</Fact>
-      {key && <Fact name="Key">{key}</Fact>}
+      {key && (
+        <Fact name="Key">
+          <a href={linkTo(["tasks"], { key })}>{key}</a>
+        </Fact>
+      )}
       {order_key && <Fact name="Order key">{order_key}</Fact>}
       {unique_key && <Fact name="Unique key">{unique_key}</Fact>}
     </dl>

@@ -10,6 +10,8 @@ export function filterOf(query: Record<string, string>): Record<string, unknown>
   };
 }
 
+export const TASK_ID = /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
+
 /** What is no JSON goes as it is: the database says what is wrong with it. */
 function objectOf(text: string): unknown {
   try {

@@ -1,6 +1,6 @@
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { act } from "../api.ts";
-import { type FoundTask, STATUSES } from "../answers.ts";
+import { type FoundTask, STATUSES, type TaskRow } from "../answers.ts";
 import { count, plural } from "../format.ts";
 import { useLive } from "../live.ts";
 import { ask } from "../parts/ask.tsx";
@@ -10,7 +10,7 @@ import { Loaded, Page } from "../parts/page.tsx";
 import { Table } from "../parts/table.tsx";
 import { Time } from "../parts/time.tsx";
 import { goTo, linkTo, type Route } from "../router.ts";
-import { filterOf } from "./task_filter.ts";
+import { filterOf, TASK_ID } from "./task_filter.ts";
 
 const ON_A_PAGE = 50;
 
@@ -48,31 +48,43 @@ function Statuses({ query: { before: _, ...query } }: { query: Record<string, st
   return <Choice label="Status" options={options} />;
 }
 
-const FIELDS: Record<string, { label: string; hint: string }> = {
+const FIELDS: Record<string, { label: string; hint: string; pattern?: string }> = {
   type: { label: "Type", hint: "send_email" },
   error: { label: "Error has", hint: "timeout" },
   key: { label: "Key", hint: "tenant-4" },
   payload: { label: "Payload has", hint: '{"tenant": 4}' },
-  id: { label: "Id", hint: "of a task" },
+  id: { label: "Id", hint: "of a task", pattern: TASK_ID.source },
 };
 
 function Filters({ query }: { query: Record<string, string> }) {
+  const form = useRef<HTMLFormElement>(null);
   const apply = (event: Event) => {
     event.preventDefault();
     const form = event.currentTarget as HTMLFormElement;
     const given = Object.fromEntries(new FormData(form)) as Record<string, string>;
-    if (/^[0-9a-f-]{36}$/i.test(given.id.trim())) goTo(linkTo(["tasks", given.id.trim()]));
-    else goTo(linkTo(["tasks"], { status: query.status, ...given, id: "" }));
+    // The browser lets no other id through.
+    goTo(
+      given.id
+        ? linkTo(["tasks", given.id])
+        : linkTo(["tasks"], { ...given, status: query.status }),
+    );
   };
+  // Set, not made anew, so that who pressed Enter stays in the field.
+  useEffect(() => {
+    for (const input of form.current!.querySelectorAll("input")) {
+      input.value = query[input.name] ?? "";
+    }
+  }, [JSON.stringify(query)]);
   return (
-    <form class="filters" onSubmit={apply} role="search" key={JSON.stringify(query)}>
-      {Object.entries(FIELDS).map(([name, { label, hint }]) => (
+    <form class="filters" onSubmit={apply} role="search" ref={form}>
+      {Object.entries(FIELDS).map(([name, { label, hint, pattern }]) => (
         <label key={name}>
           <span>{label}</span>
           <input
             name={name}
             placeholder={hint}
-            defaultValue={query[name] ?? ""}
+            pattern={pattern}
+            title={pattern && "The whole id of a task, 36 characters"}
             autoComplete="off"
             spellcheck={false}
           />
@@ -103,10 +115,11 @@ function Found({ rows, query }: { rows: FoundTask[]; query: Record<string, strin
         columns={[
           {
             head: "Type",
+            width: "11rem",
             cell: ({ id, type, key }) => (
               <>
                 <a class="text" href={linkTo(["tasks", id])}>{type}</a>
-                {key && <span class="quiet text" title="Key">{key}</span>}
+                {key && <span class="below quiet small text" title="Key">{key}</span>}
               </>
             ),
           },
@@ -127,13 +140,7 @@ function Found({ rows, query }: { rows: FoundTask[]; query: Record<string, strin
             ),
           },
           { head: "Enqueued", width: "9rem", cell: ({ created_at }) => <Time at={created_at} /> },
-          {
-            head: "Last moment",
-            width: "9rem",
-            cell: ({ completed_at, started_at, run_at, status }) => (
-              <Time at={completed_at ?? (status === "processing" ? started_at : run_at)} />
-            ),
-          },
+          { head: "When", width: "9rem", cell: (task) => <When {...task} /> },
           {
             head: "Error or worker",
             cell: ({ error, worker_id }) =>
@@ -153,6 +160,20 @@ function Found({ rows, query }: { rows: FoundTask[]; query: Record<string, strin
           </a>
         )}
       </div>
+    </>
+  );
+}
+
+/** What it last did, or is about to. */
+function When({ status, completed_at, started_at, run_at }: TaskRow) {
+  const [word, at] = completed_at
+    ? ["ended", completed_at]
+    : status === "processing"
+    ? ["began", started_at]
+    : ["due", run_at];
+  return (
+    <>
+      <span class="unseen">{word}</span> <Time at={at} />
     </>
   );
 }

@@ -1,6 +1,5 @@
 import type { WholeTask } from "../answers.ts";
-import { moment, words } from "../format.ts";
-import { Time } from "../parts/time.tsx";
+import { day, instant, moment, words } from "../format.ts";
 
 const TONES: Record<string, string> = {
   enqueued: "info",
@@ -25,15 +24,22 @@ export function Timeline({ events }: { events: WholeTask["timeline"] }) {
             <b>{words(event)}</b>
             {attempt !== null && <span class="quiet">attempt {attempt}</span>}
             {worker_id && <span class="text">{worker_id}</span>}
-            <span class="when quiet" title={at ? moment(at) : undefined}>
-              <Time at={at} />
-            </span>
+            {at && <time class="when quiet" dateTime={at} title={moment(at)}>{exactly(at)}</time>}
           </p>
           {detail && <Detail detail={detail} />}
         </li>
       ))}
     </ol>
   );
+}
+
+/** To the millisecond, so that what follows in an instant is told apart, and logs can be held beside it. */
+function exactly(at: string): string {
+  const date = new Date(instant(at));
+  const time = `${date.toLocaleTimeString("en-GB")}.${
+    String(date.getMilliseconds()).padStart(3, "0")
+  }`;
+  return date.toDateString() === new Date().toDateString() ? time : `${day(+date / 1_000)} ${time}`;
 }
 
 function Detail({ detail }: { detail: Record<string, unknown> }) {
