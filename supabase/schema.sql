@@ -8326,8 +8326,11 @@ begin
     v_since.task_number := 0;
     v_since.task_page := 0;
   else
-    select l.task_number, l.task_page into v_since.task_number, v_since.task_page from dibs.look l
-      order by l.at <= v_since.at desc, abs(extract(epoch from l.at - v_since.at)) limit 1;
+    select l.task_number, l.task_page into v_since.task_number, v_since.task_page from (
+      (select * from dibs.look where at <= v_since.at order by n desc limit 1)
+      union all
+      (select * from dibs.look order by n limit 1)
+    ) l limit 1;
   end if;
   return v_since;
 end $function$;
