@@ -157,7 +157,8 @@ comment on function dibs.unseen_since(dibs.look) is
 it ended (at), and the numbers of tasks. Mostly the look itself, less ten seconds; further back only when a transaction
 has ended that was under way at the look for longer.';
 
-create or replace function dibs.unseen_outcomes(p_look dibs.look, p_without xid8 default null) returns setof dibs.outcome
+create or replace function dibs.unseen_outcomes(p_look dibs.look, p_without xid8 default null)
+  returns setof dibs.outcome
   language plpgsql stable set search_path = '' as $$
 declare
   v_since dibs.look := dibs.unseen_since(p_look);
@@ -180,7 +181,8 @@ begin
   return query
     select l.type, l.created_at
     from (values
-        (greatest(v_since.task_number, 0), 70368744177664), (greatest(v_since.task_page, 70368744177664), 140737488355328)
+        (greatest(v_since.task_number, 0), 70368744177664),
+        (greatest(v_since.task_page, 70368744177664), 140737488355328)
       ) drawn(first, past),
       lateral (
         select l.type, l.created_at, l.made_by from dibs.log l
