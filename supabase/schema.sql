@@ -8379,7 +8379,7 @@ begin
       extract(epoch from o.completed_at - a.started_at)::float8 * 1000
     from dibs.unseen_outcomes(p_look, p_without) o
       cross join lateral (
-        select o.type, sum(upper(r) - lower(r))::bigint as tasks from unnest(o.run) r where o.type <> '' having o.type <> ''
+        select o.type, sum(upper(r) - lower(r))::bigint as tasks from unnest(o.run) r having o.type <> ''
         union all
         select l.type, count(*) from dibs.log_of(o.run) l where o.type = '' group by l.type
       ) t
@@ -8413,7 +8413,9 @@ begin
   return query
     select e.type, k.at, k.kind, floor(4 * ln(greatest(k.ms, 0.0625)) / ln(2))::int, e.tasks, k.ms
     from (
-        select * from dibs.unseen_ends(p_look, p_without) union all select * from dibs.unseen_attempts(p_look, p_without)
+        select * from dibs.unseen_ends(p_look, p_without)
+        union all
+        select * from dibs.unseen_attempts(p_look, p_without)
       ) e,
       lateral (
         values (e.kind, e.ended_at, null), ('claimed', e.started_at, null), ('wait', e.started_at, e.waited_ms),
@@ -8468,8 +8470,11 @@ begin
     v_since.task_number := 0;
     v_since.task_page := 0;
   else
-    select l.task_number, l.task_page into v_since.task_number, v_since.task_page from dibs.look l
-      order by l.at <= v_since.at desc, abs(extract(epoch from l.at - v_since.at)) limit 1;
+    select l.task_number, l.task_page into v_since.task_number, v_since.task_page from (
+      (select * from dibs.look where at <= v_since.at order by n desc limit 1)
+      union all
+      (select * from dibs.look order by n limit 1)
+    ) l limit 1;
   end if;
   return v_since;
 end $function$;
@@ -8489,7 +8494,8 @@ begin
   return query
     select l.type, l.created_at
     from (values
-        (greatest(v_since.task_number, 0), 70368744177664), (greatest(v_since.task_page, 70368744177664), 140737488355328)
+        (greatest(v_since.task_number, 0), 70368744177664),
+        (greatest(v_since.task_page, 70368744177664), 140737488355328)
       ) drawn(first, past),
       lateral (
         select l.type, l.created_at, l.made_by from dibs.log l
@@ -9889,7 +9895,8 @@ begin
       from (select * from dibs.dispatch order by id desc limit 10) d));
 end $function$;
 comment on function public.dibs_status() is 'The state of the whole: tasks by status, age of the oldest due one in seconds, gates, thoughts by work type, claims
-on other sources (counted_at null: all of them just now, otherwise succeeded and failed were counted then), what each worker holds, what has expired and was not taken back yet, the first hundred recurring
+on other sources (counted_at null: all of them just now, otherwise succeeded and failed were counted then), what each
+worker holds, what has expired and was not taken back yet, the first hundred recurring
 schedules by when they are due, effects somebody must decide about, how many calls to dispatch failed in a row and
 until when none is made, the function calls of this month and how many are left of it (null: no limit), and the last
 ten dispatches. One JSON object.';

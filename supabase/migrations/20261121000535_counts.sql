@@ -144,8 +144,11 @@ begin
     v_since.task_number := 0;
     v_since.task_page := 0;
   else
-    select l.task_number, l.task_page into v_since.task_number, v_since.task_page from dibs.look l
-      order by l.at <= v_since.at desc, abs(extract(epoch from l.at - v_since.at)) limit 1;
+    select l.task_number, l.task_page into v_since.task_number, v_since.task_page from (
+      (select * from dibs.look where at <= v_since.at order by n desc limit 1)
+      union all
+      (select * from dibs.look order by n limit 1)
+    ) l limit 1;
   end if;
   return v_since;
 end $$;
@@ -154,7 +157,8 @@ comment on function dibs.unseen_since(dibs.look) is
 it ended (at), and the numbers of tasks. Mostly the look itself, less ten seconds; further back only when a transaction
 has ended that was under way at the look for longer.';
 
-create or replace function dibs.unseen_outcomes(p_look dibs.look, p_without xid8 default null) returns setof dibs.outcome
+create or replace function dibs.unseen_outcomes(p_look dibs.look, p_without xid8 default null)
+  returns setof dibs.outcome
   language plpgsql stable set search_path = '' as $$
 declare
   v_since dibs.look := dibs.unseen_since(p_look);
@@ -177,7 +181,8 @@ begin
   return query
     select l.type, l.created_at
     from (values
-        (greatest(v_since.task_number, 0), 70368744177664), (greatest(v_since.task_page, 70368744177664), 140737488355328)
+        (greatest(v_since.task_number, 0), 70368744177664),
+        (greatest(v_since.task_page, 70368744177664), 140737488355328)
       ) drawn(first, past),
       lateral (
         select l.type, l.created_at, l.made_by from dibs.log l

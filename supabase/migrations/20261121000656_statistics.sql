@@ -126,7 +126,9 @@ begin
   return query
     select e.type, k.at, k.kind, floor(4 * ln(greatest(k.ms, 0.0625)) / ln(2))::int, e.tasks, k.ms
     from (
-        select * from dibs.unseen_ends(p_look, p_without) union all select * from dibs.unseen_attempts(p_look, p_without)
+        select * from dibs.unseen_ends(p_look, p_without)
+        union all
+        select * from dibs.unseen_attempts(p_look, p_without)
       ) e,
       lateral (
         values (e.kind, e.ended_at, null), ('claimed', e.started_at, null), ('wait', e.started_at, e.waited_ms),
@@ -149,7 +151,7 @@ begin
       extract(epoch from o.completed_at - a.started_at)::float8 * 1000
     from dibs.unseen_outcomes(p_look, p_without) o
       cross join lateral (
-        select o.type, sum(upper(r) - lower(r))::bigint as tasks from unnest(o.run) r where o.type <> '' having o.type <> ''
+        select o.type, sum(upper(r) - lower(r))::bigint as tasks from unnest(o.run) r having o.type <> ''
         union all
         select l.type, count(*) from dibs.log_of(o.run) l where o.type = '' group by l.type
       ) t

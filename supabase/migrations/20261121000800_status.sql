@@ -70,7 +70,8 @@ begin
 end $$;
 comment on function public.dibs_status() is
   'The state of the whole: tasks by status, age of the oldest due one in seconds, gates, thoughts by work type, claims
-on other sources (counted_at null: all of them just now, otherwise succeeded and failed were counted then), what each worker holds, what has expired and was not taken back yet, the first hundred recurring
+on other sources (counted_at null: all of them just now, otherwise succeeded and failed were counted then), what each
+worker holds, what has expired and was not taken back yet, the first hundred recurring
 schedules by when they are due, effects somebody must decide about, how many calls to dispatch failed in a row and
 until when none is made, the function calls of this month and how many are left of it (null: no limit), and the last
 ten dispatches. One JSON object.';

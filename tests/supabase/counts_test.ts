@@ -163,17 +163,18 @@ testTasks(
   async (db) => {
     const { sql } = db;
     await look(sql);
-    await sql.begin(async (own) => {
-      const tasks = await enqueue(own, "mail", 3);
-      await own`select cancel_tasks(${tasks.slice(0, 1)})`;
-      await look(own);
-      await assertCounted(own, { pending: 2, cancelled: 1 });
-      await own`select cancel_tasks(${tasks.slice(1, 2)})`;
-      await enqueue(own, "mail", 2);
-      await own`select retry_tasks(${tasks.slice(0, 1)})`;
-      await look(own);
-      await assertCounted(own, { pending: 4, cancelled: 1 });
-    });
+    const own = db.connect();
+    await own`begin`;
+    const tasks = await enqueue(own, "mail", 3);
+    await own`select cancel_tasks(${tasks.slice(0, 1)})`;
+    await look(own);
+    await assertCounted(own, { pending: 2, cancelled: 1 });
+    await own`select cancel_tasks(${tasks.slice(1, 2)})`;
+    await enqueue(own, "mail", 2);
+    await own`select retry_tasks(${tasks.slice(0, 1)})`;
+    await look(own);
+    await assertCounted(own, { pending: 4, cancelled: 1 });
+    await own`commit`;
     await assertCounted(sql, { pending: 4, cancelled: 1 });
     await look(sql);
     await assertCounted(sql, { pending: 4, cancelled: 1 });
