@@ -52,6 +52,9 @@ export function dashboardCells({ quick, tasks = quick ? 5_000 : 1_000_000 }: Sca
       await database.superuser`select dibs.take_look()`;
       await loadFinished(database, tasks);
       await loadPending(database, tasks);
+      // Some ticks later: of the last ten seconds counts read what is there.
+      await database.superuser`select dibs.take_look()`;
+      await database.superuser`update dibs.look set at = at - interval '1 minute' where true`;
       await database.superuser`select dibs.take_look()`;
       await loadStatistics(database);
       await database.superuser`vacuum analyze`;
