@@ -87,6 +87,14 @@ select
     as "a task waits at a wrong gate",
   (select format('%s', task) from dibs.attempt group by task having count(*) <> max(n) or min(n) <> 1 limit 1)
     as "the attempts of a task have a gap",
+  (select format('%s %s, not %s', c.tasks, c.status, coalesce(n.tasks, 0))
+    from public.task_counts() c left join (
+      select status, sum(upper(run) - lower(run)) as tasks from (
+        select case name when 'lease' then 'processing' else 'pending' end as status, run from unfinished
+        union all select status, part from dibs.outcome, unnest(run) part) p
+      group by status) n using (status)
+    where c.tasks <> coalesce(n.tasks, 0) limit 1)
+    as "a count of tasks is wrong",
   (select format('%s, not %s', (select count(*) from public.tasks), count(*)) from logged
     having count(*) <> (select count(*) from public.tasks))
     as "public.tasks has another number of rows than the log"`;

@@ -85,7 +85,15 @@ Deno.test("rows are claimed, renewed and released by any client", () =>
     })).json();
     assert.deepEqual(
       state.sources.filter((counted: { source: string }) => counted.source === source),
-      [{ source, work_type: "index", claimed: 2, succeeded: 1, failed: 0, expired: 0 }],
+      [{
+        source,
+        work_type: "index",
+        claimed: 2,
+        succeeded: 1,
+        failed: 0,
+        expired: 0,
+        counted_at: null,
+      }],
     );
   }));
 

@@ -1,29 +1,14 @@
 import { dirname, join } from "node:path";
 import { PROJECT_DIR } from "../../scripts/stack/migrate.ts";
 
-/** What `generate`, `check`, `add` and `remove` run on and look at, and little more. */
+/** What `generate`, `check`, `add`, `remove` and the bench run on and look at. */
 const COPIED = [
   "README.md",
   "deno.json",
   "docs",
   "functions",
   "package.json",
-  "scripts/add.ts",
-  "scripts/adopt",
-  "scripts/bench",
-  "scripts/bench.ts",
-  "scripts/check",
-  "scripts/check.ts",
-  "scripts/generate",
-  "scripts/generate.ts",
-  "scripts/git.ts",
-  "scripts/interrupt.ts",
-  "scripts/numbers.ts",
-  "scripts/options.ts",
-  "scripts/remove.ts",
-  "scripts/screen.ts",
-  "scripts/stack",
-  "scripts/vault.ts",
+  "scripts",
   "supabase",
 ];
 
