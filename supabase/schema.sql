@@ -127,7 +127,7 @@ create table dibs.attempt (
   constraint outcome_is_known CHECK ((outcome = ANY (ARRAY['failed'::text, 'lost'::text, 'retried'::text, 'redriven'::text])))
 );
 alter table dibs.attempt enable row level security;
-CREATE INDEX attempt_by_end ON dibs.attempt USING btree (ended_at) WHERE (outcome = ANY (ARRAY['failed'::text, 'lost'::text]));
+CREATE INDEX attempt_by_end ON dibs.attempt USING btree (ended_at);
 comment on table dibs.attempt is 'Attempts that did not complete: failed (the handler said so), lost (the lease ran out). retried, redriven: from
 here on counting starts anew.';
 

@@ -240,7 +240,7 @@ begin
     alter table dibs.attempt add column made_by xid8 not null default pg_current_xact_id();
   end if;
   if to_regclass('dibs.attempt_by_end') is null then
-    create index attempt_by_end on dibs.attempt (ended_at) where outcome in ('failed', 'lost');
+    create index attempt_by_end on dibs.attempt (ended_at);  -- whole, or lookups by task might use it
   end if;
 end $$;
 
