@@ -59,8 +59,11 @@ async function load(database: BenchDatabase, tasks: number, batch: number): Prom
   const sql = database.connect();
   const share = Math.min(tasks, 100_000);
   for (let done = 0; done < tasks; done += share) await finish(sql, share, batch, "1 hour");
-  await sql`select dibs.take_look()`;
-  await sql`update dibs.look set at = at - interval '1 minute' where true`;
+  // The first look of all goes back further than any other.
+  for (let looks = 0; looks < 2; looks++) {
+    await sql`select dibs.take_look()`;
+    await sql`update dibs.look set at = at - interval '1 minute' where true`;
+  }
   await sql`select dibs.take_look()`;
   await sql.end();
 }
