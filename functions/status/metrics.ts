@@ -1,9 +1,6 @@
 import type { Family, Sample } from "../_shared/prometheus.ts";
 import type { Status } from "../_shared/schemas.ts";
-
-/** Of claims by source and work type; what is beyond is summed up as `other`. */
-const MOST_KINDS_OF_CLAIMS = 100;
-const OTHER = "other";
+import { bounded, OTHER } from "./bounded.ts";
 
 /** The state of the whole as metrics. No label has an id, a worker or a key in it. */
 export function metricsOf(status: Status): Family[] {
@@ -52,7 +49,7 @@ function tasks({ version, tasks, oldest_due_seconds, parked_effects, ...status }
 
 function claims({ thoughts, sources }: Status): Family[] {
   const kinds = [...thoughts.map((kind) => ({ source: "thoughts", ...kind })), ...sources];
-  const samples = bounded(kinds).flatMap((kind) =>
+  const samples = bounded(kinds, countOf, togetherOf).flatMap((kind) =>
     STATUSES.map((status): Sample => ({
       labels: { source: kind.source, work_type: kind.work_type, status },
       value: kind[status],
@@ -66,22 +63,19 @@ type KindOfClaims =
   & { source: string; work_type: string }
   & Record<typeof STATUSES[number], number>;
 
-function bounded(kinds: KindOfClaims[]): KindOfClaims[] {
-  if (kinds.length <= MOST_KINDS_OF_CLAIMS) return kinds;
-  const sorted = kinds.toSorted((a, b) => countOf(b) - countOf(a));
-  const rest = sorted.splice(MOST_KINDS_OF_CLAIMS);
-  const of = (status: typeof STATUSES[number]) => sum(rest.map((kind) => kind[status]));
-  return [...sorted, {
+function countOf(kind: KindOfClaims): number {
+  return sum(STATUSES.map((status) => kind[status]));
+}
+
+function togetherOf(kinds: KindOfClaims[]): KindOfClaims {
+  const of = (status: typeof STATUSES[number]) => sum(kinds.map((kind) => kind[status]));
+  return {
     source: OTHER,
     work_type: OTHER,
     claimed: of("claimed"),
     succeeded: of("succeeded"),
     failed: of("failed"),
-  }];
-}
-
-function countOf(kind: KindOfClaims): number {
-  return sum(STATUSES.map((status) => kind[status]));
+  };
 }
 
 function dispatch({ dispatch }: Status): Family[] {

@@ -1,9 +1,6 @@
 import type { Family, Histogram } from "../_shared/prometheus.ts";
 import type { TaskTotals } from "../_shared/schemas.ts";
-
-/** What is beyond is summed up as `other`. */
-const MOST_TYPES = 100;
-const OTHER = "other";
+import { bounded, OTHER } from "./bounded.ts";
 
 const COUNTERS = [
   ["enqueued", "dibs_tasks_enqueued_total", "Tasks that were enqueued."],
@@ -21,7 +18,7 @@ const HISTOGRAMS = [
 
 /** What ever happened to tasks, by type; as of the last tick. */
 export function totalsOf(totals: TaskTotals[]): Family[] {
-  const types = bounded(totals);
+  const types = bounded(totals, ({ enqueued }) => enqueued, togetherOf);
   return [
     ...COUNTERS.map(([field, name, help]): Family => ({
       name,
@@ -38,22 +35,14 @@ export function totalsOf(totals: TaskTotals[]): Family[] {
   ];
 }
 
-/** Those with the most tasks: they change places seldom, and only with the like. */
-function bounded(totals: TaskTotals[]): TaskTotals[] {
-  if (totals.length <= MOST_TYPES) return totals;
-  const sorted = totals.toSorted((a, b) => b.enqueued - a.enqueued);
-  return [...sorted.slice(0, MOST_TYPES), sorted.slice(MOST_TYPES).reduce(added)];
-}
-
-function added(one: TaskTotals, two: TaskTotals): TaskTotals {
-  const sums = COUNTERS.map(([field]) => [field, one[field] + two[field]]);
-  return {
+function togetherOf(types: TaskTotals[]): TaskTotals {
+  const [first, ...rest] = types;
+  return rest.reduce((one, two) => ({
     ...one,
-    ...Object.fromEntries(sums),
-    type: OTHER,
+    ...Object.fromEntries(COUNTERS.map(([field]) => [field, one[field] + two[field]])),
     wait: together(one.wait, two.wait),
     run: together(one.run, two.run),
-  };
+  }), { ...first, type: OTHER });
 }
 
 /** All have the same bounds. */
