@@ -2,26 +2,25 @@
 import assert from "node:assert/strict";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
-import postgres, { type Sql } from "postgres";
-import { startBrowser } from "../../support/browser.ts";
-import { shiftsOf, show, watchShifts } from "../../support/dashboard_page.ts";
+import type { Sql } from "postgres";
+import {
+  DESKTOP,
+  shiftsOf,
+  show,
+  showDashboard,
+  watchShifts,
+} from "../../support/dashboard_page.ts";
 import { eventually } from "../../support/eventually.ts";
 import { NASTY } from "../../support/nasty.ts";
-import { testStack } from "../../support/stack.ts";
 
-const DESKTOP = { width: 1280, height: 860 };
 const PHONE = { width: 390, height: 844 };
 
 Deno.test("the dashboard in a browser", async (t) => {
-  await using stack = await testStack();
-  await using browser = await startBrowser();
-  const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
-  await using parts = new AsyncDisposableStack();
-  parts.defer(() => sql.end());
-  const base = `${stack.url}/dashboard/`;
+  await using shown = await showDashboard();
+  const { sql, base, open } = shown;
 
   await t.step("shows every page of a project in which nothing ever happened", async () => {
-    const { page, troubles } = await browser.open({ viewport: DESKTOP });
+    const { page, troubles } = await open();
     await watchShifts(page);
     for (const path of PAGES) {
       await show(page, base, path);
@@ -34,7 +33,7 @@ Deno.test("the dashboard in a browser", async (t) => {
 
   await t.step("a task that failed three times is found, understood and redriven", async () => {
     const id = await failThreeTimes(sql);
-    const { page, troubles } = await browser.open({ viewport: DESKTOP });
+    const { page, troubles } = await open();
     await show(page, base, "");
     let clicks = 0;
     const click = async (locator: ReturnType<Page["locator"]>) => {
@@ -67,7 +66,7 @@ Deno.test("the dashboard in a browser", async (t) => {
       await t.step(
         `shows what users wrote as text, ${colorScheme}, ${viewport.width} wide`,
         async () => {
-          const { page, troubles } = await browser.open({ viewport, colorScheme });
+          const { page, troubles } = await open({ viewport, colorScheme });
           await watchShifts(page);
           for (const path of pages) {
             await show(page, base, path);
@@ -86,7 +85,7 @@ Deno.test("the dashboard in a browser", async (t) => {
   }
 
   await t.step("shows each nasty text as it was written", async () => {
-    const { page } = await browser.open({ viewport: DESKTOP });
+    const { page } = await open();
     await show(page, base, "tasks");
     const shown = await page.locator("td a.text").allTextContents();
     for (const text of NASTY) assert(shown.includes(text), text);
@@ -94,7 +93,7 @@ Deno.test("the dashboard in a browser", async (t) => {
   });
 
   await t.step("asks before it acts, and leaves it when told to, also by keyboard", async () => {
-    const { page, troubles } = await browser.open({ viewport: DESKTOP });
+    const { page, troubles } = await open();
     await show(page, base, "gates");
     await page.keyboard.press("Tab");
     assert.equal(
@@ -122,7 +121,7 @@ Deno.test("the dashboard in a browser", async (t) => {
   });
 
   await t.step("asks nothing while nobody sees it, and again when somebody does", async () => {
-    const { page } = await browser.open({ viewport: DESKTOP });
+    const { page } = await open();
     await page.clock.install();
     await show(page, base, "workers");
     let asked = 0;
@@ -140,14 +139,14 @@ Deno.test("the dashboard in a browser", async (t) => {
   });
 
   await t.step("keeps filters in the address, so that a view can be sent to others", async () => {
-    const { page } = await browser.open({ viewport: DESKTOP });
+    const { page } = await open();
     await show(page, base, "tasks");
     await page.getByLabel("Type").fill("send_contract");
     await page.keyboard.press("Enter");
     await page.locator("tbody tr").first().waitFor();
     const address = page.url();
     assert(address.endsWith("#/tasks?type=send_contract"), address);
-    const other = await browser.open({ viewport: DESKTOP });
+    const other = await open();
     await other.page.goto(address);
     await other.page.locator("tbody tr").first().waitFor();
     assert.deepEqual(await other.page.locator("td a.text").allTextContents(), ["send_contract"]);

@@ -1,23 +1,13 @@
 // Finding one's way in the dashboard, as somebody with a browser does.
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import postgres from "postgres";
-import { startBrowser } from "../../support/browser.ts";
-import { shiftsOf, show, watchShifts } from "../../support/dashboard_page.ts";
+import { shiftsOf, show, showDashboard, watchShifts } from "../../support/dashboard_page.ts";
 import { eventually } from "../../support/eventually.ts";
 import { parkEffect } from "../../support/parked_effect.ts";
-import { testStack } from "../../support/stack.ts";
-
-const DESKTOP = { width: 1280, height: 860 };
 
 Deno.test("finding one's way in the dashboard", async (t) => {
-  await using stack = await testStack();
-  await using browser = await startBrowser();
-  const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
-  await using parts = new AsyncDisposableStack();
-  parts.defer(() => sql.end());
-  const base = `${stack.url}/dashboard/`;
-  const open = () => browser.open({ viewport: DESKTOP });
+  await using shown = await showDashboard();
+  const { sql, base, open } = shown;
   const tasks = Array.from({ length: 120 }, (_, n) => ({ type: `type_${n % 3}`, payload: { n } }));
   await sql`select enqueue_tasks(${sql.json(tasks)})`;
 

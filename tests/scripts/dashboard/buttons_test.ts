@@ -1,24 +1,17 @@
 // Every action by its button, in a real browser, while others work; what each does: actions_test.ts.
 import assert from "node:assert/strict";
 import postgres, { type Sql } from "postgres";
-import { startBrowser } from "../../support/browser.ts";
+import { show, showDashboard } from "../../support/dashboard_page.ts";
 import { eventually } from "../../support/eventually.ts";
-import { testStack } from "../../support/stack.ts";
 
 Deno.test("the dashboard's buttons, while others work", async (t) => {
-  await using stack = await testStack();
-  await using parts = new AsyncDisposableStack();
-  const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
-  parts.defer(() => sql.end());
+  await using shown = await showDashboard();
+  const { sql, base } = shown;
   await furnish(sql);
-  parts.use(workMeanwhile(stack.databaseUrl));
-  const { page, troubles } = await (parts.use(await startBrowser())).open();
+  await using _work = workMeanwhile(shown.stack.databaseUrl);
+  const { page, troubles } = await shown.open();
   page.setDefaultTimeout(15_000);
 
-  const show = async (path: string) => {
-    await page.goto("about:blank");
-    await page.goto(`${stack.url}/dashboard/#/${path}`);
-  };
   const press = (name: string) => page.getByRole("button", { name, exact: true }).click();
   const told = (text: string | RegExp) =>
     page.getByRole("status").filter({ hasText: text }).waitFor();
@@ -27,7 +20,7 @@ Deno.test("the dashboard's buttons, while others work", async (t) => {
 
   await t.step("a task is cancelled, and retried", async () => {
     const [{ id }] = await sql`select create_task('one', p_run_at => '2100-01-01') as id`;
-    await show(`tasks/${id}`);
+    await show(page, base, `tasks/${id}`);
     await press("Cancel …");
     await press("Cancel it");
     await told("The task is cancelled.");
@@ -38,7 +31,7 @@ Deno.test("the dashboard's buttons, while others work", async (t) => {
   });
 
   await t.step("a task is redriven as another type", async () => {
-    await show("tasks?status=failed&type=broken");
+    await show(page, base, "tasks?status=failed&type=broken");
     await page.getByRole("link", { name: "broken" }).first().click();
     await press("Redrive …");
     await page.getByLabel("As another type").fill("mended");
@@ -48,7 +41,7 @@ Deno.test("the dashboard's buttons, while others work", async (t) => {
   });
 
   await t.step("all that failed are redriven, at a rate", async () => {
-    await show("tasks?status=failed&type=broken");
+    await show(page, base, "tasks?status=failed&type=broken");
     await press("Redrive all …");
     await page.getByRole("heading", { name: "Redrive 2 failed tasks?" }).waitFor();
     await page.getByLabel("So many a second").fill("0.001");
@@ -58,7 +51,7 @@ Deno.test("the dashboard's buttons, while others work", async (t) => {
   });
 
   await t.step("all that wait are cancelled", async () => {
-    await show("tasks?status=pending&type=broken");
+    await show(page, base, "tasks?status=pending&type=broken");
     await press("Cancel all …");
     await page.getByRole("heading", { name: "Cancel 2 tasks?" }).waitFor();
     await press("Cancel them");
@@ -67,7 +60,7 @@ Deno.test("the dashboard's buttons, while others work", async (t) => {
   });
 
   await t.step("a worker is released", async () => {
-    await show("workers");
+    await show(page, base, "workers");
     await press("Release gone");
     await press("Release it");
     await told("Handed back: 1 task, 1 row.");
@@ -76,7 +69,7 @@ Deno.test("the dashboard's buttons, while others work", async (t) => {
   });
 
   await t.step("rows that failed are redriven, one and then the rest", async () => {
-    await show("claims");
+    await show(page, base, "claims");
     await page.getByRole("link", { name: /failed 3/ }).click();
     await page.getByRole("button", { name: /^Redrive [0-9a-f-]{36}$/ }).first().click();
     await page.getByRole("heading", { name: "Redrive this row?" }).waitFor();
@@ -95,7 +88,7 @@ Deno.test("the dashboard's buttons, while others work", async (t) => {
         select (select count(*) from task_gates() where paused_at is not null)
           + (select count(*) from claim_gates() where paused_at is not null) as n`)[0].n,
       );
-    await show("gates");
+    await show(page, base, "gates");
     await press("Pause a type …");
     await page.getByRole("textbox", { name: "Type", exact: true }).fill("mended");
     await page.getByRole("textbox", { name: /^Key/ }).fill("acme");
@@ -119,7 +112,7 @@ Deno.test("the dashboard's buttons, while others work", async (t) => {
   });
 
   await t.step("a schedule is paused, resumed, and run now", async () => {
-    await show("schedules");
+    await show(page, base, "schedules");
     await press("Pause nightly");
     await press("Pause it");
     await told("Paused.");

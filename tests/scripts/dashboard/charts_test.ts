@@ -1,24 +1,16 @@
 // The charts of the overview, and the same in numbers.
 import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
-import postgres, { type Sql } from "postgres";
-import { startBrowser } from "../../support/browser.ts";
-import { shiftsOf, show, watchShifts } from "../../support/dashboard_page.ts";
+import type { Sql } from "postgres";
+import { shiftsOf, show, showDashboard, watchShifts } from "../../support/dashboard_page.ts";
 import { eventually } from "../../support/eventually.ts";
-import { testStack } from "../../support/stack.ts";
-
-const DESKTOP = { width: 1280, height: 860 };
 
 Deno.test("the charts of the dashboard", async (t) => {
-  await using stack = await testStack();
-  await using browser = await startBrowser();
-  const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
-  await using parts = new AsyncDisposableStack();
-  parts.defer(() => sql.end());
-  const base = `${stack.url}/dashboard/`;
+  await using shown = await showDashboard();
+  const { sql, base, open } = shown;
 
   await t.step("are there, and say so, where nothing ever happened", async () => {
-    const { page, troubles } = await browser.open({ viewport: DESKTOP });
+    const { page, troubles } = await open();
     await watchShifts(page);
     for (const range of ["15min", "1h", "24h", "7d", "1y"]) {
       await show(page, base, `?range=${range}`);
@@ -33,7 +25,7 @@ Deno.test("the charts of the dashboard", async (t) => {
   await live(sql);
 
   await t.step("tell by keyboard and in numbers what they draw", async () => {
-    const { page, troubles } = await browser.open({ viewport: DESKTOP });
+    const { page, troubles } = await open();
     await show(page, base, "?range=15min");
     await page.locator("summary").focus();
     await page.keyboard.press("Enter");
@@ -48,7 +40,7 @@ Deno.test("the charts of the dashboard", async (t) => {
   });
 
   await t.step("show one type, and one's address can be sent to others", async () => {
-    const { page } = await browser.open({ viewport: DESKTOP });
+    const { page } = await open();
     await show(page, base, "?range=15min");
     await page.getByLabel("Charts of").selectOption("letter");
     await page.locator("summary").click();
@@ -62,7 +54,7 @@ Deno.test("the charts of the dashboard", async (t) => {
   });
 
   await t.step("tell exactly of the moment that is pointed at, in all of them", async () => {
-    const { page, troubles } = await browser.open({ viewport: DESKTOP });
+    const { page, troubles } = await open();
     await show(page, base, "?range=15min");
     const plot = page.locator(".u-over").first();
     const { width, height } = (await plot.boundingBox())!;
