@@ -37,6 +37,19 @@ Deno.test("a tick takes back what expired, and calls for it", async () => {
   assert.equal(status, "pending");
 });
 
+Deno.test("a tick that cannot count does all else", async () => {
+  await using db = await projectWithSecrets();
+  const clock = await testClock(db.sql);
+  await db.sql`select dibs.tick()`;
+  await enqueue(db.sql, "mail");
+  await claim(db.sql, { seconds: 10 });
+  await clock.advance("1 hour");
+  await db.as("supabase_admin")`alter table dibs.statistic add check (enqueued = 0)`;
+  assert.notEqual(await tick(db.sql), null);
+  const [{ status }] = await db.sql`select status from public.tasks`;
+  assert.equal(status, "pending");
+});
+
 Deno.test("without secrets in the Vault the call is not made, its record says so, and enqueueing works", async () => {
   await using db = await freshDatabase();
   await enqueue(db.sql, "mail");
